@@ -1,0 +1,28 @@
+//! What can go wrong with Kafka.
+
+use rdkafka::error::KafkaError;
+use thiserror::Error;
+
+/// Why Kafka could not do something.
+#[derive(Debug, Error)]
+pub enum BusError {
+    /// No broker answers, or it answers with an error.
+    #[error("Kafka at {address} (KAFKA_BOOTSTRAP_SERVERS) could not {what}")]
+    Failed {
+        /// What was being done.
+        what: &'static str,
+        /// The brokers' addresses.
+        address: String,
+        /// librdkafka's error.
+        #[source]
+        source: KafkaError,
+    },
+    /// A topic is not as the processor needs it.
+    #[error("topic {topic} {problem}")]
+    UnusableTopic {
+        /// Its full name.
+        topic: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+}

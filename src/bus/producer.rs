@@ -1,0 +1,140 @@
+//! Writing records: idempotent, keyed, with every delivery counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+
+use crate::bus::{Bus, BusError};
+
+/// Records that wait for their acknowledgement at most.
+const QUEUE_MESSAGES_MAX: &str = "100000";
+/// How long a record is tried before it counts as failed: longer than a broker's restart.
+const DELIVERY_TIMEOUT_MS: &str = "300000";
+/// Wait for room in a full queue, which is how a producer slows its caller down.
+const QUEUE_FULL_WAIT: Duration = Duration::from_millis(5);
+
+/// Counts of records by what became of them.
+#[derive(Debug, Default)]
+pub struct Deliveries {
+    acknowledged: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Deliveries {
+    /// Records that Kafka has acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Records that Kafka has refused or not taken in time.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Clone, Default)]
+struct Counting(Arc<Deliveries>);
+
+impl ClientContext for Counting {}
+
+impl ProducerContext for Counting {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => self.0.acknowledged.fetch_add(1, Ordering::Relaxed),
+            Err((error, _)) => {
+                if self.0.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tracing::error!(%error, "Kafka did not take a record; further ones are only counted");
+                }
+                0
+            }
+        };
+    }
+}
+
+/// An idempotent producer with a thread of its own that serves deliveries.
+pub struct Producer {
+    inner: ThreadedProducer<Counting>,
+    deliveries: Arc<Deliveries>,
+    bus: Bus,
+}
+
+impl Producer {
+    /// Builds the producer.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when librdkafka refuses the settings.
+    pub fn new(bus: &Bus) -> Result<Self, BusError> {
+        let context = Counting::default();
+        let deliveries = context.0.clone();
+        let inner = bus
+            .client_config()
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            // Java's default; librdkafka's own differs, and `model::event::door` checks for this one.
+            .set("partitioner", "murmur2_random")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "5")
+            .set("queue.buffering.max.messages", QUEUE_MESSAGES_MAX)
+            .set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS)
+            .create_with_context(context)
+            .map_err(|source| bus.failed("start a producer", source))?;
+        Ok(Self { inner, deliveries, bus: bus.clone() })
+    }
+
+    /// Hands a record over; waits where the queue is full. The topic is named without the prefix, and the
+    /// key decides the partition.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] for anything but a full queue.
+    pub fn send(&self, topic: &str, key: &[u8], payload: &[u8]) -> Result<(), BusError> {
+        let topic = self.bus.name(topic);
+        self.enqueue(BaseRecord::to(&topic).key(key).payload(payload))
+    }
+
+    /// Hands over a record without a key for one partition.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub fn send_to_partition(&self, topic: &str, partition: i32, payload: &[u8]) -> Result<(), BusError> {
+        let topic = self.bus.name(topic);
+        self.enqueue(BaseRecord::<[u8], [u8]>::to(&topic).partition(partition).payload(payload))
+    }
+
+    fn enqueue(&self, record: BaseRecord<'_, [u8], [u8]>) -> Result<(), BusError> {
+        let mut record = record;
+        loop {
+            match self.inner.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    record = back;
+                    std::thread::sleep(QUEUE_FULL_WAIT);
+                }
+                Err((source, _)) => return Err(self.bus.failed("take a record", source)),
+            }
+        }
+    }
+
+    /// Waits until everything handed over is acknowledged or has failed.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when it takes longer than `patience`.
+    pub fn flush(&self, patience: Duration) -> Result<(), BusError> {
+        self.inner.flush(patience).map_err(|source| self.bus.failed("acknowledge all records", source))
+    }
+
+    /// What became of the records so far.
+    pub fn deliveries(&self) -> &Arc<Deliveries> {
+        &self.deliveries
+    }
+
+    /// Records that wait for their acknowledgement now.
+    pub fn in_flight(&self) -> i32 {
+        self.inner.in_flight_count()
+    }
+}

@@ -1,0 +1,130 @@
+//! The topics: made with the settings that the processor's results rest on, and checked.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::bus::{Bus, BusError, DEAD_LETTERS};
+use crate::model::event::Stream;
+
+/// Longest wait for one answer of the admin protocol.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long events are kept in Kafka: longer than any operator's horizon.
+const RETENTION_MS: &str = "2592000000"; // 30 days
+
+impl Bus {
+    /// Waits until a broker answers, telling so once.
+    ///
+    /// # Errors
+    /// The last [`BusError`] when none does within `patience`.
+    pub async fn wait_until_ready(&self, patience: Duration) -> Result<(), BusError> {
+        let deadline = Instant::now() + patience;
+        let mut told = false;
+        loop {
+            match self.ping(Duration::from_secs(3)).await {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() < deadline => {
+                    if !told {
+                        let wait_s = patience.as_secs();
+                        tracing::warn!(address = self.address(), wait_s, %error, "waiting for Kafka");
+                        told = true;
+                    }
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Asks once whether a broker answers.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when none does in time.
+    pub async fn ping(&self, timeout: Duration) -> Result<(), BusError> {
+        let bus = self.clone();
+        let asked = tokio::task::spawn_blocking(move || {
+            let consumer: BaseConsumer = bus.client_config().create()?;
+            consumer.fetch_metadata(None, timeout).map(drop)
+        });
+        let failed = |source| self.failed("be reached", source);
+        asked.await.map_err(|_| failed(KafkaError::Canceled))?.map_err(failed)
+    }
+
+    /// Makes the topics that are not there, and checks the ones that are. Gives the number of partitions
+    /// that all event topics have.
+    ///
+    /// # Errors
+    /// [`BusError::UnusableTopic`] when the event topics differ in their partitions;
+    /// [`BusError::Failed`] when Kafka refuses.
+    pub async fn ensure_topics(&self) -> Result<i32, BusError> {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client_config().create().map_err(|source| self.failed("be spoken to", source))?;
+        let names: Vec<String> = Stream::ALL.iter().map(|stream| self.topic(*stream)).collect();
+        let dead_letters = self.name(DEAD_LETTERS);
+        let mut topics: Vec<_> = names.iter().map(|name| self.new_topic(name, self.partitions)).collect();
+        topics.push(self.new_topic(&dead_letters, 1));
+        let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+        let failed = |source| self.failed("create the topics", source);
+        for result in admin.create_topics(&topics, &options).await.map_err(failed)? {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((_, code)) => return Err(failed(KafkaError::AdminOp(code))),
+            }
+        }
+        self.check_partitions(&names).await
+    }
+
+    fn new_topic<'a>(&self, name: &'a str, partitions: i32) -> NewTopic<'a> {
+        NewTopic::new(name, partitions, TopicReplication::Fixed(self.replication))
+            .set("message.timestamp.type", "LogAppendTime")
+            .set("retention.ms", RETENTION_MS)
+    }
+
+    async fn check_partitions(&self, names: &[String]) -> Result<i32, BusError> {
+        let deadline = Instant::now() + ADMIN_TIMEOUT;
+        loop {
+            let counts = self.partition_counts(names).await?;
+            match counts.as_slice() {
+                // A topic that was just made may take a moment to be known.
+                counts if counts.contains(&0) && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                [first, rest @ ..] if *first > 0 && rest.iter().all(|count| count == first) => {
+                    return Ok(*first);
+                }
+                _ => {
+                    return Err(BusError::UnusableTopic {
+                        topic: names.join(", "),
+                        problem: format!(
+                            "have {counts:?} partitions, but all event topics must have the same number; \
+                             make them anew or use another SHOPLENS_PREFIX"
+                        ),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The number of partitions of each topic; 0 for one that does not exist (yet).
+    async fn partition_counts(&self, names: &[String]) -> Result<Vec<i32>, BusError> {
+        let (bus, names) = (self.clone(), names.to_vec());
+        let asked = tokio::task::spawn_blocking(move || {
+            let consumer: BaseConsumer = bus.client_config().create()?;
+            let count = |name: &String| {
+                let metadata = consumer.fetch_metadata(Some(name), ADMIN_TIMEOUT)?;
+                let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+                Ok(i32::try_from(partitions).unwrap_or(i32::MAX))
+            };
+            names.iter().map(count).collect::<Result<Vec<i32>, KafkaError>>()
+        });
+        let failed = |source| self.failed("describe the topics", source);
+        asked.await.map_err(|_| failed(KafkaError::Canceled))?.map_err(failed)
+    }
+
+    pub(crate) fn failed(&self, what: &'static str, source: KafkaError) -> BusError {
+        BusError::Failed { what, address: self.address().to_owned(), source }
+    }
+}

@@ -1,0 +1,10 @@
+//! shoplens: product search on Elasticsearch and real-time behaviour analytics on Kafka for an online shop.
+//!
+//! `ARCHITECTURE.md` is the map. Modules look down only: [`model`] and `config` ‹ `store`, `bus` ‹ `http` ‹
+//! the slices ‹ `app`.
+#![forbid(unsafe_code)]
+
+pub mod bus;
+pub mod config;
+pub mod model;
+pub mod store;

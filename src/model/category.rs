@@ -1,0 +1,108 @@
+//! A category as a path: `electronics.computers.laptops`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Deepest path that is accepted, in levels.
+pub const LEVELS_MAX: usize = 6;
+/// Longest path that is accepted, in characters.
+pub const PATH_CHARS_MAX: usize = 200;
+
+/// A checked path of 1 to 6 levels, each of `a–z 0–9 - _`, joined by dots.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CategoryPath(Box<str>);
+
+/// Why a text is not a category path.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("category must be 1 to {LEVELS_MAX} names of a-z 0-9 - _ joined by dots but is {0:?}")]
+pub struct BadCategory(String);
+
+impl CategoryPath {
+    /// Checks the text once.
+    ///
+    /// # Errors
+    /// [`BadCategory`] for an empty, too long or too deep path, or one with other characters.
+    pub fn parse(text: &str) -> Result<Self, BadCategory> {
+        Self::try_from(text.to_owned())
+    }
+
+    /// The whole path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Every prefix from the department down to the path itself: `a`, `a.b`, `a.b.c`.
+    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+        let ends = self.0.match_indices('.').map(|(at, _)| at).chain([self.0.len()]);
+        ends.filter_map(|end| self.0.get(..end))
+    }
+
+    /// The department, which is the first level.
+    pub fn department(&self) -> &str {
+        self.0.split('.').next().unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for CategoryPath {
+    type Error = BadCategory;
+    fn try_from(text: String) -> Result<Self, BadCategory> {
+        let legal =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        let level_is_legal = |level: &str| !level.is_empty() && level.bytes().all(legal);
+        if text.len() <= PATH_CHARS_MAX
+            && text.split('.').count() <= LEVELS_MAX
+            && text.split('.').all(level_is_legal)
+        {
+            return Ok(Self(text.into_boxed_str()));
+        }
+        Err(BadCategory(text.chars().take(PATH_CHARS_MAX + 1).collect()))
+    }
+}
+
+impl From<CategoryPath> for String {
+    fn from(path: CategoryPath) -> Self {
+        path.0.into_string()
+    }
+}
+
+impl fmt::Display for CategoryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A level's name for people: `in-ear-headphones` becomes `In-ear headphones` only where the taxonomy
+/// says so; without a taxonomy the last level is shown with spaces and a capital: `In ear headphones`.
+pub fn label(path: &str) -> String {
+    let words = path.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " ");
+    let mut chars = words.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_prefix_of_a_path_is_named() {
+        let path = CategoryPath::parse("electronics.computers.laptops").unwrap();
+        let prefixes: Vec<_> = path.prefixes().collect();
+        assert_eq!(prefixes, ["electronics", "electronics.computers", "electronics.computers.laptops"]);
+        assert_eq!(path.department(), "electronics");
+    }
+
+    #[test]
+    fn crooked_paths_are_refused() {
+        for text in ["", ".", "a.", ".a", "a..b", "A.b", "a b", "a.b.c.d.e.f.g", &"x".repeat(201)] {
+            assert!(CategoryPath::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_reads_like_words() {
+        assert_eq!(label("electronics.audio.in-ear-headphones"), "In ear headphones");
+    }
+}

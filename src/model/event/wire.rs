@@ -1,0 +1,299 @@
+//! The JSON form of an event: one flat object, read in one pass.
+//!
+//! Flat and with optional fields because serde's tagged and flattened enums buffer the whole object
+//! first; turning it into an [`Event`] is where each type's fields are demanded.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::category::CategoryPath;
+use crate::model::event::{
+    Action, Attribution, Event, EventType, ITEMS_MAX, Item, Order, QUANTITY_MAX, QUERY_CHARS_MAX, Refund,
+    Reject, SCHEMA_VERSION, SESSION_MAX, Search, Touch,
+};
+use crate::model::ids::{ClientId, OrderId, ProductId, QueryId, SessionId, UserId};
+use crate::model::money::{Cents, Currency};
+use crate::model::time::Timestamp;
+
+/// Longest brand or reason, in characters.
+const TEXT_CHARS_MAX: usize = 200;
+/// Most filters on one search.
+const FILTERS_MAX: usize = 20;
+
+macro_rules! wire {
+    ($($field:ident: $type:ty),* $(,)?) => {
+        /// Every field that any type of event has.
+        #[derive(Debug, Default, Serialize, Deserialize)]
+        pub struct Wire {
+            event_type: Kind,
+            pub timestamp: Timestamp,
+            $(#[serde(default, skip_serializing_if = "Option::is_none")] $field: Option<$type>,)*
+        }
+    };
+}
+
+wire! {
+    event_id: Uuid,
+    schema_version: u16,
+    user_id: UserId,
+    client_id: ClientId,
+    session_id: SessionId,
+    session_started_at: Timestamp,
+    query_id: QueryId,
+    intent_id: QueryId,
+    query: String,
+    filters: BTreeMap<String, String>,
+    result_count: u64,
+    result_ids: Vec<ProductId>,
+    product_id: ProductId,
+    category: CategoryPath,
+    brand: String,
+    unit_price_cents: Cents,
+    quantity: u32,
+    attribution: Attribution,
+    order_id: OrderId,
+    currency: Currency,
+    total_cents: Cents,
+    items: Vec<Item>,
+    ordered_at: Timestamp,
+    order_total_cents: Cents,
+    reason: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    #[default]
+    Tick,
+    #[serde(untagged)]
+    Of(EventType),
+}
+
+impl Wire {
+    /// Whether this is a tick of the processor and not a shopper's event.
+    pub fn is_tick(&self) -> bool {
+        self.event_type == Kind::Tick
+    }
+}
+
+/// Takes the field or says which one is missing.
+macro_rules! need {
+    ($wire:ident, $type:expr, $field:ident) => {
+        $wire
+            .$field
+            .take()
+            .ok_or(Reject::Missing { event_type: $type.as_str(), field: stringify!($field) })?
+    };
+}
+
+impl TryFrom<Wire> for Event {
+    type Error = Reject;
+
+    fn try_from(mut wire: Wire) -> Result<Self, Reject> {
+        let Kind::Of(kind) = wire.event_type else {
+            return Err(Reject::Unreadable("a tick is not a shopper's event".to_owned()));
+        };
+        let version = need!(wire, kind, schema_version);
+        if version != SCHEMA_VERSION {
+            return Err(Reject::UnknownVersion(version));
+        }
+        let event = Self {
+            event_id: need!(wire, kind, event_id),
+            timestamp: wire.timestamp,
+            user_id: wire.user_id.take(),
+            client_id: need!(wire, kind, client_id),
+            session_id: need!(wire, kind, session_id),
+            session_started_at: need!(wire, kind, session_started_at),
+            action: action(kind, wire)?,
+        };
+        check(&event)?;
+        Ok(event)
+    }
+}
+
+fn action(kind: EventType, mut wire: Wire) -> Result<Action, Reject> {
+    Ok(match kind {
+        EventType::Search => Action::Search(Search {
+            query_id: need!(wire, kind, query_id),
+            intent_id: need!(wire, kind, intent_id),
+            query: need!(wire, kind, query),
+            filters: wire.filters.unwrap_or_default(),
+            result_count: need!(wire, kind, result_count),
+            result_ids: wire.result_ids.unwrap_or_default(),
+        }),
+        EventType::View => Action::View(touch(kind, wire)?),
+        EventType::AddToCart => Action::AddToCart(touch(kind, wire)?),
+        EventType::Purchase => Action::Purchase(Order {
+            order_id: need!(wire, kind, order_id),
+            currency: need!(wire, kind, currency),
+            total: need!(wire, kind, total_cents),
+            items: need!(wire, kind, items),
+        }),
+        EventType::Refund => Action::Refund(Refund {
+            order: Order {
+                order_id: need!(wire, kind, order_id),
+                currency: need!(wire, kind, currency),
+                total: need!(wire, kind, total_cents),
+                items: need!(wire, kind, items),
+            },
+            ordered_at: need!(wire, kind, ordered_at),
+            order_total: need!(wire, kind, order_total_cents),
+            reason: wire.reason.unwrap_or_default(),
+        }),
+    })
+}
+
+fn touch(kind: EventType, mut wire: Wire) -> Result<Touch, Reject> {
+    Ok(Touch {
+        item: Item {
+            product_id: need!(wire, kind, product_id),
+            category: need!(wire, kind, category),
+            brand: need!(wire, kind, brand),
+            unit_price_cents: need!(wire, kind, unit_price_cents),
+            quantity: wire.quantity.unwrap_or(1),
+            attribution: wire.attribution,
+        },
+        currency: need!(wire, kind, currency),
+    })
+}
+
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Reject> {
+    if holds { Ok(()) } else { Err(Reject::Implausible(otherwise())) }
+}
+
+/// What the event alone can contradict.
+fn check(event: &Event) -> Result<(), Reject> {
+    let id = event.event_id;
+    ensure(id.get_version_num() == 7, || format!("event_id {id} is not a UUIDv7"))?;
+    let id_millis = id.as_u128() >> 80;
+    ensure(u128::try_from(event.timestamp.millis()) == Ok(id_millis), || {
+        format!("event_id {id} and timestamp {} name different times", event.timestamp)
+    })?;
+    let into_session = event.timestamp - event.session_started_at;
+    ensure((chrono::TimeDelta::zero()..=SESSION_MAX).contains(&into_session), || {
+        format!(
+            "timestamp lies {} s after session_started_at, not within 0 s to 2 h",
+            into_session.num_seconds()
+        )
+    })?;
+    match &event.action {
+        Action::Search(search) => check_search(search)?,
+        Action::View(_) | Action::AddToCart(_) => {}
+        Action::Purchase(order) => check_amount("total_cents", order.total)?,
+        Action::Refund(refund) => {
+            check_amount("total_cents", refund.order.total)?;
+            check_amount("order_total_cents", refund.order_total)?;
+            ensure(refund.ordered_at <= event.timestamp, || "ordered_at lies after the refund".to_owned())?;
+            check_text("reason", &refund.reason, TEXT_CHARS_MAX)?;
+        }
+    }
+    let items = event.items();
+    ensure(items.len() <= ITEMS_MAX, || format!("{} items, more than {ITEMS_MAX}", items.len()))?;
+    let is_order = matches!(event.action, Action::Purchase(_) | Action::Refund(_));
+    ensure(!is_order || !items.is_empty(), || "items is empty".to_owned())?;
+    items.iter().try_for_each(|item| check_item(item, event.timestamp))
+}
+
+fn check_search(search: &Search) -> Result<(), Reject> {
+    check_text("query", &search.query, QUERY_CHARS_MAX)?;
+    ensure(search.result_ids.len() <= ITEMS_MAX, || format!("more than {ITEMS_MAX} result_ids"))?;
+    ensure(search.filters.len() <= FILTERS_MAX, || format!("more than {FILTERS_MAX} filters"))?;
+    search.filters.iter().try_for_each(|(name, value)| {
+        check_text("filters", name, TEXT_CHARS_MAX)?;
+        check_text("filters", value, TEXT_CHARS_MAX)
+    })
+}
+
+fn check_item(item: &Item, at: Timestamp) -> Result<(), Reject> {
+    check_amount("unit_price_cents", item.unit_price_cents)?;
+    check_text("brand", &item.brand, TEXT_CHARS_MAX)?;
+    ensure((1..=QUANTITY_MAX).contains(&item.quantity), || {
+        format!("quantity is {}, not 1 to {QUANTITY_MAX}", item.quantity)
+    })?;
+    let Some(attribution) = &item.attribution else { return Ok(()) };
+    check_text("attribution.query", &attribution.query, QUERY_CHARS_MAX)?;
+    ensure(attribution.position >= 1, || "attribution.position counts from 1".to_owned())?;
+    ensure(attribution.searched_at <= at, || "attribution.searched_at lies after the event".to_owned())
+}
+
+/// Largest single amount: ten thousand million major units, so that sums of many stay far from overflow.
+const AMOUNT_MAX: Cents = Cents(1_000_000_000_000);
+
+fn check_amount(field: &str, amount: Cents) -> Result<(), Reject> {
+    ensure((Cents(0)..=AMOUNT_MAX).contains(&amount), || {
+        format!("{field} is {}, not 0 to {}", amount.0, AMOUNT_MAX.0)
+    })
+}
+
+fn check_text(field: &str, text: &str, chars_max: usize) -> Result<(), Reject> {
+    // Bytes first: counting characters is only needed for texts that might be too long.
+    ensure(text.len() <= chars_max || text.chars().count() <= chars_max, || {
+        format!("{field} is longer than {chars_max} characters")
+    })
+}
+
+impl From<Event> for Wire {
+    fn from(event: Event) -> Self {
+        let wire = Self {
+            event_type: Kind::Of(event.event_type()),
+            timestamp: event.timestamp,
+            event_id: Some(event.event_id),
+            schema_version: Some(SCHEMA_VERSION),
+            user_id: event.user_id,
+            client_id: Some(event.client_id),
+            session_id: Some(event.session_id),
+            session_started_at: Some(event.session_started_at),
+            ..Self::default()
+        };
+        match event.action {
+            Action::Search(search) => wire.with_search(search),
+            Action::View(touch) | Action::AddToCart(touch) => wire.with_touch(touch),
+            Action::Purchase(order) => wire.with_order(order),
+            Action::Refund(refund) => Self {
+                ordered_at: Some(refund.ordered_at),
+                order_total_cents: Some(refund.order_total),
+                reason: Some(refund.reason),
+                ..wire.with_order(refund.order)
+            },
+        }
+    }
+}
+
+impl Wire {
+    fn with_search(self, search: Search) -> Self {
+        Self {
+            query_id: Some(search.query_id),
+            intent_id: Some(search.intent_id),
+            query: Some(search.query),
+            filters: Some(search.filters).filter(|filters| !filters.is_empty()),
+            result_count: Some(search.result_count),
+            result_ids: Some(search.result_ids),
+            ..self
+        }
+    }
+
+    fn with_touch(self, touch: Touch) -> Self {
+        Self {
+            product_id: Some(touch.item.product_id),
+            category: Some(touch.item.category),
+            brand: Some(touch.item.brand),
+            unit_price_cents: Some(touch.item.unit_price_cents),
+            quantity: Some(touch.item.quantity),
+            attribution: touch.item.attribution,
+            currency: Some(touch.currency),
+            ..self
+        }
+    }
+
+    fn with_order(self, order: Order) -> Self {
+        Self {
+            order_id: Some(order.order_id),
+            currency: Some(order.currency),
+            total_cents: Some(order.total),
+            items: Some(order.items),
+            ..self
+        }
+    }
+}

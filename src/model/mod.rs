@@ -1,0 +1,10 @@
+//! The words that every part shares: ids, money, time, products and events. No I/O.
+//!
+//! Values are checked where they enter ([`ids`], [`category`], [`event::parse`]) and trusted afterwards.
+
+pub mod category;
+pub mod event;
+pub mod ids;
+pub mod money;
+pub mod product;
+pub mod time;

@@ -1,0 +1,158 @@
+//! Instants in UTC with millisecond precision, and the windows that they fall into.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Milliseconds in one minute.
+pub const MINUTE_MS: i64 = 60_000;
+/// Milliseconds in one hour.
+pub const HOUR_MS: i64 = 60 * MINUTE_MS;
+/// Milliseconds in one day.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Milliseconds since 1970-01-01T00:00:00Z; in JSON an RFC 3339 text such as `2026-11-21T09:30:00.000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Earlier than every instant that can be written down: the watermark before the first event.
+    pub const MIN: Self = Self(i64::MIN);
+
+    /// The instant that lies so many milliseconds after 1970.
+    pub fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970.
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// The clock of this machine. For `bin/` and the edges only: pure code is given the time.
+    pub fn now() -> Self {
+        Self(Utc::now().timestamp_millis())
+    }
+
+    /// Reads an RFC 3339 text in any offset; finer digits than milliseconds are cut off.
+    pub fn parse(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
+    }
+
+    /// The start of the tumbling window of this length that the instant lies in, counted from 1970.
+    pub fn floor_to(self, window_ms: i64) -> Self {
+        Self(self.0.div_euclid(window_ms).saturating_mul(window_ms))
+    }
+
+    /// The hour of the day in UTC, 0 to 23.
+    pub fn hour_of_day(self) -> u8 {
+        (self.0.rem_euclid(DAY_MS) / HOUR_MS) as u8
+    }
+
+    /// The day in UTC as `2026-11-21`: the end of the names of daily indices.
+    pub fn day(self) -> String {
+        self.to_chrono().format("%Y-%m-%d").to_string()
+    }
+
+    /// The month in UTC as `2026-11`: the end of the names of monthly indices.
+    pub fn month(self) -> String {
+        self.to_chrono().format("%Y-%m").to_string()
+    }
+
+    /// The same instant as chrono's type; one outside its range becomes the nearest that fits.
+    pub fn to_chrono(self) -> DateTime<Utc> {
+        let nearest = if self.0 < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
+        DateTime::from_timestamp_millis(self.0).unwrap_or(nearest)
+    }
+}
+
+impl Add<TimeDelta> for Timestamp {
+    type Output = Self;
+    fn add(self, delta: TimeDelta) -> Self {
+        Self(self.0.saturating_add(delta.num_milliseconds()))
+    }
+}
+
+impl Sub<TimeDelta> for Timestamp {
+    type Output = Self;
+    fn sub(self, delta: TimeDelta) -> Self {
+        Self(self.0.saturating_sub(delta.num_milliseconds()))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = TimeDelta;
+    fn sub(self, earlier: Self) -> TimeDelta {
+        let millis = self.0.saturating_sub(earlier.0);
+        TimeDelta::try_milliseconds(millis).unwrap_or(if millis < 0 {
+            TimeDelta::MIN
+        } else {
+            TimeDelta::MAX
+        })
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = Timestamp;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an RFC 3339 time such as 2026-11-21T09:30:00.000Z")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                Timestamp::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_time_is_written_in_utc_with_milliseconds() {
+        let at = Timestamp::parse("2026-11-21T10:30:00.5+01:00").unwrap();
+        assert_eq!(at.to_string(), "2026-11-21T09:30:00.500Z");
+        assert_eq!((at.day().as_str(), at.month().as_str(), at.hour_of_day()), ("2026-11-21", "2026-11", 9));
+    }
+
+    proptest! {
+        #[test]
+        fn an_instant_lies_in_its_window(millis in -DAY_MS * 100_000..DAY_MS * 100_000) {
+            let at = Timestamp::from_millis(millis);
+            let start = at.floor_to(MINUTE_MS);
+            prop_assert!(start <= at && at < start + TimeDelta::minutes(1));
+            prop_assert_eq!(start.millis() % MINUTE_MS, 0);
+        }
+
+        #[test]
+        fn writing_and_reading_a_time_gives_it_back(millis in 0..DAY_MS * 100_000) {
+            let at = Timestamp::from_millis(millis);
+            prop_assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
+        }
+
+        #[test]
+        fn no_number_makes_time_arithmetic_panic(a: i64, b: i64) {
+            let (a, b) = (Timestamp::from_millis(a), Timestamp::from_millis(b));
+            let _ = (a - b, a + TimeDelta::MAX, a.floor_to(DAY_MS), a.to_string(), a.month());
+        }
+    }
+}

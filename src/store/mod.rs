@@ -1,0 +1,195 @@
+//! The only code that speaks to Elasticsearch: one exchange in, one judged answer out.
+//!
+//! The client hands 4xx answers and partly failed bulks over as success. Neither leaves this module: every
+//! answer becomes a value or a [`StoreError`], every item of a bulk a [`bulk::Verdict`].
+
+pub mod bulk;
+mod error;
+pub mod schema;
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use elasticsearch::auth::Credentials;
+use elasticsearch::cert::{Certificate, CertificateValidation};
+use elasticsearch::http::headers::HeaderMap;
+use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::config::{ElasticsearchSettings, Login, SettingError};
+
+pub use elasticsearch::http::Method;
+
+pub use crate::store::error::StoreError;
+
+/// A cluster, and the prefix of this shop's index names. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    transport: Transport,
+    address: Arc<str>,
+    prefix: Arc<str>,
+    /// Whether an outage has been told in the log and not yet its end.
+    outage_told: Arc<AtomicBool>,
+}
+
+impl Store {
+    /// Builds the client. Sends nothing: see [`Store::wait_until_ready`].
+    ///
+    /// # Errors
+    /// [`SettingError`] when a file of the settings cannot be read or the address cannot be used.
+    pub fn new(settings: &ElasticsearchSettings, prefix: &str) -> Result<Self, SettingError> {
+        let unusable = |setting, why: String| SettingError::Unusable { setting, why };
+        let pool = SingleNodeConnectionPool::new(settings.elasticsearch_host.clone());
+        let mut builder = TransportBuilder::new(pool).timeout(settings.timeout()).disable_proxy();
+        builder = match settings.login()? {
+            Login::Nobody => builder,
+            Login::Basic { user, password } => {
+                builder.auth(Credentials::Basic(user, password.expose_secret().to_owned()))
+            }
+            Login::ApiKey(key) => builder.auth(Credentials::EncodedApiKey(key.expose_secret().to_owned())),
+        };
+        if let Some(path) = &settings.elasticsearch_ca_file {
+            let setting = "ELASTICSEARCH_CA_FILE";
+            let pem = fs::read(path).map_err(|source| SettingError::UnreadableFile {
+                setting,
+                path: path.clone(),
+                source,
+            })?;
+            let certificate =
+                Certificate::from_pem(&pem).map_err(|error| unusable(setting, error.to_string()))?;
+            builder = builder.cert_validation(CertificateValidation::Full(certificate));
+        }
+        let transport = builder.build().map_err(|error| unusable("ELASTICSEARCH_HOST", error.to_string()))?;
+        Ok(Self {
+            transport,
+            address: settings.elasticsearch_host.as_str().into(),
+            prefix: prefix.into(),
+            outage_told: Arc::default(),
+        })
+    }
+
+    /// The full name of one of this shop's indices, aliases or templates.
+    pub fn name(&self, base: &str) -> String {
+        format!("{}{base}", self.prefix)
+    }
+
+    /// One exchange. `what` says in an error what was being done: `search products`.
+    ///
+    /// # Errors
+    /// [`StoreError`] for no answer, any status but 2xx, and an answer of another shape than `T`.
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, StoreError> {
+        let body = body.map(Value::to_string);
+        let unreachable =
+            |source| StoreError::Unreachable { what, address: self.address.to_string(), source };
+        let answer = self
+            .transport
+            .send(method, path, HeaderMap::new(), None::<&()>, body, None)
+            .await
+            .map_err(unreachable)?;
+        let status = answer.status_code().as_u16();
+        let bytes = answer.bytes().await.map_err(unreachable)?;
+        if !(200..300).contains(&status) {
+            return Err(StoreError::from_answer(what, status, &bytes));
+        }
+        // A HEAD request or an empty answer reads as JSON null.
+        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(bytes).map_err(|source| StoreError::Unexpected { what, source })
+    }
+
+    /// Searches an index, an alias or a pattern (given without the prefix). A missing one answers as an
+    /// empty index where `missing_is_empty`.
+    ///
+    /// # Errors
+    /// As [`Store::send`]; [`StoreError::MissingIndex`] unless `missing` is [`Missing::IsEmpty`].
+    pub async fn search<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        index: &str,
+        missing: Missing,
+        body: &Value,
+    ) -> Result<T, StoreError> {
+        let leniency = match missing {
+            Missing::IsEmpty => "?ignore_unavailable=true",
+            Missing::IsError => "",
+        };
+        let path = format!("/{}/_search{leniency}", self.name(index));
+        self.send(what, Method::Post, &path, Some(body)).await
+    }
+
+    /// Makes everything written before visible to searches of the index.
+    ///
+    /// # Errors
+    /// As [`Store::send`].
+    pub async fn refresh(&self, index: &str) -> Result<(), StoreError> {
+        let path = format!("/{}/_refresh?ignore_unavailable=true", self.name(index));
+        self.send::<Value>("refresh an index", Method::Post, &path, None).await.map(drop)
+    }
+
+    /// Waits until the cluster answers and can serve (health at least yellow), telling so once.
+    ///
+    /// # Errors
+    /// The last [`StoreError`] when it does not within `patience`.
+    pub async fn wait_until_ready(&self, patience: Duration) -> Result<(), StoreError> {
+        let deadline = Instant::now() + patience;
+        let mut told = false;
+        loop {
+            match self.health().await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_passing() && Instant::now() < deadline => {
+                    if !told {
+                        let wait_s = patience.as_secs();
+                        tracing::warn!(address = %self.address, wait_s, %error, "waiting for Elasticsearch");
+                        told = true;
+                    }
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Asks once whether the cluster can serve.
+    ///
+    /// # Errors
+    /// As [`Store::send`].
+    pub async fn health(&self) -> Result<(), StoreError> {
+        let path = "/_cluster/health?wait_for_status=yellow&timeout=1s";
+        self.send::<Value>("ask for the cluster's health", Method::Get, path, None).await.map(drop)
+    }
+
+    /// Tells an outage once, and its end once.
+    fn tell_outage(&self, out: bool, reason: &str) {
+        if self.outage_told.swap(out, Ordering::Relaxed) == out {
+            return;
+        }
+        if out {
+            tracing::warn!(address = %self.address, reason, "Elasticsearch does not take writes; retrying until it does");
+        } else {
+            tracing::info!(address = %self.address, "Elasticsearch takes writes again");
+        }
+    }
+
+    /// Whether writes are being retried because the cluster does not take them.
+    pub fn is_out(&self) -> bool {
+        self.outage_told.load(Ordering::Relaxed)
+    }
+}
+
+/// What a search of an index that does not exist gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// No hits: results that nobody has computed yet.
+    IsEmpty,
+    /// [`StoreError::MissingIndex`]: the shop cannot work without it.
+    IsError,
+}

@@ -1,0 +1,143 @@
+//! The indices: their settings and mappings are the files of `mappings/`, compiled in.
+//!
+//! An index that is cut by time is made from an index template, one per day or month of *event* time,
+//! behind an alias of the schema's name. Writing never creates an index by itself
+//! (`allow_auto_create: false`), so that a replay cannot revive one that was dropped.
+
+use elasticsearch::http::Method;
+use serde_json::{Map, Value, json};
+
+use crate::model::time::Timestamp;
+use crate::store::{Store, StoreError};
+
+/// How an index is cut by event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// One index.
+    None,
+    /// One per month, `name-2026-11`.
+    Monthly,
+    /// One per day, `name-2026-11-21`.
+    Daily,
+}
+
+/// One kind of index.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema {
+    /// Its name, which is also the alias that readers use.
+    pub name: &'static str,
+    /// How it is cut.
+    pub rotation: Rotation,
+    /// Settings and mappings as JSON, from `mappings/`.
+    json: &'static str,
+}
+
+macro_rules! schemas {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $rotation:ident;)*) => {
+        impl Schema {
+            $($(#[$doc])*
+            pub const $constant: Self = Self {
+                name: $name,
+                rotation: Rotation::$rotation,
+                json: include_str!(concat!("../../mappings/", $name, ".json")),
+            };)*
+
+            /// Every kind of index.
+            pub const ALL: &[Self] = &[$(Self::$constant),*];
+        }
+    };
+}
+
+schemas! {
+    /// The catalogue. The alias `products` points to one of `products-v<N>`.
+    PRODUCTS = "products", None;
+    /// Raw events with their context.
+    EVENTS = "events", Daily;
+    /// What was done with a product in a minute.
+    PRODUCT_TRENDS = "product-trends", Daily;
+    /// How far the sessions that began in a minute came, by category.
+    CATEGORY_FUNNELS = "category-funnels", Daily;
+    /// What a user ordered and gave back, by day of the order.
+    FRAUD_FACTS = "fraud-facts", Monthly;
+    /// Verdicts on users and visits.
+    FRAUD_SIGNALS = "fraud-signals", Monthly;
+    /// Events that came after their window was closed.
+    LATE_EVENTS = "late-events", Monthly;
+    /// How far each partition has been processed, and the ledger.
+    PROCESSOR_FRONTIERS = "processor-frontiers", None;
+}
+
+impl Schema {
+    /// The name, without prefix, of the index that holds the documents of this time.
+    pub fn index_at(&self, at: Timestamp) -> String {
+        match self.rotation {
+            Rotation::None => self.name.to_owned(),
+            Rotation::Monthly => format!("{}-{}", self.name, at.month()),
+            Rotation::Daily => format!("{}-{}", self.name, at.day()),
+        }
+    }
+
+    /// Settings and mappings, as Elasticsearch's create-index request wants them.
+    pub fn body(&self) -> Value {
+        // A unit test reads every file, so what cannot be read never gets here.
+        serde_json::from_str(self.json).unwrap_or_else(|_| Value::Object(Map::new()))
+    }
+}
+
+impl Store {
+    /// Makes sure of what the programs need of an index before they write: its template and alias where
+    /// it is cut by time, else the index itself. Changes nothing that is there already but the template.
+    ///
+    /// # Errors
+    /// As [`Store::send`].
+    pub async fn ensure(&self, schema: &Schema) -> Result<(), StoreError> {
+        let name = self.name(schema.name);
+        if schema.rotation == Rotation::None {
+            return self.create_index(schema.name, &schema.body()).await;
+        }
+        let mut template = schema.body();
+        template["aliases"] = json!({ name.as_str(): {} });
+        let body = json!({
+            "index_patterns": [format!("{name}-2*")],
+            "priority": 500,
+            "allow_auto_create": false,
+            "template": template,
+        });
+        let path = format!("/_index_template/{name}");
+        self.send::<Value>("put an index template", Method::Put, &path, Some(&body)).await.map(drop)
+    }
+
+    /// Creates an index (named without the prefix) unless it exists.
+    ///
+    /// # Errors
+    /// As [`Store::send`].
+    pub async fn create_index(&self, index: &str, body: &Value) -> Result<(), StoreError> {
+        let path = format!("/{}", self.name(index));
+        match self.send::<Value>("create an index", Method::Put, &path, Some(body)).await {
+            Err(error) if !error.is_already_there() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mapping_can_be_read_and_is_strict() {
+        for schema in Schema::ALL {
+            let body: Value = serde_json::from_str(schema.json).expect(schema.name);
+            assert_eq!(body["mappings"]["dynamic"], "strict", "{}", schema.name);
+            assert_eq!(body["settings"]["number_of_replicas"], 0, "{}", schema.name);
+        }
+    }
+
+    #[test]
+    fn an_index_is_named_after_the_time_of_its_documents() {
+        let at = Timestamp::parse("2026-11-21T23:59:59.999Z").unwrap();
+        assert_eq!(Schema::EVENTS.index_at(at), "events-2026-11-21");
+        assert_eq!(Schema::FRAUD_SIGNALS.index_at(at), "fraud-signals-2026-11");
+        assert_eq!(Schema::PROCESSOR_FRONTIERS.index_at(at), "processor-frontiers");
+    }
+}

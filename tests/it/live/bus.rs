@@ -1,0 +1,45 @@
+//! Topics and records on the real Kafka.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use shoplens::bus::Producer;
+use shoplens::model::event::Stream;
+use shoplens::model::event::door::partition_of;
+
+use crate::live::shop::{PATIENCE, with_shop};
+
+#[tokio::test]
+async fn topics_are_made_once_with_the_same_partitions() {
+    with_shop(async |shop| {
+        assert_eq!(shop.bus.ensure_topics().await.unwrap(), 12);
+        assert_eq!(shop.bus.ensure_topics().await.unwrap(), 12);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_record_lands_in_the_partition_that_the_door_expects() {
+    with_shop(async |shop| {
+        let partitions = shop.bus.ensure_topics().await.unwrap();
+        let producer = Producer::new(&shop.bus).unwrap();
+        for n in 0..50 {
+            producer.send(Stream::Search.topic(), format!("visitor-{n}").as_bytes(), b"{}").unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+        assert_eq!((producer.deliveries().acknowledged(), producer.deliveries().failed()), (50, 0));
+        let mut expected = vec![0; 12];
+        for n in 0..50 {
+            expected[partition_of(format!("visitor-{n}").as_bytes(), partitions) as usize] += 1;
+        }
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", &shop.servers.kafka.kafka_bootstrap_servers);
+        let consumer: BaseConsumer = config.create().unwrap();
+        let topic = shop.bus.topic(Stream::Search);
+        let lengths: Vec<i64> = (0..partitions)
+            .map(|p| consumer.fetch_watermarks(&topic, p, Duration::from_secs(10)).unwrap().1)
+            .collect();
+        assert_eq!(lengths, expected);
+    })
+    .await;
+}

@@ -1,0 +1,8 @@
+//! Tests against the real Elasticsearch and Kafka of `scripts/services up`.
+//!
+//! Each test is given a [`Shop`] of its own: a prefix that no other test has, so that they run in parallel.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may, their helper functions too")]
+
+mod bus;
+mod shop;
+mod store;

@@ -1,0 +1,4 @@
+//! The one integration test binary: rules of the code, and with the feature `live` the real servers.
+
+#[cfg(feature = "live")]
+mod live;
