@@ -7,4 +7,6 @@
 pub mod bus;
 pub mod config;
 pub mod model;
+pub mod shutdown;
 pub mod store;
+pub mod stream;

@@ -1,5 +1,6 @@
 //! The only code that speaks to Kafka.
 
+mod consumer;
 mod error;
 mod producer;
 mod topics;
@@ -10,6 +11,7 @@ use secrecy::ExposeSecret;
 use crate::config::{KafkaSettings, SecurityProtocol, SettingError};
 use crate::model::event::Stream;
 
+pub use crate::bus::consumer::{Assigned, Change, Commit, GroupConsumer, Received};
 pub use crate::bus::error::BusError;
 pub use crate::bus::producer::{Deliveries, Producer};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 
 use crate::bus::{Bus, BusError};
@@ -104,6 +105,24 @@ impl Producer {
     pub fn send_to_partition(&self, topic: &str, partition: i32, payload: &[u8]) -> Result<(), BusError> {
         let topic = self.bus.name(topic);
         self.enqueue(BaseRecord::<[u8], [u8]>::to(&topic).partition(partition).payload(payload))
+    }
+
+    /// Hands over a record with headers.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub fn send_with_headers(
+        &self,
+        topic: &str,
+        key: &[u8],
+        payload: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Result<(), BusError> {
+        let topic = self.bus.name(topic);
+        let empty = OwnedHeaders::new_with_capacity(headers.len());
+        let headers =
+            headers.iter().fold(empty, |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
+        self.enqueue(BaseRecord::to(&topic).key(key).payload(payload).headers(headers))
     }
 
     fn enqueue(&self, record: BaseRecord<'_, [u8], [u8]>) -> Result<(), BusError> {
