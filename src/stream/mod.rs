@@ -18,6 +18,8 @@ pub mod part;
 pub mod position;
 pub mod quiet;
 pub mod run;
+#[cfg(test)]
+mod sim;
 mod sink;
 pub mod take_over;
 mod worker;
