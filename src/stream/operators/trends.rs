@@ -159,3 +159,80 @@ impl Tally {
         (sessions > 0).then_some(TallyBody { sessions, quantity: self.quantity, revenue_cents: self.revenue })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::{add_to_cart, at, purchase, view};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn documents(events: &[Event]) -> Vec<(u64, Value)> {
+        let (mut state, mut out) = (Minute::default(), Vec::new());
+        let pane = Pane { start: at(0), partition: 2, topic: Some(1) };
+        events.iter().for_each(|event| Trends.fold(&mut state, event));
+        Trends.render(&mut state, &pane, &mut out);
+        let version = |document: &Document| match document.mode {
+            crate::store::bulk::Mode::IfNewer(version) => version,
+            other => panic!("a result is versioned: {other:?}"),
+        };
+        out.iter().map(|one| (version(one), serde_json::from_slice(&one.source).unwrap())).collect()
+    }
+
+    #[test]
+    fn many_views_of_one_session_are_one_session_and_many_units() {
+        let [(version, body)] = &documents(&[view(at(1)), view(at(2)), add_to_cart(at(3))])[..] else {
+            panic!("one product")
+        };
+        assert_eq!(*version, 3);
+        insta::assert_json_snapshot!(body, @r#"
+        {
+          "add_to_cart": {
+            "quantity": 2,
+            "revenue_cents": 11998,
+            "sessions": 1
+          },
+          "brand": "Sonora",
+          "categories": [
+            "electronics",
+            "electronics.audio",
+            "electronics.audio.headphones"
+          ],
+          "category": "electronics.audio.headphones",
+          "minute": "2026-09-21T14:13:20.000Z",
+          "partition": 2,
+          "product_id": "p1",
+          "stream": "product-events",
+          "support": 3,
+          "view": {
+            "quantity": 4,
+            "revenue_cents": 23996,
+            "sessions": 1
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_order_that_names_a_product_in_two_lines_supports_it_once() {
+        let mut event = purchase(at(1));
+        let crate::model::event::Action::Purchase(order) = &mut event.action else {
+            unreachable!("a purchase")
+        };
+        order.items.push(order.items[0].clone());
+        let (version, body) = documents(&[event]).remove(0);
+        assert_eq!((version, &body["purchase"]["quantity"]), (1, &4.into()));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_events_does_not_matter(
+            shuffled in Just((0..20).flat_map(|n| [view(at(n)), add_to_cart(at(n)), purchase(at(n))]).collect::<Vec<_>>())
+                .prop_shuffle()
+        ) {
+            let mut sorted = shuffled.clone();
+            sorted.sort_by_key(|event| event.timestamp);
+            prop_assert_eq!(documents(&shuffled), documents(&sorted));
+        }
+    }
+}

@@ -127,3 +127,36 @@ impl Visit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::{at, event_id, view};
+    use serde_json::Value;
+
+    /// Signals after so many views, one every so many milliseconds.
+    fn signals(count: u64, every_ms: i64) -> Vec<Value> {
+        let (mut state, mut out) = (Visits::default(), Vec::new());
+        let pane = Pane { start: at(0), partition: 0, topic: None };
+        for number in 0..count {
+            let time = at(40_000 + number as i64 * every_ms);
+            let event = Event { event_id: event_id(time, number), ..view(time) };
+            Velocity.fold(&mut state, &event);
+        }
+        Velocity.render(&mut state, &pane, &mut out);
+        out.iter().map(|document| serde_json::from_slice(&document.source).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_person_who_views_something_every_few_seconds_is_left_alone() {
+        assert_eq!(signals(200, 4_000), Vec::<Value>::new());
+    }
+
+    #[test]
+    fn a_machine_that_views_faster_than_anybody_reads_is_reported_with_its_evidence() {
+        let [signal] = &signals(240, 250)[..] else { panic!("one visit, one signal") };
+        assert_eq!((&signal["rule"], &signal["severity"]), (&"bot_velocity".into(), &"critical".into()));
+        assert_eq!(signal["figures"]["peak_per_minute"], 240);
+        assert_eq!(signal["event_ids"].as_array().unwrap().len(), 20);
+    }
+}

@@ -246,3 +246,6 @@ impl Total {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
