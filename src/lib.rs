@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod bus;
+pub mod catalog;
 pub mod config;
 pub mod model;
 pub mod shutdown;
 pub mod store;
 pub mod stream;
+pub mod traffic;

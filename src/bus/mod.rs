@@ -13,7 +13,7 @@ use crate::model::event::Stream;
 
 pub use crate::bus::consumer::{Assigned, Change, Commit, GroupConsumer, Received};
 pub use crate::bus::error::BusError;
-pub use crate::bus::producer::{Deliveries, Producer};
+pub use crate::bus::producer::{Deliveries, Offer, Producer};
 
 /// The topic of records that could not be used, before any prefix.
 pub const DEAD_LETTERS: &str = "dead-letters";

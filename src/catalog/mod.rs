@@ -1,0 +1,3 @@
+//! The catalogue: what the shop sells.
+
+pub mod shelf;
