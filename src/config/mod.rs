@@ -7,6 +7,7 @@ mod kafka;
 mod secret;
 mod shop;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,7 +56,8 @@ pub fn run<S: Parser, F: Future<Output = anyhow::Result<()>>>(program: impl FnOn
     let settings = S::parse();
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,librdkafka=off,rdkafka=error".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
     let result = match loaded {
         Err(error) if !error.not_found() => Err(anyhow::Error::from(error).context("reading .env")),
         _ => tokio::runtime::Runtime::new()
