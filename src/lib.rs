@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bus;
+pub mod catalog;
 pub mod config;
 pub mod model;
 pub mod store;
