@@ -96,6 +96,13 @@ text_id!(
     /// One order.
     OrderId, "order_id");
 
+impl ProductId {
+    /// The id of the product of this number: `p-00000042`.
+    pub fn nth(number: u64) -> Self {
+        Self(format!("p-{number:08}").into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
