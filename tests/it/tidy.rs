@@ -1,5 +1,7 @@
 //! Rules of the code that no compiler checks: who may use whom, and how long a file may get.
 
+#![expect(clippy::unwrap_used, reason = "tests may, their helper functions too")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
