@@ -4,6 +4,7 @@
 //! the slices ‹ `app`.
 #![forbid(unsafe_code)]
 
+pub mod analytics;
 pub mod bus;
 pub mod config;
 pub mod model;
