@@ -4,7 +4,10 @@
 //! the slices ‹ `app`.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod bus;
 pub mod config;
+pub mod http;
 pub mod model;
+pub mod search;
 pub mod store;

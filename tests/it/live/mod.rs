@@ -3,6 +3,9 @@
 //! Each test is given a [`Shop`] of its own: a prefix that no other test has, so that they run in parallel.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may, their helper functions too")]
 
+mod api;
 mod bus;
+mod catalogue;
+mod search;
 mod shop;
 mod store;
