@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod analytics;
+pub mod app;
 pub mod bus;
 pub mod config;
+pub mod http;
 pub mod model;
+pub mod search;
 pub mod store;

@@ -3,6 +3,7 @@
 //! environment lacks. Nothing but this module and `bin/` reads the environment.
 
 mod elasticsearch;
+mod http;
 mod kafka;
 mod secret;
 mod shop;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use crate::config::elasticsearch::{ElasticsearchSettings, Login};
+pub use crate::config::http::HttpSettings;
 pub use crate::config::kafka::{KafkaSettings, SecurityProtocol};
 pub use crate::config::shop::ShopSettings;
 

@@ -4,6 +4,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may, their helper functions too")]
 
 mod analytics;
+mod api;
 mod bus;
+mod catalogue;
+mod search;
 mod shop;
 mod store;
