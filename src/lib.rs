@@ -4,11 +4,15 @@
 //! the slices ‹ `app`.
 #![forbid(unsafe_code)]
 
+pub mod analytics;
+pub mod app;
 pub mod bus;
 pub mod catalog;
 pub mod config;
+pub mod http;
 pub mod model;
 pub mod shutdown;
+pub mod search;
 pub mod store;
 pub mod stream;
 pub mod traffic;

@@ -3,6 +3,7 @@
 //! environment lacks. Nothing but this module and `bin/` reads the environment.
 
 mod elasticsearch;
+mod http;
 mod kafka;
 mod secret;
 mod shop;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
 pub use crate::config::elasticsearch::{ElasticsearchSettings, Login};
+pub use crate::config::http::HttpSettings;
 pub use crate::config::kafka::{KafkaSettings, SecurityProtocol};
 pub use crate::config::shop::ShopSettings;
 

@@ -1,0 +1,60 @@
+//! The HTTP service: search, analytics, health, documents and the dashboard.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use shoplens::app::{self, Edges};
+use shoplens::bus::Bus;
+use shoplens::config::{self, ElasticsearchSettings, HttpSettings, KafkaSettings, ShopSettings};
+use shoplens::store::Store;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serves product search, analytics and the dashboard over HTTP.
+#[derive(Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    elasticsearch: ElasticsearchSettings,
+    #[command(flatten)]
+    kafka: KafkaSettings,
+    #[command(flatten)]
+    shop: ShopSettings,
+    #[command(flatten)]
+    http: HttpSettings,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run() -> anyhow::Result<()> {
+    config::start().context("cannot read .env")?;
+    let settings = Settings::parse();
+    let address = settings.http.address();
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address} (API_HOST, API_PORT)"))?;
+    let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
+    let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
+    store.wait_until_ready(config::STARTUP_WAIT).await?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("stopping");
+    };
+    tracing::info!(address = %listener.local_addr()?, "serving");
+    app::serve(listener, &Edges { store, bus }, &settings.shop, &settings.http, stop).await?;
+    Ok(())
+}

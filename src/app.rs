@@ -1,0 +1,110 @@
+//! Names every slice once and joins their routes, pages and documents into the one HTTP service.
+
+use std::sync::Arc;
+
+use poem::endpoint::make_sync;
+use poem::web::Html;
+use poem::{Endpoint, IntoEndpoint, Response, Route};
+use poem_openapi::{OpenApi, OpenApiService};
+use tokio::net::TcpListener;
+
+use crate::bus::Bus;
+use crate::config::{HttpSettings, ShopSettings};
+use crate::http::limit::RateLimit;
+use crate::http::{self, health, server};
+use crate::search;
+use crate::search::relevance::{BadRelevance, Relevance};
+use crate::store::Store;
+
+/// What the service stands on.
+pub struct Edges {
+    /// Elasticsearch.
+    pub store: Store,
+    /// Kafka.
+    pub bus: Bus,
+}
+
+/// Serves until `stop`, then answers what has been asked.
+///
+/// # Errors
+/// [`BadRelevance`] when the weights of the search cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    edges: &Edges,
+    shop: &ShopSettings,
+    settings: &HttpSettings,
+    stop: impl Future<Output = ()>,
+) -> Result<(), BadRelevance> {
+    let limit = RateLimit::new(settings);
+    let app = Arc::new(app(edges, shop, settings, &limit)?);
+    tokio::select! {
+        () = server::serve(listener, app, settings.api_connections_max, stop) => Ok(()),
+        () = limit.forget_idle_callers() => Ok(()),
+    }
+}
+
+/// The whole service.
+///
+/// # Errors
+/// As [`serve`].
+pub fn app(
+    edges: &Edges,
+    shop: &ShopSettings,
+    settings: &HttpSettings,
+    limit: &RateLimit,
+) -> Result<impl Endpoint<Output = Response> + use<>, BadRelevance> {
+    let service = service(apis(edges, shop)?);
+    let (spec, swagger) = (service.spec(), service.swagger_ui_html());
+    let limited = http::limited(service.into_endpoint(), limit.clone(), settings.timeout());
+    let routes = Route::new()
+        .nest("/", limited)
+        .at("/docs", poem::get(make_sync(move |_| Html(swagger.clone()))))
+        .at("/openapi.json", poem::get(make_sync(move |_| json(spec.clone()))));
+    Ok(http::finished(routes, settings))
+}
+
+/// The endpoints of every slice.
+fn apis(edges: &Edges, shop: &ShopSettings) -> Result<impl OpenApi + use<>, BadRelevance> {
+    let search = search::Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency);
+    Ok((search::routes::Api { search }, health::Api::new(edges.store.clone(), edges.bus.clone())))
+}
+
+fn service<T: OpenApi>(apis: T) -> OpenApiService<T, ()> {
+    OpenApiService::new(apis, "shoplens", env!("CARGO_PKG_VERSION")).server("/").description(
+        "Product search and real-time behaviour analytics of an online shop. Every failure is an RFC 9457 \
+         problem document.",
+    )
+}
+
+fn json(text: String) -> Response {
+    Response::builder().content_type("application/json").body(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ElasticsearchSettings, KafkaSettings};
+    use clap::Parser;
+    use serde_json::Value;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        elasticsearch: ElasticsearchSettings,
+        #[command(flatten)]
+        kafka: KafkaSettings,
+        #[command(flatten)]
+        shop: ShopSettings,
+    }
+
+    #[test]
+    fn the_openapi_document() {
+        let flags = Flags::parse_from(["test"]);
+        let store = Store::new(&flags.elasticsearch, "").unwrap();
+        let bus = Bus::new(&flags.kafka, "").unwrap();
+        let spec = service(apis(&Edges { store, bus }, &flags.shop).unwrap()).spec();
+        let mut spec: Value = serde_json::from_str(&spec).unwrap();
+        spec["info"]["version"] = "0".into();
+        insta::assert_json_snapshot!(spec);
+    }
+}

@@ -1,0 +1,143 @@
+//! Failures that the framework raises before or beside a handler, as problem documents.
+
+use poem::error::{CorsError, MethodNotAllowedError, NotFoundError};
+use poem::http::StatusCode;
+use poem::{Error, IntoResponse, Response};
+use poem_openapi::error::ParseParamError;
+
+use crate::http::problem::Problem;
+
+/// The answer to a request that ended in an error: what a handler chose to say, else a problem document.
+pub async fn answer(error: Error) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    problem_of(&error).into_response()
+}
+
+/// The answer to a request whose handler panicked; the panic itself is already on standard error.
+pub fn answer_to_panic() -> Response {
+    tracing::error!("the handler of a request panicked");
+    internal().into_response()
+}
+
+fn problem_of(error: &Error) -> Problem {
+    if let Some(bad) = error.downcast_ref::<ParseParamError>() {
+        return Problem::bad_parameter(bad.name, format!("{} {}", bad.name, in_words(&bad.reason)));
+    }
+    if error.is::<NotFoundError>() {
+        return Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path; /docs lists what there is");
+    }
+    if error.is::<MethodNotAllowedError>() {
+        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path answers GET and HEAD only");
+    }
+    if error.is::<CorsError>() {
+        let detail = format!("{error}; the setting CORS_ORIGINS says which web origins are served");
+        return Problem::new(StatusCode::FORBIDDEN, detail);
+    }
+    match error.status() {
+        status if status.is_client_error() => Problem::new(status, error.to_string()),
+        status => {
+            tracing::error!(%error, %status, "a request failed");
+            internal()
+        }
+    }
+}
+
+fn internal() -> Problem {
+    let detail = "the request could not be answered; the log of the service says why";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+}
+
+/// What poem-openapi says about a parameter, as the rest of a sentence that starts with its name.
+fn in_words(reason: &str) -> String {
+    if let Some(limit) = reason.strip_prefix("verification failed. ") {
+        return limit_in_words(limit).unwrap_or_else(|| format!("breaks the rule {limit}"));
+    }
+    let wanted = [("integer", "a whole number"), ("number", "a number"), ("boolean", "true or false")];
+    let named = |kind: &str| reason.contains(&format!("\"{kind}")) || reason.contains(&format!("_{kind}"));
+    match wanted.iter().find(|(kind, _)| named(kind)) {
+        Some((_, words)) => format!("must be {words}"),
+        None => format!("cannot be used: {reason}"),
+    }
+}
+
+/// `maximum(100, exclusive: false)` as `must be at most 100`; `None` for a rule that is not known here.
+fn limit_in_words(limit: &str) -> Option<String> {
+    let (rule, rest) = limit.split_once('(')?;
+    let number = rest.split([',', ')']).next()?;
+    let words = match rule {
+        "maximum" => format!("must be at most {number}"),
+        "minimum" => format!("must be at least {number}"),
+        "maxLength" => format!("must have at most {number} characters"),
+        "minLength" => format!("must have at least {number} characters"),
+        "maxItems" => format!("may be given at most {number} times"),
+        _ => return None,
+    };
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem::http::Method;
+    use poem::{Endpoint, EndpointExt, Request, Route};
+    use poem_openapi::param::Query;
+    use poem_openapi::payload::PlainText;
+    use poem_openapi::{OpenApi, OpenApiService};
+    use serde_json::Value;
+
+    struct Probe;
+
+    #[OpenApi]
+    impl Probe {
+        #[oai(path = "/probe", method = "get")]
+        async fn probe(
+            &self,
+            #[oai(validator(maximum(value = "100"), minimum(value = "1")))] size: Query<Option<u32>>,
+            #[oai(validator(minimum(value = "0")))] price: Query<Option<f64>>,
+            fuzzy: Query<Option<bool>>,
+            #[oai(default, validator(max_items = 2))] brand: Query<Vec<String>>,
+        ) -> PlainText<String> {
+            PlainText(format!("{:?}{:?}{:?}{:?}", size.0, price.0, fuzzy.0, brand.0))
+        }
+    }
+
+    async fn problem(method: Method, path: &str) -> (u16, Value) {
+        let service = OpenApiService::new(Probe, "probe", "1");
+        let endpoint = Route::new().nest("/", service).catch_all_error(answer);
+        let request = Request::builder().method(method).uri(path.parse().unwrap()).finish();
+        let response = endpoint.get_response(request).await;
+        let status = response.status().as_u16();
+        assert_eq!(response.content_type(), Some("application/problem+json"), "{path}");
+        (status, serde_json::from_str(&response.into_body().into_string().await.unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_bad_parameter_is_named_with_what_is_allowed() {
+        let expected = [
+            ("size=101", "size", "size must be at most 100"),
+            ("size=0", "size", "size must be at least 1"),
+            ("size=-1", "size", "size must be a whole number"),
+            ("size=ten", "size", "size must be a whole number"),
+            ("size=99999999999999999999", "size", "size must be a whole number"),
+            ("price=cheap", "price", "price must be a number"),
+            ("price=NaN", "price", "price must be at least 0"),
+            ("fuzzy=maybe", "fuzzy", "fuzzy must be true or false"),
+            ("brand=a&brand=b&brand=c", "brand", "brand may be given at most 2 times"),
+        ];
+        for (query, parameter, detail) in expected {
+            let (status, problem) = problem(Method::GET, &format!("/probe?{query}")).await;
+            assert_eq!(status, 400, "{query}");
+            assert_eq!((&problem["parameter"], &problem["detail"]), (&parameter.into(), &detail.into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_path_and_a_wrong_method_are_problems_too() {
+        let (status, body) = problem(Method::GET, "/nowhere").await;
+        assert_eq!((status, &body["title"]), (404, &"Not found".into()));
+        let (status, body) = problem(Method::DELETE, "/probe").await;
+        assert_eq!((status, &body["title"]), (405, &"Method not allowed".into()));
+    }
+}

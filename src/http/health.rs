@@ -1,0 +1,157 @@
+//! Whether the service runs, and whether what it stands on can be reached.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
+
+use crate::bus::Bus;
+use crate::store::Store;
+
+/// Longest wait for one dependency.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an answer is given again, so that a flood of probes is not passed on.
+const ANSWER_LASTS: Duration = Duration::from_secs(2);
+
+/// The endpoints under `/health`.
+pub struct Api {
+    store: Store,
+    bus: Bus,
+    latest: Arc<Mutex<Option<Answer>>>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    at: Instant,
+    readiness: Readiness,
+}
+
+/// Whether something can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum Status {
+    /// It can.
+    Up,
+    /// It cannot.
+    Down,
+}
+
+/// That the process runs.
+#[derive(Debug, Clone, Object)]
+pub struct Liveness {
+    /// Always `up`.
+    pub status: Status,
+}
+
+/// Whether the service can do its work.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+pub struct Readiness {
+    /// `up` if every dependency is.
+    pub status: Status,
+    /// The servers that the service stands on.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// One server that the service stands on.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+pub struct Dependency {
+    /// `elasticsearch` or `kafka`.
+    pub name: String,
+    /// Whether it answers.
+    pub status: Status,
+    /// What is known about it.
+    pub detail: String,
+}
+
+/// The answer to a readiness probe.
+#[derive(ApiResponse)]
+pub enum Ready {
+    /// Every dependency answers.
+    #[oai(status = 200)]
+    Up(Json<Readiness>),
+    /// A dependency does not; `dependencies` says which.
+    #[oai(status = 503)]
+    Down(Json<Readiness>),
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// For probes and load balancers; not rate-limited.
+    Health,
+}
+
+impl Api {
+    /// The endpoints, asking these two.
+    pub fn new(store: Store, bus: Bus) -> Self {
+        Self { store, bus, latest: Arc::default() }
+    }
+
+    async fn readiness(&self) -> Readiness {
+        if let Some(readiness) = self.still_valid() {
+            return readiness;
+        }
+        let (store, bus) = tokio::join!(check_store(&self.store), check_bus(&self.bus));
+        let up = store.status == Status::Up && bus.status == Status::Up;
+        let status = if up { Status::Up } else { Status::Down };
+        let readiness = Readiness { status, dependencies: vec![store, bus] };
+        let answer = Answer { at: Instant::now(), readiness: readiness.clone() };
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        readiness
+    }
+
+    /// The last answer if it is fresh. One caller that finds a stale one is to renew it; meanwhile the
+    /// others are given the stale one, so that checks never pile up.
+    fn still_valid(&self) -> Option<Readiness> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = latest.as_mut()?;
+        if answer.at.elapsed() < ANSWER_LASTS {
+            return Some(answer.readiness.clone());
+        }
+        answer.at = Instant::now();
+        None
+    }
+}
+
+#[OpenApi(prefix_path = "/health", tag = "Tag::Health")]
+impl Api {
+    /// Says that the process runs.
+    ///
+    /// Asks nobody else: a restart would not bring a lost server back.
+    #[oai(path = "/live", method = "get", operation_id = "live")]
+    async fn live(&self) -> Json<Liveness> {
+        Json(Liveness { status: Status::Up })
+    }
+
+    /// Says whether Elasticsearch and Kafka answer.
+    ///
+    /// An answer is up to two seconds old.
+    #[oai(path = "/ready", method = "get", operation_id = "ready")]
+    async fn ready(&self) -> Ready {
+        let readiness = self.readiness().await;
+        match readiness.status {
+            Status::Up => Ready::Up(Json(readiness)),
+            Status::Down => Ready::Down(Json(readiness)),
+        }
+    }
+}
+
+async fn check_store(store: &Store) -> Dependency {
+    let outcome = match tokio::time::timeout(CHECK_TIMEOUT, store.health()).await {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
+    };
+    dependency("elasticsearch", outcome)
+}
+
+async fn check_bus(bus: &Bus) -> Dependency {
+    dependency("kafka", bus.ping(CHECK_TIMEOUT).await.map_err(|error| error.to_string()))
+}
+
+fn dependency(name: &str, outcome: Result<(), String>) -> Dependency {
+    let (status, detail) = match outcome {
+        Ok(()) => (Status::Up, "answers".to_owned()),
+        Err(reason) => (Status::Down, reason),
+    };
+    Dependency { name: name.to_owned(), status, detail }
+}

@@ -1,0 +1,252 @@
+//! From Elasticsearch's answer to what the shopper is shown. Pure.
+
+use std::collections::BTreeMap;
+
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+use serde::Deserialize;
+
+use crate::model::product::Product;
+use crate::search::facets::{BrandCount, CategoryCount, Facets, PriceBucket, PriceFacet, RawFacets};
+use crate::search::query::Stage;
+use crate::search::request::Page;
+
+/// A page of products.
+#[derive(Debug, Clone, PartialEq, Object)]
+#[oai(example)]
+pub struct SearchAnswer {
+    /// Names this answer, so that what follows from it can be counted for it; a UUID that sorts by time.
+    pub query_id: String,
+    /// What was searched for, after cutting.
+    pub query: String,
+    /// Products found, on all pages.
+    pub total: u64,
+    /// Milliseconds that the answer took.
+    pub took_ms: u64,
+    /// This page, from 1.
+    pub page: u32,
+    /// Products on a page.
+    pub size: u32,
+    /// How far the words had to be relaxed until something was found.
+    pub relaxation: Relaxation,
+    /// The currency of all prices.
+    pub currency: String,
+    /// The products, best first.
+    pub items: Vec<Item>,
+    /// What further filters would bring.
+    pub facets: Facets,
+}
+
+/// How far the words had to be relaxed until something was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Relaxation {
+    /// Not at all: products have most of the words, or their synonyms.
+    None,
+    /// Words that occur in no product were taken for similar ones.
+    SimilarWords,
+    /// Products have at least one of the words, or of the similar ones.
+    AnyWord,
+}
+
+impl From<&Stage> for Relaxation {
+    fn from(stage: &Stage) -> Self {
+        match stage {
+            Stage::AsTyped => Self::None,
+            Stage::SimilarWords(_) => Self::SimilarWords,
+            Stage::AnyWord(_) => Self::AnyWord,
+        }
+    }
+}
+
+/// A product that was found.
+#[derive(Debug, Clone, PartialEq, Object)]
+pub struct Item {
+    /// The product's id.
+    pub id: String,
+    /// Brand, model and type.
+    pub name: String,
+    /// A few sentences.
+    pub description: String,
+    /// The leaf category's path.
+    pub category: String,
+    /// The leaf category in words.
+    pub category_label: String,
+    /// The maker.
+    pub brand: String,
+    /// Price of one piece, in major units.
+    pub price: f64,
+    /// The price's currency.
+    pub currency: String,
+    /// Mean stars, 0 to 5.
+    pub rating: f64,
+    /// Reviews that the mean is of.
+    pub review_count: u32,
+    /// Whether it can be sold now.
+    pub in_stock: bool,
+    /// Pieces that can be sold now.
+    pub stock: u32,
+    /// The picture's file name.
+    pub image: String,
+    /// What the category tells apart.
+    pub attributes: BTreeMap<String, String>,
+    /// How well it matches; comparable within one answer only.
+    pub score: f64,
+    /// Its place among all results, from 1.
+    pub position: u32,
+}
+
+/// Elasticsearch's answer to a search for products.
+#[derive(Debug, Deserialize)]
+pub struct RawAnswer {
+    hits: Hits,
+    aggregations: Aggregations,
+}
+
+#[derive(Debug, Deserialize)]
+struct Hits {
+    total: Total,
+    hits: Vec<Hit>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Total {
+    value: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Hit {
+    #[serde(rename = "_score")]
+    score: Option<f64>,
+    #[serde(rename = "_source")]
+    product: Product,
+}
+
+#[derive(Debug, Deserialize)]
+struct Aggregations {
+    #[serde(flatten)]
+    facets: RawFacets,
+    all_words: Option<DocCount>,
+}
+
+#[derive(Debug, Deserialize)]
+struct DocCount {
+    doc_count: u64,
+}
+
+impl RawAnswer {
+    /// Products found, on all pages.
+    pub fn total(&self) -> u64 {
+        self.hits.total.value
+    }
+
+    /// Whether some product, filters aside, has all the words; true when there are none.
+    pub fn some_has_all_words(&self) -> bool {
+        self.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
+    }
+
+    /// The products of a page, and the facets' counts.
+    pub fn into_items(self, page: Page) -> (Vec<Item>, RawFacets) {
+        let positions = page.offset().saturating_add(1)..;
+        let items = self.hits.hits.into_iter().zip(positions).map(|(hit, position)| item(hit, position));
+        (items.collect(), self.aggregations.facets)
+    }
+}
+
+fn item(hit: Hit, position: u32) -> Item {
+    let product = hit.product;
+    Item {
+        id: product.id.into(),
+        name: product.name,
+        description: product.description,
+        category: product.category.into(),
+        category_label: product.category_label,
+        brand: product.brand,
+        price: product.price_cents.to_major(),
+        currency: product.currency.into(),
+        // Through text, since 4.3 as the nearest f32 reads 4.300000190734863 as f64.
+        rating: product.rating.to_string().parse().unwrap_or_default(),
+        review_count: product.review_count,
+        in_stock: product.stock > 0,
+        stock: product.stock,
+        image: product.image,
+        attributes: product.attributes,
+        score: hit.score.unwrap_or_default(),
+        position,
+    }
+}
+
+/// Elasticsearch's answer to the question which words occur at all.
+#[derive(Debug, Deserialize)]
+pub struct RawOccurrences {
+    aggregations: WordCounts,
+}
+
+#[derive(Debug, Deserialize)]
+struct WordCounts {
+    words: Buckets,
+}
+
+#[derive(Debug, Deserialize)]
+struct Buckets {
+    buckets: Vec<DocCount>,
+}
+
+impl RawOccurrences {
+    /// The positions of the words that occur in no product.
+    pub fn unknown(&self) -> Vec<usize> {
+        let counts = self.aggregations.words.buckets.iter().enumerate();
+        counts.filter(|(_, count)| count.doc_count == 0).map(|(at, _)| at).collect()
+    }
+}
+
+impl Example for SearchAnswer {
+    fn example() -> Self {
+        Self {
+            query_id: "019aa5e2-7b1c-7d20-9d7e-0f4c2b6a1e55".to_owned(),
+            query: "laptop".to_owned(),
+            total: 1,
+            took_ms: 7,
+            page: 1,
+            size: 12,
+            relaxation: Relaxation::None,
+            currency: "EUR".to_owned(),
+            items: vec![example_item()],
+            facets: Facets {
+                category: vec![CategoryCount {
+                    value: "electronics".to_owned(),
+                    label: "Electronics".to_owned(),
+                    level: 1,
+                    count: 1,
+                }],
+                brand: vec![BrandCount { value: "Voltara".to_owned(), count: 1 }],
+                price: PriceFacet {
+                    min: Some(1299.0),
+                    max: Some(1299.0),
+                    buckets: vec![PriceBucket { from: Some(1000.0), to: Some(1500.0), count: 1 }],
+                },
+            },
+        }
+    }
+}
+
+fn example_item() -> Item {
+    Item {
+        id: "p-00042".to_owned(),
+        name: "Voltara Aero 14 laptop".to_owned(),
+        description: "A light laptop with a 14 inch screen.".to_owned(),
+        category: "electronics.computers.laptops".to_owned(),
+        category_label: "Laptops".to_owned(),
+        brand: "Voltara".to_owned(),
+        price: 1299.0,
+        currency: "EUR".to_owned(),
+        rating: 4.3,
+        review_count: 87,
+        in_stock: true,
+        stock: 12,
+        image: "laptops-3.svg".to_owned(),
+        attributes: BTreeMap::from([("screen size".to_owned(), "14 inch".to_owned())]),
+        score: 21.4,
+        position: 1,
+    }
+}

@@ -1,0 +1,153 @@
+//! Product search: what a shopper types becomes a page of products, facets and suggestions.
+//!
+//! [`request`] checks, [`query`] builds the body, Elasticsearch answers, [`answer`] shapes; only this file
+//! talks to [`Store`]. A search that finds nothing is relaxed in stages (see [`query::Stage`]), so that a
+//! typo costs further questions and a plain search only one.
+
+pub mod answer;
+pub mod autocomplete;
+pub mod facets;
+pub mod query;
+pub mod relevance;
+pub mod request;
+pub mod routes;
+
+use std::time::Instant;
+
+use serde_json::Value;
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::model::category::CategoryPath;
+use crate::model::money::Currency;
+use crate::search::answer::{RawAnswer, RawOccurrences, Relaxation, SearchAnswer};
+use crate::search::autocomplete::Suggestions;
+use crate::search::query::Stage;
+use crate::search::relevance::Relevance;
+use crate::search::request::{BadParameter, SearchRequest, Words};
+use crate::store::schema::Schema;
+use crate::store::{Missing, Store, StoreError};
+
+const CATALOGUE: &str = Schema::PRODUCTS.name;
+
+/// The search of one shop.
+pub struct Search {
+    store: Store,
+    relevance: Relevance,
+    currency: Currency,
+}
+
+/// Why a search has no answer.
+#[derive(Debug, Error)]
+pub enum SearchError {
+    /// A parameter cannot be used.
+    #[error("{}", .0.detail)]
+    BadParameter(BadParameter),
+    /// Elasticsearch gave no usable answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Search {
+    /// A search over the catalogue in this store.
+    pub fn new(store: Store, relevance: Relevance, currency: Currency) -> Self {
+        Self { store, relevance, currency }
+    }
+
+    /// A page of products with facets.
+    ///
+    /// # Errors
+    /// [`SearchError::BadParameter`] for a category that no product has, [`SearchError::Store`].
+    pub async fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
+        let started = Instant::now();
+        let (stage, raw) = self.relax(request).await?;
+        let total = raw.total();
+        if let Some(category) = request.filters.category.as_ref().filter(|_| total == 0) {
+            self.check_category(category).await?;
+        }
+        let (items, facets) = raw.into_items(request.page);
+        Ok(SearchAnswer {
+            query_id: Uuid::now_v7().to_string(),
+            query: request.words.text(),
+            total,
+            took_ms: millis_since(started),
+            page: request.page.number,
+            size: request.page.size,
+            relaxation: Relaxation::from(&stage),
+            currency: self.currency.to_string(),
+            items,
+            facets: facets.shape(request.filters.category.as_ref()),
+        })
+    }
+
+    /// What the words so far may become.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn suggest(&self, words: &Words, size: u32) -> Result<Suggestions, StoreError> {
+        let started = Instant::now();
+        let products = autocomplete::products(words, size, &self.relevance);
+        let categories = autocomplete::categories();
+        let (products, categories) = tokio::try_join!(
+            self.ask("suggest products", &products),
+            self.ask("suggest categories", &categories),
+        )?;
+        let suggestions = autocomplete::suggest(words, size, products, categories);
+        Ok(Suggestions { query: words.text(), took_ms: millis_since(started), suggestions })
+    }
+
+    /// The first stage that finds something, else the last.
+    async fn relax(&self, request: &SearchRequest) -> Result<(Stage, RawAnswer), StoreError> {
+        let as_typed = self.products(request, &Stage::AsTyped).await?;
+        // Decided without the filters: a word is not misspelled because a brand lacks it.
+        if as_typed.some_has_all_words() && (as_typed.total() > 0 || request.words.as_slice().len() < 2) {
+            return Ok((Stage::AsTyped, as_typed));
+        }
+        let unknown = self.unknown_words(&request.words).await?;
+        if !unknown.is_empty() {
+            let stage = Stage::SimilarWords(unknown.clone());
+            let similar = self.products(request, &stage).await?;
+            if similar.total() > 0 {
+                return Ok((stage, similar));
+            }
+        }
+        if as_typed.total() > 0 || request.words.as_slice().len() < 2 {
+            return Ok((Stage::AsTyped, as_typed));
+        }
+        let stage = Stage::AnyWord(unknown);
+        let any = self.products(request, &stage).await?;
+        Ok((stage, any))
+    }
+
+    async fn unknown_words(&self, words: &Words) -> Result<Vec<usize>, StoreError> {
+        let body = query::occurrences(words, &self.relevance);
+        let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
+        Ok(occurrences.unknown())
+    }
+
+    async fn check_category(&self, category: &CategoryPath) -> Result<(), SearchError> {
+        let body = query::category_exists(category.as_str());
+        let found: Value = self.ask("look a category up", &body).await?;
+        if found["hits"]["total"]["value"] != 0 {
+            return Ok(());
+        }
+        let detail = format!("category must be one that has products, but {category} has none");
+        Err(SearchError::BadParameter(BadParameter { parameter: "category", detail }))
+    }
+
+    async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {
+        self.ask("search products", &query::products(request, stage, &self.relevance)).await
+    }
+
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &'static str,
+        body: &Value,
+    ) -> Result<T, StoreError> {
+        self.store.search(what, CATALOGUE, Missing::IsError, body).await
+    }
+}
+
+fn millis_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
