@@ -22,8 +22,7 @@ use crate::http::problem::Problem;
 /// How often addresses that have not been seen for a while are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
-type Buckets =
-    RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
+type Buckets = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
 /// A middleware that turns requests over the limit away with 429. Clones share their counts.
 #[derive(Clone)]

@@ -46,9 +46,11 @@ pub fn finished<E: Endpoint + 'static>(
 }
 
 fn cors(settings: &HttpSettings) -> Cors {
-    let cors = Cors::new()
-        .allow_methods([Method::GET, Method::HEAD])
-        .expose_headers(["retry-after", "ratelimit", "ratelimit-policy"]);
+    let cors = Cors::new().allow_methods([Method::GET, Method::HEAD]).expose_headers([
+        "retry-after",
+        "ratelimit",
+        "ratelimit-policy",
+    ]);
     match settings.cors_origins() {
         Some(origins) => cors.allow_origins(origins.iter().map(String::as_str)),
         None => cors,

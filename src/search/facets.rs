@@ -263,7 +263,8 @@ mod tests {
 
     fn ranges(counts: &[u64]) -> Vec<Range> {
         let edge = |at: usize| (0 < at && at < counts.len()).then_some(at as f64 * 1000.0);
-        let range = |(at, count): (usize, &u64)| Range { from: edge(at), to: edge(at + 1), doc_count: *count };
+        let range =
+            |(at, count): (usize, &u64)| Range { from: edge(at), to: edge(at + 1), doc_count: *count };
         counts.iter().enumerate().map(range).collect()
     }
 
