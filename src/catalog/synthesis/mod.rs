@@ -23,7 +23,7 @@ use crate::model::product::Product;
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// How often a value that moves the price follows the product's grade instead of chance: most, so that a
 /// dear laptop is dear in its memory and in its screen.
-const FOLLOWS_GRADE: f64 = 0.7;
+const FOLLOWS_GRADE: f64 = 0.8;
 /// How many people write the shop's books.
 const PEOPLE: u64 = 600;
 /// Most sentences of a description between its first and its last.

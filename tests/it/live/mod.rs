@@ -4,5 +4,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may, their helper functions too")]
 
 mod bus;
+mod catalog;
 mod shop;
 mod store;
