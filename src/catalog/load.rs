@@ -118,7 +118,9 @@ pub async fn load(
     }
     let what = "move the alias to the new catalogue";
     store.send::<Value>(what, Method::Post, "/_aliases", Some(&versions.switch_to(version))).await?;
-    delete(store, versions.outdated()).await?;
+    if let Err(error) = delete(store, versions.outdated()).await {
+        tracing::warn!(%error, "an old catalogue was left; the next load clears it away");
+    }
     let Contents { products, categories } = contents;
     Ok(Report { index, alias, products, categories, retries })
 }
