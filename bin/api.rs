@@ -7,9 +7,9 @@ use clap::Parser;
 use shoplens::app::{self, Edges};
 use shoplens::bus::Bus;
 use shoplens::config::{self, ElasticsearchSettings, HttpSettings, KafkaSettings, ShopSettings};
+use shoplens::shutdown;
 use shoplens::store::Store;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves product search, analytics and the dashboard over HTTP.
 #[derive(Parser)]
@@ -26,19 +26,10 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    config::run(serve)
 }
 
-#[tokio::main]
-async fn run() -> anyhow::Result<()> {
-    config::start().context("cannot read .env")?;
-    let settings = Settings::parse();
+async fn serve(settings: Settings) -> anyhow::Result<()> {
     let address = settings.http.address();
     let listener = TcpListener::bind(address)
         .await
@@ -46,15 +37,8 @@ async fn run() -> anyhow::Result<()> {
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        tracing::info!("stopping");
-    };
     tracing::info!(address = %listener.local_addr()?, "serving");
-    app::serve(listener, &Edges { store, bus }, &settings.shop, &settings.http, stop).await?;
+    app::serve(listener, &Edges { store, bus }, &settings.shop, &settings.http, shutdown::requested())
+        .await?;
     Ok(())
 }

@@ -4,10 +4,15 @@
 //! the slices ‹ `app`.
 #![forbid(unsafe_code)]
 
+pub mod analytics;
 pub mod app;
 pub mod bus;
+pub mod catalog;
 pub mod config;
 pub mod http;
 pub mod model;
 pub mod search;
+pub mod shutdown;
 pub mod store;
+pub mod stream;
+pub mod traffic;

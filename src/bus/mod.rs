@@ -1,5 +1,6 @@
 //! The only code that speaks to Kafka.
 
+mod consumer;
 mod error;
 mod producer;
 mod topics;
@@ -10,8 +11,9 @@ use secrecy::ExposeSecret;
 use crate::config::{KafkaSettings, SecurityProtocol, SettingError};
 use crate::model::event::Stream;
 
+pub use crate::bus::consumer::{Assigned, Change, Commit, GroupConsumer, Received};
 pub use crate::bus::error::BusError;
-pub use crate::bus::producer::{Deliveries, Producer};
+pub use crate::bus::producer::{Deliveries, Offer, Producer};
 
 /// The topic of records that could not be used, before any prefix.
 pub const DEAD_LETTERS: &str = "dead-letters";

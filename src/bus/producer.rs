@@ -1,11 +1,13 @@
 //! Writing records: idempotent, keyed, with every delivery counted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 
 use crate::bus::{Bus, BusError};
@@ -36,24 +38,55 @@ impl Deliveries {
     }
 }
 
-#[derive(Clone, Default)]
-struct Counting(Arc<Deliveries>);
+/// What became of an offer to the producer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// It took the record.
+    Taken,
+    /// Its queue is full; the same again later.
+    Full,
+}
 
-impl ClientContext for Counting {}
+#[derive(Clone, Default)]
+struct Counting {
+    deliveries: Arc<Deliveries>,
+    /// Whether an outage has been told in the log and not yet its end.
+    outage_told: Arc<AtomicBool>,
+}
+
+impl ClientContext for Counting {
+    /// librdkafka's own lines come with every attempt to connect; [`Self::error`] tells what matters.
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let is_outage = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        if is_outage && !self.outage_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(reason, "Kafka cannot be reached; records wait in the queue and are retried");
+        } else {
+            tracing::debug!(%error, reason, "librdkafka");
+        }
+    }
+}
 
 impl ProducerContext for Counting {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(_) => self.0.acknowledged.fetch_add(1, Ordering::Relaxed),
+            Ok(_) => {
+                self.deliveries.acknowledged.fetch_add(1, Ordering::Relaxed);
+                if self.outage_told.swap(false, Ordering::Relaxed) {
+                    tracing::info!("Kafka takes records again");
+                }
+            }
             Err((error, _)) => {
-                if self.0.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                if self.deliveries.failed.fetch_add(1, Ordering::Relaxed) == 0 {
                     tracing::error!(%error, "Kafka did not take a record; further ones are only counted");
                 }
-                0
             }
-        };
+        }
     }
 }
 
@@ -71,7 +104,7 @@ impl Producer {
     /// [`BusError::Failed`] when librdkafka refuses the settings.
     pub fn new(bus: &Bus) -> Result<Self, BusError> {
         let context = Counting::default();
-        let deliveries = context.0.clone();
+        let deliveries = context.deliveries.clone();
         let inner = bus
             .client_config()
             .set("enable.idempotence", "true")
@@ -97,6 +130,19 @@ impl Producer {
         self.enqueue(BaseRecord::to(&topic).key(key).payload(payload))
     }
 
+    /// As [`Producer::send`], but leaves the waiting to the caller.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub fn offer(&self, topic: &str, key: &[u8], payload: &[u8]) -> Result<Offer, BusError> {
+        let topic = self.bus.name(topic);
+        match self.inner.send(BaseRecord::to(&topic).key(key).payload(payload)) {
+            Ok(()) => Ok(Offer::Taken),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(Offer::Full),
+            Err((source, _)) => Err(self.bus.failed("take a record", source)),
+        }
+    }
+
     /// Hands over a record without a key for one partition.
     ///
     /// # Errors
@@ -104,6 +150,24 @@ impl Producer {
     pub fn send_to_partition(&self, topic: &str, partition: i32, payload: &[u8]) -> Result<(), BusError> {
         let topic = self.bus.name(topic);
         self.enqueue(BaseRecord::<[u8], [u8]>::to(&topic).partition(partition).payload(payload))
+    }
+
+    /// Hands over a record with headers.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub fn send_with_headers(
+        &self,
+        topic: &str,
+        key: &[u8],
+        payload: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Result<(), BusError> {
+        let topic = self.bus.name(topic);
+        let empty = OwnedHeaders::new_with_capacity(headers.len());
+        let headers =
+            headers.iter().fold(empty, |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
+        self.enqueue(BaseRecord::to(&topic).key(key).payload(payload).headers(headers))
     }
 
     fn enqueue(&self, record: BaseRecord<'_, [u8], [u8]>) -> Result<(), BusError> {

@@ -124,6 +124,43 @@ impl Bus {
         asked.await.map_err(|_| failed(KafkaError::Canceled))?.map_err(failed)
     }
 
+    /// Removes every topic and every consumer group without members whose name begins with the prefix;
+    /// nothing where there is no prefix. Gives how many there were.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when no broker answers or it refuses.
+    pub async fn remove_all(&self) -> Result<usize, BusError> {
+        if self.prefix.is_empty() {
+            return Ok(0);
+        }
+        let failed = |source| self.failed("remove topics and groups", source);
+        let (topics, groups) = self.names_with_prefix().await.map_err(failed)?;
+        let admin: AdminClient<DefaultClientContext> = self.client_config().create().map_err(failed)?;
+        let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+        if !topics.is_empty() {
+            let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+            admin.delete_topics(&names, &options).await.map_err(failed)?;
+        }
+        if !groups.is_empty() {
+            let names: Vec<&str> = groups.iter().map(String::as_str).collect();
+            admin.delete_groups(&names, &options).await.map_err(failed)?;
+        }
+        Ok(topics.len() + groups.len())
+    }
+
+    async fn names_with_prefix(&self) -> Result<(Vec<String>, Vec<String>), KafkaError> {
+        let bus = self.clone();
+        let asked = tokio::task::spawn_blocking(move || {
+            let consumer: BaseConsumer = bus.client_config().create()?;
+            let ours = |name: &str| name.starts_with(&bus.prefix).then(|| name.to_owned());
+            let metadata = consumer.fetch_metadata(None, ADMIN_TIMEOUT)?;
+            let groups = consumer.fetch_group_list(None, ADMIN_TIMEOUT)?;
+            let topics = metadata.topics().iter().filter_map(|topic| ours(topic.name())).collect();
+            Ok((topics, groups.groups().iter().filter_map(|group| ours(group.name())).collect()))
+        });
+        asked.await.map_err(|_| KafkaError::Canceled)?
+    }
+
     pub(crate) fn failed(&self, what: &'static str, source: KafkaError) -> BusError {
         BusError::Failed { what, address: self.address().to_owned(), source }
     }

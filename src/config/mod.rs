@@ -8,10 +8,15 @@ mod kafka;
 mod secret;
 mod shop;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
+use clap::Parser;
 use thiserror::Error;
+use tracing_subscriber::EnvFilter;
 
 pub use crate::config::elasticsearch::{ElasticsearchSettings, Login};
 pub use crate::config::http::HttpSettings;
@@ -45,18 +50,27 @@ pub enum SettingError {
 /// How long a program waits at its start for a server that does not answer.
 pub const STARTUP_WAIT: Duration = Duration::from_secs(60);
 
-/// Reads `.env` of the working folder or a folder above it, if there is one, and starts logging to
-/// standard error with the filter in `RUST_LOG` (default `info`). Called first by each program.
-///
-/// # Errors
-/// When `.env` exists but cannot be read or a line of it is not `NAME=value`.
-pub fn start() -> Result<(), dotenvy::Error> {
-    let loaded = match dotenvy::dotenv() {
-        Err(error) if error.not_found() => Ok(()),
-        other => other.map(drop),
+/// What every program does: reads `.env` and the settings, starts logging to standard error with the
+/// filter in `RUST_LOG` (default `info`), and runs. A failure is printed with its causes.
+pub fn run<S: Parser, F: Future<Output = anyhow::Result<()>>>(program: impl FnOnce(S) -> F) -> ExitCode {
+    // Before the settings are parsed: `.env` fills in what the environment lacks.
+    let loaded = dotenvy::dotenv();
+    let settings = S::parse();
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,librdkafka=off,rdkafka=error".into());
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    let result = match loaded {
+        Err(error) if !error.not_found() => Err(anyhow::Error::from(error).context("reading .env")),
+        _ => tokio::runtime::Runtime::new()
+            .context("starting")
+            .and_then(|runtime| runtime.block_on(program(settings))),
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| "info,librdkafka=error,rdkafka=error".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
-    loaded
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

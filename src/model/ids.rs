@@ -43,6 +43,12 @@ macro_rules! text_id {
                 Ok(Self(text.into()))
             }
 
+            /// The id of this number among those of one run: `s-00c0ffee-17` for a session. Legal by its make.
+            pub fn numbered(run: u32, number: u64) -> Self {
+                let (kind, _) = $what.split_at(1);
+                Self(format!("{kind}-{run:08x}-{number}").into_boxed_str())
+            }
+
             /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -90,6 +96,13 @@ text_id!(
     /// One order.
     OrderId, "order_id");
 
+impl ProductId {
+    /// The id of the product of this number: `p-00000042`.
+    pub fn nth(number: u64) -> Self {
+        Self(format!("p-{number:08}").into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +110,13 @@ mod tests {
     #[test]
     fn an_id_keeps_its_text() {
         assert_eq!(ProductId::parse("p-00042").unwrap().as_str(), "p-00042");
+    }
+
+    #[test]
+    fn a_numbered_id_is_legal_and_tells_its_kind() {
+        let id = SessionId::numbered(0x00c0_ffee, u64::MAX);
+        assert_eq!(id.as_str(), "s-00c0ffee-18446744073709551615");
+        assert_eq!(SessionId::parse(id.as_str()), Ok(id));
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Timestamp {
     pub const MIN: Self = Self(i64::MIN);
 
     /// The instant that lies so many milliseconds after 1970.
-    pub fn from_millis(millis: i64) -> Self {
+    pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 

@@ -29,6 +29,8 @@ pub struct Operation {
     pub mode: Mode,
     /// The document as JSON.
     pub source: Vec<u8>,
+    /// The caller's own number for it, to know it by when it is refused.
+    pub tag: usize,
 }
 
 /// What a write does to a document that is there.
@@ -324,7 +326,13 @@ mod tests {
     use super::*;
 
     fn operation(id: &str, bytes: usize) -> Operation {
-        Operation { index: "i".to_owned(), id: id.to_owned(), mode: Mode::Replace, source: vec![b'x'; bytes] }
+        Operation {
+            index: "i".to_owned(),
+            id: id.to_owned(),
+            mode: Mode::Replace,
+            source: vec![b'x'; bytes],
+            tag: 0,
+        }
     }
 
     #[test]

@@ -106,8 +106,8 @@ impl Store {
         serde_json::from_slice(bytes).map_err(|source| StoreError::Unexpected { what, source })
     }
 
-    /// Searches an index, an alias or a pattern (given without the prefix). A missing one answers as an
-    /// empty index where `missing_is_empty`.
+    /// Searches an index, an alias or a pattern (given without the prefix), all of it: an answer of which a
+    /// shard is missing is a failure, for nobody could tell it from a whole one.
     ///
     /// # Errors
     /// As [`Store::send`]; [`StoreError::MissingIndex`] unless `missing` is [`Missing::IsEmpty`].
@@ -119,10 +119,10 @@ impl Store {
         body: &Value,
     ) -> Result<T, StoreError> {
         let leniency = match missing {
-            Missing::IsEmpty => "?ignore_unavailable=true",
+            Missing::IsEmpty => "&ignore_unavailable=true",
             Missing::IsError => "",
         };
-        let path = format!("/{}/_search{leniency}", self.name(index));
+        let path = format!("/{}/_search?allow_partial_search_results=false{leniency}", self.name(index));
         self.send(what, Method::Post, &path, Some(body)).await
     }
 

@@ -120,6 +120,41 @@ impl Store {
     }
 }
 
+/// A row of the lists that name indices and templates.
+#[derive(serde::Deserialize)]
+struct Named {
+    #[serde(alias = "index")]
+    name: String,
+}
+
+impl Store {
+    /// Removes every index and template whose name begins with the prefix; nothing where there is no
+    /// prefix. Gives how many there were.
+    ///
+    /// # Errors
+    /// As [`Store::send`].
+    pub async fn remove_all(&self) -> Result<usize, StoreError> {
+        let prefix = self.name("");
+        if prefix.is_empty() {
+            return Ok(0);
+        }
+        let lists = [
+            (format!("/_cat/indices/{prefix}*?format=json&h=index"), "/"),
+            (format!("/_cat/templates/{prefix}*?format=json&h=name"), "/_index_template/"),
+        ];
+        let mut removed = 0;
+        for (list, path) in lists {
+            let named: Vec<Named> = self.send("list what to remove", Method::Get, &list, None).await?;
+            for one in &named {
+                let path = format!("{path}{}", one.name);
+                self.send::<Value>("remove an index or template", Method::Delete, &path, None).await?;
+            }
+            removed += named.len();
+        }
+        Ok(removed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

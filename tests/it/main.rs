@@ -1,4 +1,6 @@
 //! The one integration test binary: rules of the code, and with the feature `live` the real servers.
 
+mod tidy;
+
 #[cfg(feature = "live")]
 mod live;

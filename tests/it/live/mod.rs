@@ -3,9 +3,11 @@
 //! Each test is given a [`Shop`] of its own: a prefix that no other test has, so that they run in parallel.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may, their helper functions too")]
 
+mod analytics;
 mod api;
 mod bus;
 mod catalogue;
 mod search;
 mod shop;
 mod store;
+mod whole_way;

@@ -1,0 +1,89 @@
+# What the smoke demo asks of every endpoint. Needs common.sh and programs.sh.
+# shellcheck shell=bash
+
+PASSED=0
+FAILED=0
+
+# answer PATH: the body on one line, whatever the status.
+answer() { curl -sS --max-time 10 "$API$1" 2>&1 | tr -d '\n'; }
+
+# status PATH: the HTTP status.
+status() { curl -s -o /dev/null --max-time 10 -w '%{http_code}' "$API$1"; }
+
+passed() { PASSED=$((PASSED + 1)); say "  ok    $1"; }
+failed() { FAILED=$((FAILED + 1)); say "  FAIL  $1"; }
+
+# expect PATH PATTERN: the answer matches the extended regular expression, now.
+expect() {
+  local body
+  body=$(answer "$1")
+  if grep -Eq -- "$2" <<<"$body"; then passed "$1"; else failed "$1: no '$2' in ${body:0:300}"; fi
+}
+
+# expect_soon PATH PATTERN: it does within a minute: results follow the events.
+expect_soon() {
+  local started=$SECONDS
+  until answer "$1" | grep -Eq -- "$2" || [ $((SECONDS - started)) -ge 60 ]; do
+    all_run
+    sleep 0.5
+  done
+  expect "$1" "$2"
+}
+
+# expect_status PATH STATUS PATTERN: a problem document with that status, naming what is wrong.
+expect_status() {
+  local got
+  got=$(status "$1")
+  if [ "$got" = "$2" ]; then expect "$1" "$3"; else failed "$1: status $got, not $2"; fi
+}
+
+check_everything() {
+  say "checking"
+  check_search
+  check_analytics
+  check_pages
+  check_refusals
+}
+
+check_search() {
+  expect '/search?q=headphons' '"category":"electronics\.audio\.[a-z-]*headphones"'
+  expect '/search?q=smartfone' '"category":"[a-z.-]*smartphones"'
+  expect '/search?q=tv' '"category":"[a-z.-]*televisions"'
+  expect '/search?q=earbuds' '"category":"[a-z.-]*headphones"'
+  expect '/search?q=headphons&fuzzy=false' '"items":\[\]'
+  expect '/search?q=laptop&category=electronics.computers.laptops&min_price=500&max_price=2000' '"items":\[\{'
+  expect '/search' '"facets":\{"category":\[\{'
+  expect '/autocomplete?q=hea' '[Hh]eadphones'
+  expect '/autocomplete?q=hea' '[Hh]eadset'
+}
+
+check_analytics() {
+  expect_soon '/stats' '"products":2000'
+  expect_soon '/stats' '"total":[1-9]'
+  expect_soon '/trending?minutes=10' '"items":\[\{'
+  expect_soon '/funnels?minutes=5' '"purchased":[1-9]'
+  expect_soon '/fraud' '"items":\[\{'
+  expect '/fraud?severity=high' '"items":\['
+}
+
+check_pages() {
+  expect '/' '<title>'
+  expect '/docs' '[Ss]wagger'
+  expect '/redoc' '[Rr]edoc'
+  expect '/openapi.json' '"/search"'
+  expect '/health/live' '"status"'
+  expect '/health/ready' '"status"'
+}
+
+check_refusals() {
+  expect_status '/search?q=x&min_price=9&max_price=1' 400 'min_price'
+  expect_status '/search?q=x&category=no.such.category' 400 'category'
+  expect_status '/trending?minutes=0' 400 'minutes'
+  expect_status '/fraud?severity=terrible' 400 'severity'
+  expect_status '/no-such-page' 404 '"title"'
+}
+
+report_checks() {
+  say "$PASSED passed, $FAILED failed"
+  [ "$FAILED" = 0 ] || fail "some answers were not as they should be"
+}

@@ -1,0 +1,76 @@
+//! One value that many callers ask for at once and that need not be newer than a moment.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// Keeps the last answer for a while. Whoever comes while it is being made waits for it instead of
+/// making another: twenty open dashboards cost one question.
+#[derive(Debug)]
+pub struct Fresh<T> {
+    max_age: Duration,
+    last: Mutex<Option<(Instant, T)>>,
+}
+
+impl<T: Clone> Fresh<T> {
+    /// An empty cache whose answers serve for `max_age`.
+    pub fn new(max_age: Duration) -> Self {
+        Self { max_age, last: Mutex::default() }
+    }
+
+    /// The last answer if it is young enough, else what `ask` answers; a failure is not kept. May be
+    /// cancelled: the next caller asks.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub async fn get<E>(&self, ask: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        // The one lock that is held across an await: to wait for it is to wait for the answer.
+        let mut last = self.last.lock().await;
+        if let Some((at, answer)) = &*last
+            && at.elapsed() < self.max_age
+        {
+            return Ok(answer.clone());
+        }
+        let answer = ask.await?;
+        *last = Some((Instant::now(), answer.clone()));
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn many_callers_at_once_cost_one_question() {
+        let asked = AtomicU32::new(0);
+        let fresh = Fresh::new(MINUTE);
+        let ask = async || {
+            tokio::task::yield_now().await;
+            Ok::<_, ()>(asked.fetch_add(1, Ordering::Relaxed))
+        };
+        assert_eq!(join_all((0..20).map(|_| fresh.get(ask()))).await, [Ok(0); 20]);
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_old_is_made_again() {
+        let fresh = Fresh::new(Duration::ZERO);
+        assert_eq!(fresh.get(async { Ok::<_, ()>(1) }).await, Ok(1));
+        assert_eq!(fresh.get(async { Ok::<_, ()>(2) }).await, Ok(2));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_once_and_not_kept() {
+        let fresh = Fresh::new(MINUTE);
+        assert_eq!(fresh.get(async { Err("away") }).await, Err("away"));
+        assert_eq!(fresh.get(async { Ok::<_, &str>(2) }).await, Ok(2));
+    }
+}

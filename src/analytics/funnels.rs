@@ -1,0 +1,174 @@
+//! How far sessions came, by category: entered → viewed → put into the cart → purchased.
+//!
+//! The sessions are those that *began* in the minutes asked for; what they did later counts too. Counts
+//! add up over minutes and partitions. They do not add up over categories: a session may visit two.
+
+use crate::model::category;
+use crate::model::money::Cents;
+
+/// The category that stands for the whole shop.
+pub const ROOT: &str = "all";
+
+/// Sessions that reached each step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Searched or viewed; within a category: viewed in it, or searched and so came to a view in it.
+    pub entered: u64,
+    /// Viewed a product.
+    pub viewed: u64,
+    /// Then put one into the cart.
+    pub carted: u64,
+    /// Then bought.
+    pub purchased: u64,
+}
+
+/// The sessions of one category.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Funnel {
+    /// The category's path, or [`ROOT`].
+    pub category: String,
+    /// All sessions.
+    pub steps: Steps,
+    /// Those that searched.
+    pub searched: u64,
+    /// Those that came by a search.
+    pub by_search: Steps,
+    /// Those that came by browsing.
+    pub by_browse: Steps,
+    /// What their orders in the category cost.
+    pub revenue: Cents,
+}
+
+/// Shares of sessions, 0.0 to 1.0; `None` where there is nothing to divide by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// viewed / entered
+    pub view: Option<f64>,
+    /// carted / viewed
+    pub cart: Option<f64>,
+    /// purchased / carted
+    pub purchase: Option<f64>,
+    /// purchased / entered
+    pub conversion: Option<f64>,
+}
+
+impl Steps {
+    /// From each step to the next, and over all.
+    pub fn rates(&self) -> Rates {
+        Rates {
+            view: share(self.viewed, self.entered),
+            cart: share(self.carted, self.viewed),
+            purchase: share(self.purchased, self.carted),
+            conversion: share(self.purchased, self.entered),
+        }
+    }
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+impl Funnel {
+    /// Depth: 0 for the root, 1 for a department.
+    pub fn level(&self) -> usize {
+        level(&self.category)
+    }
+
+    /// The category in words.
+    pub fn label(&self) -> String {
+        if self.category == ROOT { "All categories".to_owned() } else { category::label(&self.category) }
+    }
+}
+
+/// Depth of a category's path: 0 for [`ROOT`], 1 for a department.
+pub fn level(category: &str) -> usize {
+    if category == ROOT { 0 } else { category.split('.').count() }
+}
+
+/// Puts the category asked for first, with zeros where nobody was in it, then the others by sessions that
+/// entered, equal ones by path.
+pub fn arrange(asked: &str, mut funnels: Vec<Funnel>) -> Vec<Funnel> {
+    if funnels.iter().all(|funnel| funnel.category != asked) {
+        funnels.push(Funnel { category: asked.to_owned(), ..Funnel::default() });
+    }
+    funnels.sort_by(|a, b| {
+        let asked_first = (b.category == asked).cmp(&(a.category == asked));
+        let by_entered = b.steps.entered.cmp(&a.steps.entered);
+        asked_first.then(by_entered).then_with(|| a.category.cmp(&b.category))
+    });
+    funnels
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn funnel(category: &str, entered: u64) -> Funnel {
+        let steps = Steps { entered, ..Steps::default() };
+        Funnel { category: category.to_owned(), steps, ..Funnel::default() }
+    }
+
+    fn categories(funnels: &[Funnel]) -> Vec<&str> {
+        funnels.iter().map(|funnel| funnel.category.as_str()).collect()
+    }
+
+    #[test]
+    fn the_whole_shop_comes_first_then_its_departments_by_sessions() {
+        let funnels = vec![funnel("garden", 3), funnel("beauty", 3), funnel(ROOT, 7), funnel("toys", 9)];
+        assert_eq!(categories(&arrange(ROOT, funnels)), ["all", "toys", "beauty", "garden"]);
+    }
+
+    #[test]
+    fn a_category_without_sessions_is_answered_with_zeros_and_no_rates() {
+        let funnels = arrange("toys.puzzles", Vec::new());
+        assert_eq!(funnels, [funnel("toys.puzzles", 0)]);
+        let nothing = Rates { view: None, cart: None, purchase: None, conversion: None };
+        assert_eq!(funnels[0].steps.rates(), nothing);
+    }
+
+    #[test]
+    fn rates_lead_from_step_to_step() {
+        let rates = Steps { entered: 100, viewed: 80, carted: 20, purchased: 5 }.rates();
+        let expected =
+            Rates { view: Some(0.8), cart: Some(0.25), purchase: Some(0.25), conversion: Some(0.05) };
+        assert_eq!(rates, expected);
+    }
+
+    #[test]
+    fn categories_have_a_level_and_a_name() {
+        let named = |category| (funnel(category, 0).level(), funnel(category, 0).label());
+        assert_eq!(named(ROOT), (0, "All categories".to_owned()));
+        assert_eq!(named("electronics.in-ear-headphones"), (2, "In ear headphones".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_parts_does_not_matter(
+            entered in proptest::collection::vec(0u64..4, 0..12),
+            asked in 0usize..14,
+        ) {
+            let numbered = entered.iter().enumerate();
+            let funnels: Vec<_> = numbered.map(|(n, entered)| funnel(&format!("c{n}"), *entered)).collect();
+            let turned = funnels.iter().rev().cloned().collect();
+            let asked = format!("c{asked}");
+            let arranged = arrange(&asked, funnels.clone());
+            prop_assert_eq!(&arranged[0].category, &asked);
+            prop_assert!(funnels.iter().all(|funnel| arranged.contains(funnel)));
+            prop_assert_eq!(arranged, arrange(&asked, turned));
+        }
+
+        #[test]
+        fn no_rate_is_over_one_where_no_step_exceeds_the_one_before(
+            mut counts in proptest::array::uniform4(0u64..1_000_000),
+        ) {
+            counts.sort_by(|a, b| b.cmp(a));
+            let [entered, viewed, carted, purchased] = counts;
+            let rates = Steps { entered, viewed, carted, purchased }.rates();
+            for rate in [rates.view, rates.cart, rates.purchase, rates.conversion] {
+                prop_assert!(rate.is_none_or(|rate| (0.0..=1.0).contains(&rate)));
+            }
+        }
+    }
+}

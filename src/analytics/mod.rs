@@ -1,0 +1,41 @@
+//! What the shop's numbers say: trending products, funnels, fraud signals and live statistics.
+//!
+//! The processor writes partial results, one document per minute, partition and key; here, and only
+//! here, they are added up, compared and ranked. Nothing here writes. Elasticsearch adds up what is many
+//! ([`query`] says which), everything that decides is a pure function: [`trending`] scores and ranks,
+//! [`funnels`] orders and divides, [`progress`] says how far the numbers can be trusted, [`fraud`] pages.
+//! [`store`] does the exchanges, [`routes`] are the endpoints, [`answers`] their JSON.
+//!
+//! An index that nobody has written yet reads as empty, so a new shop answers zeros and not errors.
+
+pub mod answers;
+pub mod cache;
+mod found;
+pub mod fraud;
+pub mod funnels;
+pub mod progress;
+pub mod query;
+pub mod range;
+pub mod stats;
+pub mod store;
+pub mod trending;
+
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// Why a question was not answered.
+#[derive(Debug, Error)]
+pub enum AnalyticsError {
+    /// A parameter has the right form but names something that is not there, or is damaged.
+    #[error("{detail}")]
+    BadParameter {
+        /// The parameter.
+        name: &'static str,
+        /// What is wrong with it, as a sentence without a full stop.
+        detail: String,
+    },
+    /// The exchange with Elasticsearch failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,202 @@
+//! The exchanges with Elasticsearch.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+use tokio::try_join;
+
+use crate::analytics::found::{
+    Candidates, EventTypes, Found, Funnels, Hit, Pane, Recent, Severities, TrendCounts,
+};
+use crate::analytics::fraud::{Cursor, Page, Severity, Signal};
+use crate::analytics::funnels::{Funnel, ROOT};
+use crate::analytics::progress::{Frontier, Processing, Progress, SESSIONS, TRENDS};
+use crate::analytics::range::Range;
+use crate::analytics::stats::{EventTotals, Stats};
+use crate::analytics::trending::{Candidate, SUPPORT_MIN, Shown, Trend};
+use crate::analytics::{AnalyticsError, fraud, funnels, query, trending};
+use crate::model::category::CategoryPath;
+use crate::model::ids::ProductId;
+use crate::model::money::Cents;
+use crate::model::time::Timestamp;
+use crate::store::schema::Schema;
+use crate::store::{Missing, Store, StoreError};
+
+/// Trending products, and how far the numbers reach.
+///
+/// # Errors
+/// [`AnalyticsError::BadParameter`] for a category in which nothing was viewed and that the catalogue does
+/// not have either; [`AnalyticsError::Store`].
+pub async fn trending(
+    store: &Store,
+    question: &trending::Question,
+    now: Timestamp,
+) -> Result<(Progress, Vec<(Trend, Option<Shown>)>), AnalyticsError> {
+    let window = Range::last(question.minutes, now);
+    let (progress, trends) = try_join!(progress(store, TRENDS), trends(store, question, window))?;
+    let mut shown = shown(store, &trends).await?;
+    let joined = trends.into_iter().map(|trend| {
+        let shown = shown.remove(&trend.product_id);
+        (trend, shown)
+    });
+    Ok((progress, joined.collect()))
+}
+
+async fn trends(
+    store: &Store,
+    question: &trending::Question,
+    window: Range,
+) -> Result<Vec<Trend>, AnalyticsError> {
+    let category = question.category.as_ref();
+    let index = &Schema::PRODUCT_TRENDS;
+    let body = query::trend_candidates(window, category);
+    let found: Found<Candidates> = ask(store, "find the most viewed products", index, &body).await?;
+    let buckets = found.aggregations.map(|found| found.products.buckets).unwrap_or_default();
+    if let (true, Some(category)) = (buckets.is_empty(), category) {
+        refuse_unknown(store, category).await?;
+    }
+    let supported = buckets.into_iter().filter(|bucket| bucket.view_sessions() >= SUPPORT_MIN);
+    let ids: Vec<ProductId> = supported.map(|bucket| bucket.key).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let start = trending::baseline_start(window, question.minutes);
+    let (counts, first) = (query::trend_counts(start, window, &ids), query::first_pane(start, window));
+    let (counts, first): (Found<TrendCounts>, Found<IgnoredAny, Pane>) = try_join!(
+        ask(store, "count what was done with products", index, &counts),
+        ask(store, "find the first minute with events", index, &first),
+    )?;
+    let buckets = counts.aggregations.map(|found| found.products.buckets).unwrap_or_default();
+    let candidates: Vec<Candidate> = buckets.into_iter().map(Candidate::from).collect();
+    let observed = trending::observed(window, first.sources().next().map(|pane| pane.minute));
+    Ok(trending::rank(candidates, window, observed, question.size))
+}
+
+/// What the catalogue shows of the products; one that has left it is absent.
+async fn shown(store: &Store, trends: &[Trend]) -> Result<HashMap<ProductId, Shown>, AnalyticsError> {
+    if trends.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<&str> = trends.iter().map(|trend| trend.product_id.as_str()).collect();
+    let body = query::shown(&ids);
+    let found: Found<IgnoredAny, Shown> = ask(store, "look products up", &Schema::PRODUCTS, &body).await?;
+    Ok(found.sources().map(|shown| (shown.id.clone(), shown)).collect())
+}
+
+/// The funnel of the whole shop or of a category, then those right below it.
+///
+/// # Errors
+/// As [`trending`].
+pub async fn funnels(
+    store: &Store,
+    window: Range,
+    category: Option<&CategoryPath>,
+) -> Result<(Progress, Vec<Funnel>), AnalyticsError> {
+    let asked = category.map_or(ROOT, CategoryPath::as_str);
+    let body = query::funnels(window, asked);
+    let (progress, found): (Progress, Found<Funnels>) =
+        try_join!(progress(store, SESSIONS), ask(store, "add up funnels", &Schema::CATEGORY_FUNNELS, &body))?;
+    let buckets = found.aggregations.map(|found| found.categories.buckets).unwrap_or_default();
+    if let (true, Some(category)) = (buckets.is_empty(), category) {
+        refuse_unknown(store, category).await?;
+    }
+    Ok((progress, funnels::arrange(asked, buckets.into_iter().map(Funnel::from).collect())))
+}
+
+/// Refuses a category that the catalogue does not have. Where there is no catalogue, none is refused.
+async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<(), AnalyticsError> {
+    let body = query::any_product_in(category.as_str());
+    let found: Found<IgnoredAny> = ask(store, "look a category up", &Schema::PRODUCTS, &body).await?;
+    if category.as_str() == ROOT || found.shards.total == 0 || found.hits.total.value > 0 {
+        return Ok(());
+    }
+    let detail = format!("category {category} is not in the catalogue");
+    Err(AnalyticsError::BadParameter { name: "category", detail })
+}
+
+/// A page of active fraud signals, the last seen first.
+///
+/// # Errors
+/// [`AnalyticsError::Store`].
+pub async fn signals(store: &Store, question: &fraud::Question) -> Result<Page, AnalyticsError> {
+    let what = "list fraud signals";
+    let body = query::signals(question);
+    let found: Found<IgnoredAny, Signal> = ask(store, what, &Schema::FRAUD_SIGNALS, &body).await?;
+    let total = found.hits.total.value;
+    let mut hits = found.hits.hits;
+    let has_more = hits.len() > question.size;
+    hits.truncate(question.size);
+    let last = hits.last_mut().filter(|_| has_more).map(|hit| std::mem::take(&mut hit.sort));
+    let next = last
+        .map(Cursor::from_sort_values)
+        .transpose()
+        .map_err(|source| StoreError::Unexpected { what, source })?;
+    let items = hits.into_iter().map(|Hit { id, source, .. }| Signal { id, ..source }).collect();
+    Ok(Page { total, items, next })
+}
+
+/// The shop at a glance.
+///
+/// # Errors
+/// [`AnalyticsError::Store`].
+pub async fn stats(store: &Store, now: Timestamp) -> Result<Stats, AnalyticsError> {
+    let (products, events, (last_minute, revenue_last_hour), fraud, frontiers) = try_join!(
+        count_products(store),
+        count_events(store),
+        count_recent(store, now),
+        count_signals(store),
+        frontiers(store, None),
+    )?;
+    let processing = Processing::of(&frontiers);
+    Ok(Stats { products, events, last_minute, revenue_last_hour, fraud, processing })
+}
+
+async fn count_products(store: &Store) -> Result<u64, AnalyticsError> {
+    let found: Found<IgnoredAny> = ask(store, "count products", &Schema::PRODUCTS, &query::count()).await?;
+    Ok(found.hits.total.value)
+}
+
+async fn count_events(store: &Store) -> Result<EventTotals, AnalyticsError> {
+    let body = query::event_totals();
+    let found: Found<EventTypes> = ask(store, "count events", &Schema::EVENTS, &body).await?;
+    let types = found.aggregations.map(|found| found.types.buckets).unwrap_or_default();
+    let by_type = types.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect();
+    Ok(EventTotals { total: found.hits.total.value, by_type })
+}
+
+/// Events of the last minute and revenue of the last hour.
+async fn count_recent(store: &Store, now: Timestamp) -> Result<(u64, Cents), AnalyticsError> {
+    let body = query::recent_events(now);
+    let found: Found<Recent> = ask(store, "count recent events", &Schema::EVENTS, &body).await?;
+    let recent = found.aggregations.map(|recent| (recent.last_minute.doc_count, recent.revenue()));
+    Ok(recent.unwrap_or_default())
+}
+
+async fn count_signals(store: &Store) -> Result<BTreeMap<Severity, u64>, AnalyticsError> {
+    let body = query::signals_by_severity();
+    let found: Found<Severities> = ask(store, "count fraud signals", &Schema::FRAUD_SIGNALS, &body).await?;
+    let severities = found.aggregations.map(|found| found.severities.buckets).unwrap_or_default();
+    Ok(severities.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect())
+}
+
+async fn progress(store: &Store, group: &'static str) -> Result<Progress, AnalyticsError> {
+    Ok(Progress::of(group, &frontiers(store, Some(group)).await?))
+}
+
+async fn frontiers(store: &Store, group: Option<&str>) -> Result<Vec<Frontier>, AnalyticsError> {
+    let body = query::frontiers(group);
+    let what = "read how far the processor is";
+    let found: Found<IgnoredAny, Frontier> = ask(store, what, &Schema::PROCESSOR_FRONTIERS, &body).await?;
+    Ok(found.sources().collect())
+}
+
+/// One search. An index that nobody has written yet is empty.
+async fn ask<A: DeserializeOwned, S: DeserializeOwned>(
+    store: &Store,
+    what: &'static str,
+    index: &Schema,
+    body: &Value,
+) -> Result<Found<A, S>, AnalyticsError> {
+    Ok(store.search(what, index.name, Missing::IsEmpty, body).await?)
+}

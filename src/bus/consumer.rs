@@ -1,0 +1,322 @@
+//! A member of a consumer group: reads from committed positions, commits positions with their facts.
+//!
+//! A `BaseConsumer` polled on a thread of its own, classic protocol, range assignment: partition p of
+//! every topic goes to the same member. No automatic commits, and no automatic jump to another offset.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::Offset;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::bus::{Bus, BusError};
+use crate::model::event::Stream;
+use crate::model::time::Timestamp;
+
+/// Longest wait for committed positions and log ends.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A change of what this member reads.
+#[derive(Debug)]
+pub enum Change {
+    /// These partitions, and no others.
+    Assigned(Vec<Assigned>),
+    /// None any more.
+    Revoked,
+    /// The positions could not be read, so nothing is assigned.
+    Failed(KafkaError),
+}
+
+/// A partition of a topic at its take-over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// The topic's number in the group.
+    pub topic: usize,
+    /// The partition.
+    pub partition: i32,
+    /// The committed offset and its metadata, where there is one.
+    pub committed: Option<(i64, String)>,
+    /// The first offset that the log still has.
+    pub first: i64,
+    /// The offset after the log's last.
+    pub end: i64,
+}
+
+impl Assigned {
+    /// Where reading begins: the committed offset, or the first that is left.
+    pub fn from(&self) -> i64 {
+        self.committed.as_ref().map_or(self.first, |(offset, _)| (*offset).max(self.first))
+    }
+}
+
+/// A position to commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The topic.
+    pub stream: Stream,
+    /// The partition.
+    pub partition: i32,
+    /// The offset to begin at next time.
+    pub offset: i64,
+    /// What goes with it.
+    pub metadata: String,
+}
+
+/// One record.
+pub struct Received<'a> {
+    /// The topic's number in the group.
+    pub topic: usize,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+    /// The broker's time of storing.
+    pub appended_at: Timestamp,
+    /// The key, empty where there is none.
+    pub key: &'a [u8],
+    /// The bytes, empty where there are none.
+    pub payload: &'a [u8],
+}
+
+/// Takes over partitions on the polling thread, and notes what changed.
+struct TakingOver {
+    topics: Vec<String>,
+    changes: Mutex<VecDeque<Change>>,
+}
+
+impl ClientContext for TakingOver {}
+
+impl ConsumerContext for TakingOver {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let change = if kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.take_over(consumer, list).map_or_else(Change::Failed, Change::Assigned)
+        } else {
+            Change::Revoked
+        };
+        if !matches!(change, Change::Assigned(_))
+            && let Err(error) = consumer.unassign()
+        {
+            tracing::warn!(%error, "could not let go of the partitions");
+        }
+        if let Ok(mut changes) = self.changes.lock() {
+            changes.push_back(change);
+        }
+    }
+}
+
+impl TakingOver {
+    fn take_over(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> KafkaResult<Vec<Assigned>> {
+        let committed = consumer.committed_offsets(list.clone(), ASK_TIMEOUT)?;
+        let firsts = offsets_at(consumer, list, Offset::Beginning)?;
+        let ends = offsets_at(consumer, list, Offset::End)?;
+        let mut assigned = Vec::new();
+        let mut start = TopicPartitionList::new();
+        for element in committed.elements() {
+            element.error()?;
+            let offset_in = |list: &TopicPartitionList| {
+                list.find_partition(element.topic(), element.partition())
+                    .and_then(|found| found.offset().to_raw())
+            };
+            let Some(topic) = self.topics.iter().position(|topic| topic == element.topic()) else { continue };
+            let committed = match element.offset() {
+                Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
+                _ => None,
+            };
+            let partition = Assigned {
+                topic,
+                partition: element.partition(),
+                committed,
+                first: offset_in(&firsts).unwrap_or_default(),
+                end: offset_in(&ends).unwrap_or_default(),
+            };
+            start.add_partition_offset(
+                element.topic(),
+                element.partition(),
+                Offset::Offset(partition.from()),
+            )?;
+            assigned.push(partition);
+        }
+        consumer.assign(&start)?;
+        Ok(assigned)
+    }
+}
+
+/// The first or the end offsets of partitions, in one exchange for each broker.
+fn offsets_at<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    list: &TopicPartitionList,
+    at: Offset,
+) -> KafkaResult<TopicPartitionList> {
+    let mut asked = TopicPartitionList::new();
+    for element in list.elements() {
+        // In this protocol a timestamp of -1 stands for the end and one of -2 for the beginning.
+        asked.add_partition_offset(element.topic(), element.partition(), at)?;
+    }
+    if asked.count() == 0 {
+        return Ok(asked);
+    }
+    consumer.offsets_for_times(asked, ASK_TIMEOUT)
+}
+
+/// A member of a consumer group. To be used by one thread.
+pub struct GroupConsumer {
+    inner: BaseConsumer<TakingOver>,
+    bus: Bus,
+    trouble_told: bool,
+}
+
+impl GroupConsumer {
+    /// Joins the group (named without the prefix) for the event topics given.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when librdkafka refuses the settings.
+    pub fn join(bus: &Bus, group: &str, streams: &[Stream]) -> Result<Self, BusError> {
+        let topics: Vec<String> = streams.iter().map(|stream| bus.topic(*stream)).collect();
+        let failed = |source| bus.failed("be read from", source);
+        let context = TakingOver { topics: topics.clone(), changes: Mutex::default() };
+        let inner: BaseConsumer<TakingOver> = bus
+            .client_config()
+            .set("group.id", bus.name(&format!("shoplens-{group}")))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("partition.assignment.strategy", "range")
+            .set("session.timeout.ms", "10000")
+            // The default of one second costs a third to two thirds of the rate when draining.
+            .set("fetch.queue.backoff.ms", "5")
+            // Enough to fold on during one fetch; the default of 64 MB for each partition is not bounded enough.
+            .set("queued.max.messages.kbytes", "16384")
+            .create_with_context(context)
+            .map_err(failed)?;
+        inner.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()).map_err(failed)?;
+        Ok(Self { inner, bus: bus.clone(), trouble_told: false })
+    }
+
+    /// Waits for the next record, at most `patience`. A passing trouble is told once and gives `None`.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] for what does not pass, such as records that were deleted before they were read.
+    pub fn poll<T>(
+        &mut self,
+        patience: Duration,
+        take: impl FnOnce(Received<'_>) -> T,
+    ) -> Result<Option<T>, BusError> {
+        let message = match self.inner.poll(patience) {
+            None => return Ok(None),
+            Some(Err(error)) => return self.trouble(error).map(|()| None),
+            Some(Ok(message)) => message,
+        };
+        if self.trouble_told {
+            tracing::info!("Kafka can be read again");
+            self.trouble_told = false;
+        }
+        let topics = &self.inner.context().topics;
+        let Some(topic) = topics.iter().position(|topic| topic == message.topic()) else { return Ok(None) };
+        Ok(Some(take(Received {
+            topic,
+            partition: message.partition(),
+            offset: message.offset(),
+            appended_at: Timestamp::from_millis(message.timestamp().to_millis().unwrap_or_default()),
+            key: message.key().unwrap_or_default(),
+            payload: message.payload().unwrap_or_default(),
+        })))
+    }
+
+    fn trouble(&mut self, error: KafkaError) -> Result<(), BusError> {
+        let code = error.rdkafka_error_code();
+        let lasting = matches!(error, KafkaError::MessageConsumptionFatal(_))
+            || matches!(code, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange));
+        if lasting {
+            return Err(self.bus.failed("be read from: records were deleted before they were read", error));
+        }
+        if !self.trouble_told {
+            tracing::warn!(address = self.bus.address(), %error, "Kafka cannot be read now; trying until it can");
+            self.trouble_told = true;
+        }
+        Ok(())
+    }
+
+    /// What changed since the last call; to be asked after every poll, before the record is used.
+    pub fn next_change(&self) -> Option<Change> {
+        self.inner.context().changes.lock().ok()?.pop_front()
+    }
+
+    /// Leaves and joins again, after a take-over that failed.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when librdkafka refuses.
+    pub fn rejoin(&self) -> Result<(), BusError> {
+        let topics: Vec<&str> = self.inner.context().topics.iter().map(String::as_str).collect();
+        self.inner.unsubscribe();
+        self.inner.subscribe(&topics).map_err(|source| self.bus.failed("be joined again", source))
+    }
+
+    /// Commits positions, and waits for the coordinator's word.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when it refuses, as it does when this member lost the partitions.
+    pub fn commit(&self, commits: &[Commit]) -> Result<(), BusError> {
+        let failed = |source| self.bus.failed("commit positions", source);
+        let mut list = TopicPartitionList::new();
+        for commit in commits {
+            let topic = self.bus.topic(commit.stream);
+            list.add_partition_offset(&topic, commit.partition, Offset::Offset(commit.offset))
+                .map_err(failed)?;
+            if let Some(mut element) = list.find_partition(&topic, commit.partition) {
+                element.set_metadata(commit.metadata.as_str());
+            }
+        }
+        self.inner.commit(&list, CommitMode::Sync).map_err(failed)
+    }
+
+    /// The offset after the last record of each assigned partition: `(topic, partition, end)`.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when no broker answers in time.
+    pub fn log_ends(&self) -> Result<Vec<(usize, i32, i64)>, BusError> {
+        let ask = || offsets_at(&self.inner, &self.inner.assignment()?, Offset::End);
+        let ends = ask().map_err(|source| self.bus.failed("tell how long the topics are", source))?;
+        let topics = &self.inner.context().topics;
+        let end = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+            let topic = topics.iter().position(|topic| topic == element.topic())?;
+            Some((topic, element.partition(), element.offset().to_raw()?))
+        };
+        Ok(ends.elements().iter().filter_map(end).collect())
+    }
+
+    /// Stops records of these topics' partitions from coming, while `poll` still serves the group.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when librdkafka refuses.
+    pub fn pause(&self, partitions: &[(usize, i32)]) -> Result<(), BusError> {
+        self.inner.pause(&self.list(partitions)).map_err(|source| self.bus.failed("be paused", source))
+    }
+
+    /// Lets records of these topics' partitions come again.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when librdkafka refuses.
+    pub fn resume(&self, partitions: &[(usize, i32)]) -> Result<(), BusError> {
+        self.inner.resume(&self.list(partitions)).map_err(|source| self.bus.failed("be resumed", source))
+    }
+
+    fn list(&self, partitions: &[(usize, i32)]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in partitions {
+            if let Some(topic) = self.inner.context().topics.get(*topic) {
+                list.add_partition(topic, *partition);
+            }
+        }
+        list
+    }
+}

@@ -1,0 +1,116 @@
+//! The shelf: the catalogue as a simulated shopper needs it, read from the index in the order of the ids,
+//! so that the same catalogue gives the same simulation.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::model::category::CategoryPath;
+use crate::model::ids::ProductId;
+use crate::model::money::{Cents, Currency};
+use crate::store::{Missing, Store, StoreError};
+
+/// Products of one answer: a few MB of JSON, well below Elasticsearch's limit of 10,000 hits.
+const PAGE_PRODUCTS: usize = 5_000;
+
+/// What a shopper sees of a product, and how many want it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ShelfProduct {
+    /// Which.
+    pub id: ProductId,
+    /// Its name.
+    pub name: String,
+    /// Its leaf category.
+    pub category: CategoryPath,
+    /// The leaf category in words.
+    pub category_label: String,
+    /// Its brand.
+    pub brand: String,
+    /// The price of one piece.
+    pub price_cents: Cents,
+    /// The price's currency.
+    pub currency: Currency,
+    /// Share of interest relative to the shop's best seller, 0.0 to 1.0.
+    pub popularity: f32,
+    /// Pieces that can be sold.
+    pub stock: u32,
+}
+
+/// Why the shelf cannot be had.
+#[derive(Debug, Error)]
+pub enum ShelfError {
+    /// Elasticsearch did not give it; a missing index says to run the seeder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is an index, but no product in it.
+    #[error("the index {index} holds no product; run the seeder")]
+    Empty {
+        /// The index's full name.
+        index: String,
+    },
+    /// The shop sells in another currency than the catalogue's.
+    #[error("product {id} is priced in {found}, but SHOP_CURRENCY is {currency}")]
+    OtherCurrency {
+        /// The first such product.
+        id: ProductId,
+        /// Its currency.
+        found: Currency,
+        /// The shop's.
+        currency: Currency,
+    },
+}
+
+/// Reads all products, ordered by id.
+///
+/// # Errors
+/// [`ShelfError`] when there is none, or one is not priced in `currency`.
+pub async fn read(store: &Store, currency: Currency) -> Result<Vec<ShelfProduct>, ShelfError> {
+    let mut shelf: Vec<ShelfProduct> = Vec::new();
+    loop {
+        let body = page(shelf.last());
+        let answer: Answer = store.search("read the catalogue", "products", Missing::IsError, &body).await?;
+        let count = answer.hits.hits.len();
+        shelf.extend(answer.hits.hits.into_iter().map(|hit| hit._source));
+        if count < PAGE_PRODUCTS {
+            break;
+        }
+    }
+    if let Some(other) = shelf.iter().find(|product| product.currency != currency) {
+        return Err(ShelfError::OtherCurrency { id: other.id.clone(), found: other.currency, currency });
+    }
+    if shelf.is_empty() {
+        return Err(ShelfError::Empty { index: store.name("products") });
+    }
+    Ok(shelf)
+}
+
+/// The query of the page after this product.
+fn page(after: Option<&ShelfProduct>) -> Value {
+    let mut body = json!({
+        "size": PAGE_PRODUCTS,
+        "track_total_hits": false,
+        "sort": [{ "id": "asc" }],
+        "_source": [
+            "id", "name", "category", "category_label", "brand", "price_cents", "currency", "popularity", "stock"
+        ],
+    });
+    if let Some(product) = after {
+        body["search_after"] = json!([product.id]);
+    }
+    body
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    hits: Hits,
+}
+
+#[derive(Deserialize)]
+struct Hits {
+    hits: Vec<Hit>,
+}
+
+#[derive(Deserialize)]
+struct Hit {
+    _source: ShelfProduct,
+}

@@ -1,0 +1,158 @@
+//! What a flush wants written.
+
+use serde::Serialize;
+
+use crate::model::event::enrich::enrich;
+use crate::model::event::{Event, EventType, Reject, Stream};
+use crate::model::time::Timestamp;
+use crate::store::bulk::Mode;
+use crate::store::schema::Schema;
+
+/// One document for Elasticsearch.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The kind of index.
+    pub schema: &'static Schema,
+    /// The event time that says which day's or month's index.
+    pub at: Timestamp,
+    /// What the document is about, never chance: storing twice stores once.
+    pub id: String,
+    /// What happens to a document that is there.
+    pub mode: Mode,
+    /// The document as JSON.
+    pub source: Vec<u8>,
+    /// For a raw event: where it came from, so that it can become a dead letter when it is refused for
+    /// itself. A result has none: it must be accepted.
+    pub origin: Option<Box<Origin>>,
+}
+
+impl Document {
+    /// A result whose version is the number of distinct events that could influence it.
+    pub fn result(
+        schema: &'static Schema,
+        at: Timestamp,
+        id: String,
+        support: u64,
+        body: &impl Serialize,
+    ) -> Self {
+        Self { schema, at, id, mode: Mode::IfNewer(support), source: json(body), origin: None }
+    }
+
+    /// A raw event with its context. An event that was sent twice is one document.
+    pub fn raw(event: &Event, origin: Origin) -> Self {
+        Self {
+            schema: &Schema::EVENTS,
+            at: event.timestamp,
+            id: event.event_id.to_string(),
+            mode: Mode::Create,
+            source: json(&enrich(event)),
+            origin: Some(Box::new(origin)),
+        }
+    }
+}
+
+/// An event whose window is closed, kept whole so that the window can be repaired.
+#[derive(Debug, Clone, Copy)]
+pub struct LateEvent<'a> {
+    /// The consumer group that found it late.
+    pub group: &'static str,
+    /// The operator.
+    pub operator: &'static str,
+    /// Its window's start.
+    pub window: Timestamp,
+    /// The event.
+    pub event: &'a Event,
+}
+
+#[derive(Serialize)]
+struct LateBody<'a> {
+    group: &'a str,
+    operator: &'a str,
+    window: Timestamp,
+    reason: &'a str,
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    timestamp: Timestamp,
+    appended_at: Timestamp,
+    event_type: EventType,
+    visitor: &'a str,
+    event: &'a Event,
+}
+
+impl LateEvent<'_> {
+    /// The document for `late-events`; the same record late twice is one document.
+    pub fn document(&self, origin: &Origin) -> Document {
+        let Self { group, operator, window, event } = *self;
+        let topic = origin.stream.topic();
+        let body = LateBody {
+            group,
+            operator,
+            window,
+            reason: "late",
+            topic,
+            partition: origin.partition,
+            offset: origin.offset,
+            timestamp: event.timestamp,
+            appended_at: origin.appended_at,
+            event_type: event.event_type(),
+            visitor: event.visitor(),
+            event,
+        };
+        Document {
+            schema: &Schema::LATE_EVENTS,
+            at: event.timestamp,
+            id: format!("{operator}|{}|{topic}-{}-{}", window.millis(), origin.partition, origin.offset),
+            mode: Mode::Replace,
+            source: json(&body),
+            origin: None,
+        }
+    }
+}
+
+/// The JSON of a document. Our documents are structs with text keys, which cannot fail to serialise.
+pub fn json(body: &impl Serialize) -> Vec<u8> {
+    let bytes = serde_json::to_vec(body);
+    debug_assert!(bytes.is_ok(), "a document must serialise: {bytes:?}");
+    bytes.unwrap_or_default()
+}
+
+/// A record and where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The topic.
+    pub stream: Stream,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+    /// The broker's time of storing.
+    pub appended_at: Timestamp,
+    /// The record's key.
+    pub key: Vec<u8>,
+    /// The record's bytes.
+    pub payload: Vec<u8>,
+}
+
+/// A record that could not be used, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The record.
+    pub origin: Origin,
+    /// A short word to filter by, as [`Reject::code`] gives it.
+    pub reason: &'static str,
+    /// The reason in a sentence.
+    pub detail: String,
+}
+
+impl DeadLetter {
+    /// A record that the processor itself rejects.
+    pub fn rejected(origin: Origin, reject: &Reject) -> Self {
+        Self { origin, reason: reject.code(), detail: reject.to_string() }
+    }
+
+    /// The record's key in `dead-letters`: the same record twice is the same dead letter.
+    pub fn id(&self) -> String {
+        format!("{}-{}-{}", self.origin.stream.topic(), self.origin.partition, self.origin.offset)
+    }
+}

@@ -1,0 +1,117 @@
+//! The consumer groups: one for each class of horizon, so that a long one does not hold back the
+//! committed offsets of the others.
+
+use chrono::TimeDelta;
+
+use crate::model::event::Stream;
+use crate::stream::document::Document;
+use crate::stream::fold::{Arrival, Clock, FirstEvent, Fold, Folding, Offered};
+use crate::stream::ledger::Fate;
+use crate::stream::operators::fraud::Fraud;
+use crate::stream::operators::funnels::Funnels;
+use crate::stream::operators::trends::Trends;
+use crate::stream::operators::velocity::Velocity;
+
+/// A consumer group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// What was done with each product in a minute; every topic by itself.
+    Trends,
+    /// Funnels and visits' speed; the three topics together. Reads everything, so it also writes the
+    /// dead letters and the ticks.
+    Sessions,
+    /// What users order and give back; the order topic.
+    Fraud,
+    /// Raw events; every topic by itself, no windows.
+    Archiver,
+}
+
+impl Group {
+    /// All groups.
+    pub const ALL: [Self; 4] = [Self::Trends, Self::Sessions, Self::Fraud, Self::Archiver];
+
+    /// Its name, in the consumer group's id, the frontiers and the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trends => "trends",
+            Self::Sessions => "sessions",
+            Self::Fraud => "fraud",
+            Self::Archiver => "archiver",
+        }
+    }
+
+    /// The topics that it reads; a topic's number in a part is its place here.
+    pub fn streams(self) -> &'static [Stream] {
+        match self {
+            Self::Trends | Self::Sessions | Self::Archiver => &Stream::ALL,
+            Self::Fraud => &[Stream::Order],
+        }
+    }
+
+    /// Whether it writes the records that cannot be used to `dead-letters`.
+    pub fn writes_dead_letters(self) -> bool {
+        self == Self::Sessions
+    }
+
+    /// Whether it writes raw events.
+    pub fn archives(self) -> bool {
+        self == Self::Archiver
+    }
+
+    /// Whether it appends ticks to quiet topics.
+    pub fn ticks(self) -> bool {
+        self == Self::Sessions
+    }
+
+    /// Whether a window is made of several topics, which should then be read side by side.
+    pub fn folds_topics_together(self) -> bool {
+        self == Self::Sessions
+    }
+
+    /// Its folds for one partition, without windows yet.
+    pub fn folds(self, partition: i32) -> Vec<Box<dyn Folding>> {
+        let apart = |topic| Box::new(Fold::new(Trends, partition, vec![topic])) as Box<dyn Folding>;
+        match self {
+            Self::Trends => (0..self.streams().len()).map(apart).collect(),
+            Self::Sessions => vec![
+                Box::new(Fold::new(Funnels, partition, vec![0, 1, 2])),
+                Box::new(Fold::new(Velocity, partition, vec![0, 1, 2])),
+            ],
+            Self::Fraud => vec![Box::new(Fold::new(Fraud, partition, vec![0]))],
+            Self::Archiver => vec![Box::new(Archive)],
+        }
+    }
+}
+
+/// The archiver's fold: nothing is added up, so no window is ever open. It only keeps the ledger.
+struct Archive;
+
+impl Folding for Archive {
+    fn name(&self) -> &'static str {
+        "archive"
+    }
+
+    fn lateness(&self) -> TimeDelta {
+        TimeDelta::zero()
+    }
+
+    fn folds(&self, _topic: usize) -> bool {
+        true
+    }
+
+    fn offer(&mut self, _arrival: &Arrival<'_>, _clocks: &[Clock]) -> Offered {
+        Offered { fate: Fate::Folded, window: None }
+    }
+
+    fn render(&mut self, _out: &mut Vec<Document>) {}
+
+    fn forget(&mut self, _clocks: &[Clock]) {}
+
+    fn oldest_first_event(&self, _topic: usize) -> Option<FirstEvent> {
+        None
+    }
+
+    fn open_windows(&self) -> usize {
+        0
+    }
+}

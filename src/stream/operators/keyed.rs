@@ -1,0 +1,72 @@
+//! Values by key that remember which of them have changed.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// Values by key that remember which of them have changed since they were last taken out.
+pub struct Keyed<K, V> {
+    entries: HashMap<K, Entry<V>>,
+    changed: Vec<K>,
+}
+
+struct Entry<V> {
+    changed: bool,
+    value: V,
+}
+
+impl<K, V> Default for Keyed<K, V> {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), changed: Vec::new() }
+    }
+}
+
+impl<V: Default> Default for Entry<V> {
+    fn default() -> Self {
+        Self { changed: false, value: V::default() }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
+    /// The value of a key, to be changed; a new one where there is none.
+    pub fn change(&mut self, key: &K) -> &mut V {
+        let entry = self.entries.entry(key.clone()).or_default();
+        if !entry.changed {
+            entry.changed = true;
+            self.changed.push(key.clone());
+        }
+        &mut entry.value
+    }
+
+    /// Hands out each value that was changed since the last call, once.
+    pub fn take_changed(&mut self, mut each: impl FnMut(&K, &mut V)) {
+        for key in std::mem::take(&mut self.changed) {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.changed = false;
+                each(&key, &mut entry.value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(keyed: &mut Keyed<&'static str, u32>) -> Vec<(&'static str, u32)> {
+        let mut taken = Vec::new();
+        keyed.take_changed(|key, value| taken.push((*key, *value)));
+        taken
+    }
+
+    #[test]
+    fn each_changed_value_is_handed_out_once_and_keeps_what_it_holds() {
+        let mut keyed = Keyed::default();
+        *keyed.change(&"a") += 1;
+        *keyed.change(&"a") += 1;
+        *keyed.change(&"b") += 1;
+        assert_eq!(taken(&mut keyed), [("a", 2), ("b", 1)]);
+        *keyed.change(&"a") += 1;
+        assert_eq!(taken(&mut keyed), [("a", 3)]);
+        assert_eq!(taken(&mut keyed), []);
+    }
+}

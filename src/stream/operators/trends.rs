@@ -1,0 +1,238 @@
+//! Trends: what was done with each product in each minute, each topic apart.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::model::category::CategoryPath;
+use crate::model::event::{Event, EventType, Item, Stream};
+use crate::model::ids::{ProductId, SessionId};
+use crate::model::money::Cents;
+use crate::model::time::{MINUTE_MS, Timestamp};
+use crate::store::schema::Schema;
+use crate::stream::document::Document;
+use crate::stream::fold::{Operator, Pane};
+use crate::stream::operators::keyed::Keyed;
+
+/// How late an event may come.
+const LATENESS: TimeDelta = TimeDelta::minutes(10);
+
+/// The operator. Its window is the minute of the event, its key the product; the support of a result is
+/// the number of distinct events of the pane that name the product.
+pub struct Trends;
+
+/// What one minute adds up to, by product.
+#[derive(Default)]
+pub struct Minute(Keyed<ProductId, ProductMinute>);
+
+#[derive(Default)]
+struct ProductMinute {
+    support: u64,
+    /// Category and brand as the first event (by time, then id) saw them: a function of the set of events.
+    seen: Option<Seen>,
+    tallies: [Tally; EventType::ALL.len()],
+}
+
+struct Seen {
+    first: (Timestamp, Uuid),
+    category: CategoryPath,
+    brand: String,
+}
+
+/// What one type of event adds up to.
+#[derive(Default)]
+struct Tally {
+    sessions: HashSet<SessionId>,
+    quantity: u64,
+    revenue: Cents,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    minute: Timestamp,
+    partition: i32,
+    stream: &'a str,
+    product_id: &'a str,
+    category: &'a str,
+    categories: Vec<&'a str>,
+    brand: &'a str,
+    support: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<TallyBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    add_to_cart: Option<TallyBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purchase: Option<TallyBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<TallyBody>,
+}
+
+#[derive(Serialize)]
+struct TallyBody {
+    /// Distinct sessions, so that a bot's thousand views weigh as one.
+    sessions: usize,
+    quantity: u64,
+    revenue_cents: Cents,
+}
+
+impl Operator for Trends {
+    type State = Minute;
+
+    fn name(&self) -> &'static str {
+        "trends"
+    }
+
+    fn window_ms(&self) -> i64 {
+        MINUTE_MS
+    }
+
+    fn lateness(&self) -> TimeDelta {
+        LATENESS
+    }
+
+    fn time(&self, event: &Event) -> Option<Timestamp> {
+        // A search names products only as results; that nobody looked at them is not a trend.
+        (event.event_type() != EventType::Search).then_some(event.timestamp)
+    }
+
+    fn fold(&self, state: &mut Minute, event: &Event) {
+        let items = event.items();
+        for (number, item) in items.iter().enumerate() {
+            let product = state.0.change(&item.product_id);
+            // An order may name a product in two lines; it is one event all the same.
+            let named_before = items.iter().take(number).any(|earlier| earlier.product_id == item.product_id);
+            product.support += u64::from(!named_before);
+            product.see(event, item);
+        }
+    }
+
+    fn render(&self, state: &mut Minute, pane: &Pane, out: &mut Vec<Document>) {
+        let stream =
+            pane.topic.and_then(|topic| Stream::ALL.get(topic)).map_or("all", |stream| stream.topic());
+        state.0.take_changed(|product_id, product| {
+            let Some(seen) = &product.seen else { return };
+            let body = product.body(pane, stream, product_id, seen);
+            let id = format!("trends|{}|{}|{product_id}|{stream}", pane.start.millis(), pane.partition);
+            out.push(Document::result(&Schema::PRODUCT_TRENDS, pane.start, id, product.support, &body));
+        });
+    }
+}
+
+impl ProductMinute {
+    fn see(&mut self, event: &Event, item: &Item) {
+        let order = (event.timestamp, event.event_id);
+        if self.seen.as_ref().is_none_or(|seen| order < seen.first) {
+            self.seen =
+                Some(Seen { first: order, category: item.category.clone(), brand: item.brand.clone() });
+        }
+        if let Some(tally) = self.tallies.get_mut(event.event_type() as usize) {
+            tally.sessions.insert(event.session_id.clone());
+            tally.quantity += u64::from(item.quantity);
+            tally.revenue += item.amount();
+        }
+    }
+
+    fn body<'a>(&self, pane: &Pane, stream: &'a str, product_id: &'a ProductId, seen: &'a Seen) -> Body<'a> {
+        let tally = |kind: EventType| self.tallies.get(kind as usize).and_then(Tally::body);
+        Body {
+            minute: pane.start,
+            partition: pane.partition,
+            stream,
+            product_id: product_id.as_str(),
+            category: seen.category.as_str(),
+            categories: seen.category.prefixes().collect(),
+            brand: &seen.brand,
+            support: self.support,
+            view: tally(EventType::View),
+            add_to_cart: tally(EventType::AddToCart),
+            purchase: tally(EventType::Purchase),
+            refund: tally(EventType::Refund),
+        }
+    }
+}
+
+impl Tally {
+    fn body(&self) -> Option<TallyBody> {
+        let sessions = self.sessions.len();
+        (sessions > 0).then_some(TallyBody { sessions, quantity: self.quantity, revenue_cents: self.revenue })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::{add_to_cart, at, purchase, view};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn documents(events: &[Event]) -> Vec<(u64, Value)> {
+        let (mut state, mut out) = (Minute::default(), Vec::new());
+        let pane = Pane { start: at(0), partition: 2, topic: Some(1) };
+        events.iter().for_each(|event| Trends.fold(&mut state, event));
+        Trends.render(&mut state, &pane, &mut out);
+        let version = |document: &Document| match document.mode {
+            crate::store::bulk::Mode::IfNewer(version) => version,
+            other => panic!("a result is versioned: {other:?}"),
+        };
+        out.iter().map(|one| (version(one), serde_json::from_slice(&one.source).unwrap())).collect()
+    }
+
+    #[test]
+    fn many_views_of_one_session_are_one_session_and_many_units() {
+        let [(version, body)] = &documents(&[view(at(1)), view(at(2)), add_to_cart(at(3))])[..] else {
+            panic!("one product")
+        };
+        assert_eq!(*version, 3);
+        insta::assert_json_snapshot!(body, @r#"
+        {
+          "add_to_cart": {
+            "quantity": 2,
+            "revenue_cents": 11998,
+            "sessions": 1
+          },
+          "brand": "Sonora",
+          "categories": [
+            "electronics",
+            "electronics.audio",
+            "electronics.audio.headphones"
+          ],
+          "category": "electronics.audio.headphones",
+          "minute": "2026-09-21T14:13:20.000Z",
+          "partition": 2,
+          "product_id": "p1",
+          "stream": "product-events",
+          "support": 3,
+          "view": {
+            "quantity": 4,
+            "revenue_cents": 23996,
+            "sessions": 1
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_order_that_names_a_product_in_two_lines_supports_it_once() {
+        let mut event = purchase(at(1));
+        let crate::model::event::Action::Purchase(order) = &mut event.action else {
+            unreachable!("a purchase")
+        };
+        order.items.push(order.items[0].clone());
+        let (version, body) = documents(&[event]).remove(0);
+        assert_eq!((version, &body["purchase"]["quantity"]), (1, &4.into()));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_events_does_not_matter(
+            shuffled in Just((0..20).flat_map(|n| [view(at(n)), add_to_cart(at(n)), purchase(at(n))]).collect::<Vec<_>>())
+                .prop_shuffle()
+        ) {
+            let mut sorted = shuffled.clone();
+            sorted.sort_by_key(|event| event.timestamp);
+            prop_assert_eq!(documents(&shuffled), documents(&sorted));
+        }
+    }
+}

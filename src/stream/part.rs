@@ -1,0 +1,329 @@
+//! The state of one partition number in one consumer group, and what is done with each record.
+//!
+//! Pure: records in, [`Flush`] out. Built anew at each take-over by reading again from the committed
+//! position, which gives what never stopping would have given.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use crate::model::event::door::{Door, Place};
+use crate::model::event::{self, Event, Record, Stream};
+use crate::model::time::Timestamp;
+use crate::stream::document::{DeadLetter, Document, LateEvent, Origin};
+use crate::stream::fold::{Arrival, Clock, Folding};
+use crate::stream::groups::Group;
+use crate::stream::ledger::{Counts, Fate};
+use crate::stream::position::{Facts, Position};
+
+/// A record as it comes from the log.
+#[derive(Debug, Clone, Copy)]
+pub struct LogRecord<'a> {
+    /// Its offset.
+    pub offset: i64,
+    /// The broker's time of storing.
+    pub appended_at: Timestamp,
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its bytes.
+    pub payload: &'a [u8],
+}
+
+/// Where a topic of the partition is taken over.
+#[derive(Debug, Clone)]
+pub enum TakeOver {
+    /// Nothing was ever committed: from the log's first record.
+    Fresh {
+        /// The log's first offset.
+        from: i64,
+    },
+    /// From a committed position.
+    Resumed(Position),
+}
+
+/// One topic of the partition.
+struct Topic {
+    stream: Stream,
+    /// The next offset to read.
+    position: i64,
+    /// The first offset whose effects were not acknowledged at take-over: earlier ones are replayed.
+    fresh_from: i64,
+    /// The ledger, in the order of the group's folds.
+    ledger: Vec<Counts>,
+}
+
+/// The state of one partition number in one group.
+pub struct Part {
+    group: Group,
+    partition: i32,
+    door: Door,
+    topics: Vec<Topic>,
+    /// The topics' event times, in the same order.
+    clocks: Vec<Clock>,
+    folds: Vec<Box<dyn Folding>>,
+    documents: Vec<Document>,
+    dead: Vec<DeadLetter>,
+    /// The sum of the positions at the last flush: nothing new was read while it stands.
+    flushed_at: i64,
+    /// Replayed records since the take-over.
+    replayed: u64,
+    /// When the event stored last was stored, and how long after it had happened.
+    newest: Option<(Timestamp, TimeDelta)>,
+}
+
+/// What a part wants done: first all effects, then the commit.
+#[derive(Debug)]
+pub struct Flush {
+    /// The partition.
+    pub partition: i32,
+    /// Documents that must be accepted before the commit.
+    pub documents: Vec<Document>,
+    /// Records for `dead-letters`, which must be acknowledged before the commit.
+    pub dead: Vec<DeadLetter>,
+    /// What to commit, by topic.
+    pub positions: Vec<(Stream, Position)>,
+    /// How far results are, to be told after the commit.
+    pub frontier: Frontier,
+}
+
+/// How far the results of a partition in a group are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frontier {
+    /// The least event time that every topic has come to; `None` while one has no event yet.
+    pub watermark: Option<Timestamp>,
+    /// Results before this time can no longer change.
+    pub complete_until: Option<Timestamp>,
+    /// By topic: the next offset and the greatest event time.
+    pub topics: Vec<(Stream, i64, Option<Timestamp>)>,
+    /// By operator and topic.
+    pub ledger: Vec<(&'static str, Stream, Counts)>,
+    /// Windows that are open.
+    pub open_windows: usize,
+    /// Records read again since the take-over.
+    pub replayed: u64,
+}
+
+impl Part {
+    /// A partition's state at its take-over: empty, to be filled by reading from the given positions.
+    /// There is one position for each topic of the group, in the group's order.
+    pub fn new(group: Group, partition: i32, door: Door, starts: Vec<TakeOver>) -> Self {
+        let folds = group.folds(partition);
+        let streams = group.streams().iter().copied();
+        let (topics, clocks) =
+            streams.zip(starts).map(|(stream, start)| take_over(stream, start, &folds)).unzip();
+        Self {
+            group,
+            partition,
+            door,
+            topics,
+            clocks,
+            folds,
+            documents: Vec::new(),
+            dead: Vec::new(),
+            flushed_at: -1,
+            replayed: 0,
+            newest: None,
+        }
+    }
+
+    /// Takes in one record of a topic. A record that was read before is ignored.
+    pub fn fold(&mut self, topic: usize, record: LogRecord<'_>) {
+        let Some(state) = self.topics.get_mut(topic) else { return };
+        if record.offset < state.position {
+            return;
+        }
+        state.position = record.offset + 1;
+        let fresh = record.offset >= state.fresh_from;
+        self.replayed += u64::from(!fresh);
+        let stream = state.stream;
+        match self.check(stream, &record) {
+            Ok(Record::Event(event)) => self.fold_event(topic, fresh, &record, &event),
+            Ok(Record::Tick(at)) => {
+                self.count_all(topic, fresh, Fate::Tick);
+                self.advance(topic, at.min(record.appended_at));
+            }
+            Err(reject) => {
+                self.count_all(topic, fresh, Fate::Dead);
+                if fresh && self.group.writes_dead_letters() {
+                    let origin = origin_of(stream, self.partition, &record);
+                    self.dead.push(DeadLetter::rejected(origin, &reject));
+                }
+            }
+        }
+    }
+
+    fn check(&self, stream: Stream, record: &LogRecord<'_>) -> Result<Record, event::Reject> {
+        let parsed = event::parse(record.payload)?;
+        if let Record::Event(event) = &parsed {
+            let place =
+                Place { stream, partition: self.partition, key: record.key, appended_at: record.appended_at };
+            self.door.check(event, place)?;
+        }
+        Ok(parsed)
+    }
+
+    fn fold_event(&mut self, topic: usize, fresh: bool, record: &LogRecord<'_>, event: &Event) {
+        let arrival = Arrival { topic, offset: record.offset, event };
+        let origin = || origin_of(event.event_type().stream(), self.partition, record);
+        let mut ledger = self.topics.get_mut(topic).map(|topic| topic.ledger.iter_mut());
+        for fold in &mut self.folds {
+            let counts = ledger.as_mut().and_then(Iterator::next);
+            if !fold.folds(topic) {
+                continue;
+            }
+            let offered = fold.offer(&arrival, &self.clocks);
+            if let Some(counts) = counts.filter(|_| fresh) {
+                counts.count(offered.fate);
+            }
+            if let (true, Fate::Late, Some(window)) = (fresh, offered.fate, offered.window) {
+                let late = LateEvent { group: self.group.name(), operator: fold.name(), window, event };
+                self.documents.push(late.document(&origin()));
+            }
+        }
+        if fresh && self.group.archives() {
+            self.documents.push(Document::raw(event, origin()));
+        }
+        self.newest = self.newest.max(Some((record.appended_at, record.appended_at - event.timestamp)));
+        self.advance(topic, event.timestamp.min(record.appended_at));
+    }
+
+    /// Moves a topic's event time; never back, and windows are never shifted with it.
+    fn advance(&mut self, topic: usize, to: Timestamp) {
+        if let Some(clock) = self.clocks.get_mut(topic) {
+            clock.max_ts = clock.max_ts.max(to);
+        }
+    }
+
+    fn count_all(&mut self, topic: usize, fresh: bool, fate: Fate) {
+        let Some(state) = self.topics.get_mut(topic).filter(|_| fresh) else { return };
+        for (fold, counts) in self.folds.iter().zip(&mut state.ledger) {
+            if fold.folds(topic) {
+                counts.count(fate);
+            }
+        }
+    }
+
+    /// Whether everything has been read again that was read before the take-over. Until then results are
+    /// less than what is written already, and nothing is flushed.
+    pub fn has_caught_up(&self) -> bool {
+        self.topics.iter().all(|topic| topic.position >= topic.fresh_from)
+    }
+
+    /// Gives what has changed since the last flush, and forgets what is closed; `None` when nothing new
+    /// was read or the replay is not over.
+    pub fn flush(&mut self) -> Option<Flush> {
+        let read_to = self.read_to();
+        if !self.has_caught_up() || read_to == self.flushed_at {
+            return None;
+        }
+        self.flushed_at = read_to;
+        let mut documents = std::mem::take(&mut self.documents);
+        for fold in &mut self.folds {
+            fold.render(&mut documents);
+            fold.forget(&self.clocks);
+        }
+        let positions = (0..self.topics.len()).filter_map(|topic| self.position(topic)).collect();
+        let dead = std::mem::take(&mut self.dead);
+        Some(Flush { partition: self.partition, documents, dead, positions, frontier: self.frontier() })
+    }
+
+    /// The position to commit for a topic: the least first event of all open windows, else the next record.
+    fn position(&self, number: usize) -> Option<(Stream, Position)> {
+        let (topic, clock) = (self.topics.get(number)?, self.clocks.get(number)?);
+        let first =
+            self.folds.iter().filter_map(|fold| fold.oldest_first_event(number)).min_by_key(|f| f.offset);
+        let (replay_from, max_ts_before_replay) =
+            first.map_or((topic.position, clock.max_ts), |first| (first.offset, first.max_ts_before));
+        let facts = Facts {
+            max_ts_before_replay,
+            next: topic.position,
+            max_ts: clock.max_ts,
+            ledger: self.ledger(number).map(|(name, counts)| (name.to_owned(), counts)).collect(),
+        };
+        Some((topic.stream, Position { replay_from, facts }))
+    }
+
+    fn ledger(&self, topic: usize) -> impl Iterator<Item = (&'static str, Counts)> {
+        let counts = self.topics.get(topic).map(|topic| topic.ledger.as_slice()).unwrap_or_default();
+        let concerned = self.folds.iter().zip(counts).filter(move |(fold, _)| fold.folds(topic));
+        concerned.map(|(fold, counts)| (fold.name(), *counts))
+    }
+
+    /// How far the results are.
+    pub fn frontier(&self) -> Frontier {
+        let known = |at: Timestamp| (at != Timestamp::MIN).then_some(at);
+        let watermark = known(self.clocks.iter().map(|clock| clock.max_ts).min().unwrap_or(Timestamp::MIN));
+        let lateness = self.folds.iter().map(|fold| fold.lateness()).max().unwrap_or_default();
+        let ledger = (0..self.topics.len()).flat_map(|number| {
+            let stream = self.topics.get(number).map(|topic| topic.stream);
+            self.ledger(number).filter_map(move |(name, counts)| Some((name, stream?, counts)))
+        });
+        let topics = self.topics.iter().zip(&self.clocks);
+        Frontier {
+            watermark,
+            complete_until: watermark.map(|at| at - lateness),
+            topics: topics
+                .map(|(topic, clock)| (topic.stream, topic.position, known(clock.max_ts)))
+                .collect(),
+            ledger: ledger.collect(),
+            open_windows: self.folds.iter().map(|fold| fold.open_windows()).sum(),
+            replayed: self.replayed,
+        }
+    }
+
+    /// Whether nothing was read since the last flush.
+    pub fn is_flushed(&self) -> bool {
+        self.read_to() == self.flushed_at
+    }
+
+    /// The next offset to read in each topic, in the group's order.
+    pub fn positions(&self) -> Vec<i64> {
+        self.topics.iter().map(|topic| topic.position).collect()
+    }
+
+    /// When the event stored last was stored, and how long after it had happened: little in live
+    /// traffic, much while history is filled in.
+    pub fn newest(&self) -> Option<(Timestamp, TimeDelta)> {
+        self.newest
+    }
+
+    /// Documents and dead letters that wait for the next flush, besides changed results.
+    pub fn waiting(&self) -> usize {
+        self.documents.len() + self.dead.len()
+    }
+
+    /// Greatest event time of each topic, [`Timestamp::MIN`] before the first event.
+    pub fn event_times(&self) -> Vec<Timestamp> {
+        self.clocks.iter().map(|clock| clock.max_ts).collect()
+    }
+
+    fn read_to(&self) -> i64 {
+        self.topics.iter().map(|topic| topic.position).sum()
+    }
+}
+
+fn take_over(stream: Stream, start: TakeOver, folds: &[Box<dyn Folding>]) -> (Topic, Clock) {
+    let (position, facts) = match start {
+        TakeOver::Fresh { from } => {
+            let unknown = Timestamp::MIN;
+            let ledger = BTreeMap::new();
+            (from, Facts { max_ts_before_replay: unknown, next: from, max_ts: unknown, ledger })
+        }
+        TakeOver::Resumed(position) => (position.replay_from, position.facts),
+    };
+    let counts = folds.iter().map(|fold| facts.ledger.get(fold.name()).copied().unwrap_or_default());
+    let ledger = counts.collect();
+    let clock = Clock { max_ts: facts.max_ts_before_replay, committed_max_ts: facts.max_ts };
+    (Topic { stream, position, fresh_from: facts.next, ledger }, clock)
+}
+
+fn origin_of(stream: Stream, partition: i32, record: &LogRecord<'_>) -> Origin {
+    Origin {
+        stream,
+        partition,
+        offset: record.offset,
+        appended_at: record.appended_at,
+        key: record.key.to_vec(),
+        payload: record.payload.to_vec(),
+    }
+}

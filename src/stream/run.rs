@@ -1,0 +1,120 @@
+//! Starts the workers of all groups, and ends them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::sync::mpsc;
+
+use crate::bus::{Bus, Producer};
+use crate::model::event::door::Door;
+use crate::model::money::Currency;
+use crate::store::Store;
+use crate::store::schema::Schema;
+use crate::stream::groups::Group;
+use crate::stream::sink::Sink;
+use crate::stream::worker::{Pace, Worker};
+
+/// How the processor works.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Processor")]
+pub struct ProcessorSettings {
+    /// Members that this process adds to each consumer group.
+    #[arg(long, env = "PROCESSOR_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Time between two flushes, in milliseconds: how soon a result is visible, at the least.
+    #[arg(long, env = "FLUSH_INTERVAL_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub flush_interval_ms: u64,
+    /// Whether raw events are kept in `events-<date>`.
+    #[arg(long, env = "ARCHIVE_EVENTS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub archive_events: bool,
+    /// End when the topics are read to their ends and everything is acknowledged.
+    #[arg(long)]
+    pub until_drained: bool,
+}
+
+/// The indices that the processor writes.
+const WRITES: [Schema; 7] = [
+    Schema::EVENTS,
+    Schema::PRODUCT_TRENDS,
+    Schema::CATEGORY_FUNNELS,
+    Schema::FRAUD_FACTS,
+    Schema::FRAUD_SIGNALS,
+    Schema::LATE_EVENTS,
+    Schema::PROCESSOR_FRONTIERS,
+];
+
+/// Processes events until `shutdown` comes or, where asked for, everything is drained.
+///
+/// # Errors
+/// When topics or indices cannot be made sure of, or a worker meets what does not pass by itself; the
+/// other workers are stopped then.
+pub async fn run(
+    settings: &ProcessorSettings,
+    store: Store,
+    bus: Bus,
+    currency: Currency,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let partitions = bus.ensure_topics().await.context("making sure of the topics")?;
+    for schema in &WRITES {
+        store.ensure(schema).await.with_context(|| format!("making sure of the index {}", schema.name))?;
+    }
+    let door = Door { partitions, currency };
+    let pace = Pace {
+        flush_every: Duration::from_millis(settings.flush_interval_ms),
+        until_drained: settings.until_drained,
+    };
+    let producer = Arc::new(Producer::new(&bus)?);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (ended, mut endings) = mpsc::unbounded_channel();
+    let groups = Group::ALL.into_iter().filter(|group| settings.archive_events || !group.archives());
+    let mut threads = Vec::new();
+    for group in groups.flat_map(|group| (0..settings.workers).map(move |_| group)) {
+        let sink = Sink { group: group.name(), store: store.clone(), producer: producer.clone() };
+        let worker = Worker::join(group, door, pace, &bus, sink)?;
+        let (stop, ended) = (stop.clone(), ended.clone());
+        let work = move || {
+            let result = worker.run(&stop).with_context(|| format!("the group {}", group.name()));
+            // Nobody listens any more only when the process is ending anyway.
+            let _ = ended.send(result);
+        };
+        threads.push(thread::Builder::new().name(format!("{}-worker", group.name())).spawn(work)?);
+    }
+    drop(ended);
+    let result = until_ended(&mut endings, shutdown).await;
+    stop.store(true, Ordering::Relaxed);
+    // Every worker says how it ended, also those that were only told to stop.
+    let mut rest = Vec::new();
+    while let Some(ending) = endings.recv().await {
+        rest.push(ending);
+    }
+    for thread in threads {
+        thread.join().map_err(|_| anyhow::anyhow!("a worker panicked; this is a bug"))?;
+    }
+    rest.into_iter().fold(result, |all, one| all.and(one))
+}
+
+/// Waits for the shutdown, the end of all workers, or the first failure.
+async fn until_ended(
+    endings: &mut mpsc::UnboundedReceiver<anyhow::Result<()>>,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => {
+                tracing::info!("stopping: flushing, committing and leaving the groups");
+                return Ok(());
+            }
+            ending = endings.recv() => match ending {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return Err(error),
+                None => return Ok(()),
+            },
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The clickstream generator: a believable shop's visitors, simulated.
+//!
+//! Everything that decides is pure: the [`Simulator`] is given a seed and times, and says what somebody does
+//! then. [`run`] drives it by the clock and hands the events to Kafka; the [`Tally`] counts them, so that
+//! whoever reads the topics can check their own count against it.
+
+mod assortment;
+mod chance;
+mod fraud;
+mod query;
+mod results;
+mod run;
+mod schedule;
+mod scraper;
+mod session;
+mod settings;
+mod shopper;
+mod simulator;
+mod tally;
+mod visitor;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::traffic::assortment::Assortment;
+pub use crate::traffic::run::run;
+pub use crate::traffic::session::{Firsts, Simulated};
+pub use crate::traffic::settings::TrafficSettings;
+pub use crate::traffic::simulator::{Mix, Simulator};
+pub use crate::traffic::tally::{Fraudsters, Report, Tally, Units};
+pub use crate::traffic::visitor::Persona;

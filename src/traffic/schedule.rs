@@ -1,0 +1,80 @@
+//! When each event happens: evenly spaced by the rate, and never ahead of the clock.
+
+use chrono::TimeDelta;
+
+use crate::model::time::Timestamp;
+
+/// How far the events' times may fall behind the clock (a slow broker, a busy machine) before they jump to it.
+const LAG_MAX: TimeDelta = TimeDelta::seconds(1);
+
+/// Evenly spaced times.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    start: Timestamp,
+    per_second: u32,
+    /// Times given since `start`.
+    given: u64,
+}
+
+impl Schedule {
+    /// Times from `start` on, so many (at least one) a second.
+    pub fn new(start: Timestamp, per_second: u32) -> Self {
+        Self { start, per_second: per_second.max(1), given: 0 }
+    }
+
+    /// The next event's time.
+    pub fn next(&mut self) -> Timestamp {
+        let since_start = u128::from(self.given) * 1_000 / u128::from(self.per_second);
+        self.given += 1;
+        self.start + TimeDelta::milliseconds(i64::try_from(since_start).unwrap_or(i64::MAX / 2))
+    }
+
+    /// As [`Schedule::next`] for a run by the clock: never later than `now`, and once it would be more than
+    /// a second earlier, it goes on from `now`.
+    pub fn next_by(&mut self, now: Timestamp) -> Timestamp {
+        let at = self.next();
+        if now - at <= LAG_MAX {
+            return at.min(now);
+        }
+        *self = Self::new(now, self.per_second);
+        self.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::at;
+    use proptest::prelude::*;
+
+    #[test]
+    fn times_are_evenly_spaced() {
+        let mut schedule = Schedule::new(at(0), 3);
+        let times: Vec<_> = (0..5).map(|_| schedule.next()).collect();
+        assert_eq!(times, [at(0), at(333), at(666), at(1_000), at(1_333)]);
+    }
+
+    #[test]
+    fn after_a_long_stall_the_times_go_on_from_the_clock() {
+        let mut schedule = Schedule::new(at(0), 10);
+        assert_eq!(schedule.next_by(at(20)), at(0));
+        assert_eq!(schedule.next_by(at(60_000)), at(60_000));
+        assert_eq!(schedule.next_by(at(60_100)), at(60_100));
+    }
+
+    proptest! {
+        #[test]
+        fn a_run_by_the_clock_never_goes_back_nor_ahead_and_stays_within_a_second(
+            per_second in 1u32..100_000, steps in proptest::collection::vec(0i64..3_000, 1..200)
+        ) {
+            let mut schedule = Schedule::new(at(0), per_second);
+            let (mut now, mut before) = (at(0), at(0));
+            for step in steps {
+                now = now + TimeDelta::milliseconds(step);
+                let time = schedule.next_by(now);
+                prop_assert!(before <= time && time <= now && now - time <= LAG_MAX);
+                before = time;
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The shop's visitors as one state machine: given a time, it says what somebody does then.
+//!
+//! Whoever drives it asks once for each event, with times that do not go back. An event that is due goes to
+//! the visitor who has waited longest; when nobody waits, somebody new comes in. So the number of
+//! visitors follows the rate by itself, while each one's pace stays that of a person.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use rand::RngExt;
+
+use crate::model::money::Currency;
+use crate::model::time::Timestamp;
+use crate::traffic::assortment::Assortment;
+use crate::traffic::chance::Chance;
+use crate::traffic::fraud::{Fraud, Scheme};
+use crate::traffic::scraper::Scraper;
+use crate::traffic::session::{Comeback, Moment, Script, Session, Simulated, Step, Then};
+use crate::traffic::shopper::Shopper;
+use crate::traffic::visitor::{Ids, Persona, Visitor};
+
+/// Share of new visitors who are logged in when they come.
+const HAS_ACCOUNT: f64 = 0.55;
+/// Share of sessions of somebody who was here before, once enough were.
+const RETURNS: f64 = 0.3;
+/// Visitors who must have left before one of them returns.
+const RESTING_MIN: usize = 200;
+/// Visitors who are remembered after they left.
+const RESTING_MAX: usize = 100_000;
+/// Sessions that are under way or planned; beyond it nobody plans to come back.
+const WAITING_MAX: usize = 1_000_000;
+
+/// How the traffic is mixed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mix {
+    /// Share of events that programs cause, 0.0 to 1.0.
+    pub bot_ratio: f64,
+    /// Share of accounts that are after the shop's money, 0.0 to 1.0.
+    pub fraud_ratio: f64,
+}
+
+/// All visitors of one run.
+pub struct Simulator {
+    assortment: Assortment,
+    currency: Currency,
+    mix: Mix,
+    chance: Chance,
+    ids: Ids,
+    people: Crowd,
+    programs: Crowd,
+    /// Visitors who left and may return.
+    resting: Vec<Visitor>,
+    /// Fraudulent accounts that are due by the mix; one comes in when it reaches 1.
+    fraud_due: f64,
+}
+
+impl Simulator {
+    /// A shop without visitors. The same arguments and times give the same events, ids included; another
+    /// `start` gives the same behaviour with other ids.
+    pub fn new(assortment: Assortment, currency: Currency, mix: Mix, seed: u64, start: Timestamp) -> Self {
+        Self {
+            assortment,
+            currency,
+            mix,
+            chance: Chance::new(seed),
+            ids: Ids::new(seed, start),
+            people: Crowd::default(),
+            programs: Crowd::default(),
+            resting: Vec::new(),
+            fraud_due: 0.5,
+        }
+    }
+
+    /// Sessions that are under way or planned.
+    pub fn sessions_open(&self) -> usize {
+        self.people.waiting.len() + self.programs.waiting.len()
+    }
+
+    /// What somebody does now. `now` must not lie before that of the call before.
+    pub fn act(&mut self, now: Timestamp) -> Simulated {
+        let crowd = if self.chance.random_bool(self.mix.bot_ratio) { Kind::Program } else { Kind::Person };
+        let (mut session, step) = self.crowd(crowd).due(now).unwrap_or_else(|| self.new_session(crowd, now));
+        let action = step.perform(self.currency, &mut self.ids);
+        let then = session.script.then(&action, &mut self.moment(now));
+        let simulated = session.record(self.ids.event(now), now, action);
+        self.go_on(crowd, session, then, now);
+        simulated
+    }
+
+    fn moment(&mut self, now: Timestamp) -> Moment<'_> {
+        Moment { now, assortment: &self.assortment, chance: &mut self.chance, ids: &mut self.ids }
+    }
+
+    fn crowd(&mut self, kind: Kind) -> &mut Crowd {
+        match kind {
+            Kind::Person => &mut self.people,
+            Kind::Program => &mut self.programs,
+        }
+    }
+
+    fn go_on(&mut self, kind: Kind, mut session: Session, then: Then, now: Timestamp) {
+        match then {
+            Then::Do(wait, step) if session.lasts_until(now + wait) => {
+                self.crowd(kind).wait(now + wait, session, step);
+            }
+            Then::LogIn(wait, step) if session.lasts_until(now + wait) => {
+                if self.may_log_in(&session.visitor) {
+                    session.visitor.user_id = Some(self.ids.user());
+                    session.visitor.seen = false;
+                    session = Session::new(session.visitor, self.ids.session(), session.script);
+                }
+                self.crowd(kind).wait(now + wait, session, step);
+            }
+            Then::Leave(Some(Comeback { after, step, script }))
+                if self.people.waiting.len() < WAITING_MAX =>
+            {
+                let session = Session::new(session.visitor, self.ids.session(), script);
+                self.crowd(kind).wait(now + after, session, step);
+            }
+            Then::Do(..) | Then::LogIn(..) | Then::Leave(_) => self.rest(session.visitor),
+        }
+    }
+
+    /// Whether a guest may get an account now: not while the mix wants a fraudulent one, for they begin
+    /// with their account.
+    fn may_log_in(&mut self, visitor: &Visitor) -> bool {
+        let may = visitor.user_id.is_none() && self.fraud_due + self.mix.fraud_ratio < 1.0;
+        if may {
+            self.fraud_due += self.mix.fraud_ratio;
+        }
+        may
+    }
+
+    fn rest(&mut self, visitor: Visitor) {
+        if visitor.persona == Persona::Scraper {
+            return;
+        }
+        if self.resting.len() < RESTING_MAX {
+            self.resting.push(visitor);
+        } else {
+            let at = self.chance.random_range(0..RESTING_MAX);
+            if let Some(forgotten) = self.resting.get_mut(at) {
+                *forgotten = visitor;
+            }
+        }
+    }
+
+    fn new_session(&mut self, kind: Kind, now: Timestamp) -> (Session, Step) {
+        let visitor = match kind {
+            Kind::Program => self.guest(Persona::Scraper),
+            Kind::Person => self.returning().unwrap_or_else(|| self.new_person()),
+        };
+        let mut moment = self.moment(now);
+        let (step, script) = match visitor.persona {
+            Persona::Shopper => {
+                let (step, shopper) = Shopper::arrive(&mut moment);
+                (step, Script::Shopper(shopper))
+            }
+            Persona::Scraper => {
+                let (step, scraper) = Scraper::arrive(&mut moment);
+                (step, Script::Scraper(scraper))
+            }
+            Persona::RefundLooper => fraud(Scheme::RefundLoop, &mut moment),
+            Persona::FastRefunder => fraud(Scheme::FastRefund, &mut moment),
+        };
+        (Session::new(visitor, self.ids.session(), script), step)
+    }
+
+    fn returning(&mut self) -> Option<Visitor> {
+        if self.resting.len() < RESTING_MIN || !self.chance.random_bool(RETURNS) {
+            return None;
+        }
+        let at = self.chance.random_range(0..self.resting.len());
+        Some(self.resting.swap_remove(at))
+    }
+
+    fn new_person(&mut self) -> Visitor {
+        if !self.chance.random_bool(HAS_ACCOUNT) {
+            return self.guest(Persona::Shopper);
+        }
+        self.fraud_due += self.mix.fraud_ratio;
+        let persona = if self.fraud_due < 1.0 {
+            Persona::Shopper
+        } else {
+            self.fraud_due -= 1.0;
+            if self.chance.random_bool(0.5) { Persona::RefundLooper } else { Persona::FastRefunder }
+        };
+        Visitor { user_id: Some(self.ids.user()), ..self.guest(persona) }
+    }
+
+    fn guest(&mut self, persona: Persona) -> Visitor {
+        Visitor { persona, user_id: None, client_id: self.ids.client(), seen: false }
+    }
+}
+
+fn fraud(scheme: Scheme, moment: &mut Moment<'_>) -> (Step, Script) {
+    let (step, fraud) = Fraud::arrive(scheme, moment);
+    (step, Script::Fraud(fraud))
+}
+
+/// Who causes an event. The mix decides it for each event, so that the share of programs is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Person,
+    Program,
+}
+
+/// Sessions by the time of their next step.
+#[derive(Default)]
+struct Crowd {
+    waiting: BinaryHeap<Waiting>,
+    /// Of sessions that are due at the same time the one that was put in first is first.
+    arrivals: u64,
+}
+
+impl Crowd {
+    fn wait(&mut self, until: Timestamp, session: Session, step: Step) {
+        self.arrivals += 1;
+        self.waiting
+            .push(Waiting { turn: Reverse((until, self.arrivals)), visit: Box::new((session, step)) });
+    }
+
+    /// The session that has waited longest for its turn. One that the mix kept waiting for longer than a
+    /// session may last is over.
+    fn due(&mut self, now: Timestamp) -> Option<(Session, Step)> {
+        loop {
+            let Reverse((until, _)) = self.waiting.peek()?.turn;
+            if until > now {
+                return None;
+            }
+            let (session, step) = *self.waiting.pop()?.visit;
+            if session.lasts_until(now) {
+                return Some((session, step));
+            }
+        }
+    }
+}
+
+/// A session and what it does at its turn; the heap gives the least turn first.
+struct Waiting {
+    turn: Reverse<(Timestamp, u64)>,
+    visit: Box<(Session, Step)>,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.turn == other.turn
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.turn.cmp(&other.turn)
+    }
+}

@@ -1,0 +1,316 @@
+//! Questions about partial results, written as the processor writes them, on the real Elasticsearch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use shoplens::analytics::fraud::{self, Severity};
+use shoplens::analytics::funnels::{Funnel, Steps};
+use shoplens::analytics::progress::Progress;
+use shoplens::analytics::range::Range;
+use shoplens::analytics::stats::Stats;
+use shoplens::analytics::trending::{self, Counts};
+use shoplens::analytics::{AnalyticsError, store};
+use shoplens::model::category::CategoryPath;
+use shoplens::model::event::EventType;
+use shoplens::model::money::Cents;
+use shoplens::model::time::Timestamp;
+use shoplens::store::bulk::{Mode, Operation};
+use shoplens::store::schema::Schema;
+
+use crate::live::shop::{Shop, with_shop};
+
+/// Shortly after midnight, so that every range asked for lies in two daily indices.
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-21T00:02:30Z").unwrap()
+}
+
+/// So many minutes before the one that runs.
+fn minute(before: i64) -> Timestamp {
+    now().floor_to(60_000) - TimeDelta::minutes(before)
+}
+
+fn path(text: &str) -> CategoryPath {
+    CategoryPath::parse(text).unwrap()
+}
+
+/// Writes documents, each into the index of its time, and makes them searchable.
+async fn write(shop: &Shop, schema: &Schema, documents: Vec<(String, Timestamp, Value)>) {
+    shop.store.ensure(schema).await.unwrap();
+    let indices: BTreeSet<String> = documents.iter().map(|(_, at, _)| schema.index_at(*at)).collect();
+    for index in &indices {
+        shop.store.create_index(index, &json!({})).await.unwrap();
+    }
+    let operation = |(id, at, document): (String, Timestamp, Value)| Operation {
+        index: shop.store.name(&schema.index_at(at)),
+        id,
+        mode: Mode::Replace,
+        source: document.to_string().into_bytes(),
+    };
+    let expected = documents.len() as u64;
+    let written = shop.store.write_all(documents.into_iter().map(operation).collect(), 1).await;
+    assert_eq!(written.done, expected, "{:?}", written.refused.first());
+    shop.store.refresh(schema.name).await.unwrap();
+}
+
+async fn write_product(shop: &Shop, id: &str, category: &str) {
+    let document = json!({
+        "id": id, "name": format!("Product {id}"), "category": category, "brand": "Sonora",
+        "categories": path(category).prefixes().collect::<Vec<_>>(), "image": format!("{id}.jpg"),
+    });
+    write(shop, &Schema::PRODUCTS, vec![(id.to_owned(), now(), document)]).await;
+}
+
+async fn write_frontiers(shop: &Shop, frontiers: &[Value]) {
+    let numbered = frontiers.iter().enumerate();
+    let documents = numbered.map(|(n, frontier)| (n.to_string(), now(), frontier.clone())).collect();
+    write(shop, &Schema::PROCESSOR_FRONTIERS, documents).await;
+}
+
+/// What one partition saw of a product in a minute: one document for each stream.
+fn pane(product: u64, before: i64, partition: u64, sessions: u64) -> Vec<(String, Timestamp, Value)> {
+    let category = if product.is_multiple_of(2) { "electronics.audio" } else { "garden.tools" };
+    let document = |stream: &str, mut figures: Value| {
+        let id = format!("trends|{}|{partition}|{stream}|p{product}", minute(before));
+        figures["minute"] = json!(minute(before));
+        figures["partition"] = json!(partition);
+        figures["stream"] = json!(stream);
+        figures["product_id"] = json!(format!("p{product}"));
+        figures["category"] = json!(category);
+        figures["categories"] = json!(path(category).prefixes().collect::<Vec<_>>());
+        figures["brand"] = json!("Sonora");
+        figures["support"] = json!(sessions);
+        (id, minute(before), figures)
+    };
+    let figures =
+        |quantity| json!({ "sessions": sessions, "quantity": quantity, "revenue_cents": quantity * 999 });
+    let products = json!({ "view": figures(2 * sessions), "add_to_cart": figures(3) });
+    let orders = json!({ "purchase": figures(sessions), "refund": figures(1) });
+    vec![document("product-events", products), document("order-events", orders)]
+}
+
+#[tokio::test]
+async fn trends_equal_a_recount_of_the_panes_over_partitions_streams_and_days() {
+    with_shop(async |shop| {
+        let mut panes = Vec::new();
+        let mut recount: BTreeMap<String, (Counts, u64)> = BTreeMap::new();
+        for n in 0..600_u64 {
+            // The window of 10 minutes lies over midnight; before it the shop has lived for 59. Some rise.
+            let (product, before, partition) = (n % 23, (n * 11 % 70) as i64, n % 3);
+            let sessions = 1 + u64::from(before <= 10) * (product % 5);
+            panes.extend(pane(product, before, partition, sessions));
+            let (counts, sessions_before) = recount.entry(format!("p{product}")).or_default();
+            if before > 10 {
+                *sessions_before += sessions;
+                continue;
+            }
+            counts.view_sessions += sessions;
+            counts.views += 2 * sessions;
+            counts.carts += 3;
+            counts.purchases += sessions;
+            counts.refunds += 1;
+            counts.revenue += Cents(999).times(sessions as u32);
+        }
+        assert_eq!(panes.iter().map(|(id, ..)| id).collect::<BTreeSet<_>>().len(), panes.len());
+        write(shop, &Schema::PRODUCT_TRENDS, panes).await;
+
+        let question = trending::Question { minutes: 10, size: 100, category: None };
+        let (_, trends) = store::trending(&shop.store, &question, now()).await.unwrap();
+        let window_s = 10.0 * 60.0 + 30.0;
+        recount.retain(|_, (counts, sessions_before)| {
+            let expected = *sessions_before as f64 * window_s / (59.0 * 60.0);
+            counts.view_sessions >= 3 && counts.view_sessions as f64 > expected
+        });
+        assert_eq!(trends.len(), recount.len());
+        assert!(trends.len() > 5 && trends.is_sorted_by(|(a, _), (b, _)| a.score >= b.score));
+        for (trend, shown) in trends {
+            let (counts, sessions_before) = &recount[trend.product_id.as_str()];
+            assert_eq!(&trend.counts, counts);
+            let expected = *sessions_before as f64 * window_s / (59.0 * 60.0);
+            assert!((trend.expected - expected).abs() < 1e-9, "{trend:?}, {expected} expected");
+            assert_eq!(shown, None);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn trends_of_a_category_carry_what_the_catalogue_knows() {
+    with_shop(async |shop| {
+        write(shop, &Schema::PRODUCT_TRENDS, [pane(2, 1, 0, 5), pane(3, 1, 0, 9), pane(4, 1, 0, 4)].concat())
+            .await;
+        write_product(shop, "p2", "electronics.audio").await;
+        write_product(shop, "p9", "toys.puzzles").await;
+        write_frontiers(
+            shop,
+            &[json!({ "group": "trends", "partition": 0, "watermark": now(), "drained": true })],
+        )
+        .await;
+        let ask = async |category| {
+            let question = trending::Question { minutes: 5, size: 10, category: Some(path(category)) };
+            store::trending(&shop.store, &question, now()).await
+        };
+        let (progress, trends) = ask("electronics").await.unwrap();
+        assert_eq!(progress, Progress { watermark: Some(now()), complete_until: None });
+        let names: Vec<_> = trends
+            .iter()
+            .map(|(trend, shown)| {
+                (trend.product_id.as_str(), shown.as_ref().map(|shown| shown.name.as_str()))
+            })
+            .collect();
+        assert_eq!(names, [("p2", Some("Product p2")), ("p4", None)]);
+        assert!(ask("toys").await.unwrap().1.is_empty());
+        let error = ask("nowhere").await.unwrap_err();
+        assert_eq!(error.to_string(), "category nowhere is not in the catalogue");
+        assert!(matches!(error, AnalyticsError::BadParameter { name: "category", .. }));
+    })
+    .await;
+}
+
+fn funnel(before: i64, partition: u64, category: &str, entered: u64) -> (String, Timestamp, Value) {
+    let level = if category == "all" { 0 } else { category.split('.').count() };
+    let steps = |entered: u64| json!({ "entered": entered, "viewed": entered / 2, "carted": entered / 4, "purchased": entered / 8 });
+    let mut document = steps(entered);
+    document["by_search"] = steps(entered - entered / 3);
+    document["by_browse"] = steps(entered / 3);
+    document["minute"] = json!(minute(before));
+    document["partition"] = json!(partition);
+    document["category"] = json!(category);
+    document["level"] = json!(level);
+    document["support"] = json!(entered);
+    document["searched"] = json!(entered - entered / 3);
+    document["revenue_cents"] = json!(entered * 100);
+    (format!("funnels|{}|{partition}|{category}", minute(before)), minute(before), document)
+}
+
+#[tokio::test]
+async fn funnels_add_up_over_minutes_partitions_and_days_and_show_only_the_level_below() {
+    with_shop(async |shop| {
+        let categories = ["all", "toys", "toys.puzzles", "garden", "garden.tools", "garden.tools.saws"];
+        let mut documents = Vec::new();
+        for (n, category) in (0..).zip(categories) {
+            for before in 0..8 {
+                documents.extend((0..3).map(|partition| funnel(before, partition, category, 24 - 4 * n)));
+            }
+        }
+        write(shop, &Schema::CATEGORY_FUNNELS, documents).await;
+        let ask = async |category: Option<&str>| {
+            let window = Range::last(3, now());
+            let (_, funnels) =
+                store::funnels(&shop.store, window, category.map(path).as_ref()).await.unwrap();
+            funnels
+        };
+        let entered = |funnels: Vec<Funnel>| -> Vec<(String, u64)> {
+            funnels.into_iter().map(|funnel| (funnel.category, funnel.steps.entered)).collect()
+        };
+        let shop_wide = ask(None).await;
+        let by_browse = Steps { entered: 96, viewed: 48, carted: 24, purchased: 12 };
+        assert_eq!((shop_wide[0].by_browse, shop_wide[0].revenue), (by_browse, Cents(28_800)));
+        let named = |list: &[(&str, u64)]| -> Vec<(String, u64)> {
+            list.iter().map(|(category, entered)| ((*category).to_owned(), *entered)).collect()
+        };
+        // Three full minutes and the one that runs, times three partitions.
+        assert_eq!(entered(shop_wide), named(&[("all", 288), ("toys", 240), ("garden", 144)]));
+        assert_eq!(entered(ask(Some("garden")).await), named(&[("garden", 144), ("garden.tools", 96)]));
+        assert_eq!(entered(ask(Some("gar")).await), named(&[("gar", 0)]));
+    })
+    .await;
+}
+
+fn signal(n: u64, severity: &str, active: bool) -> (String, Timestamp, Value) {
+    let visitor = format!("u{n:02}");
+    let document = json!({
+        "rule": if n.is_multiple_of(2) { "fast_refund" } else { "bot_velocity" }, "rule_version": 1,
+        "severity": severity, "score": 2.5, "active": active, "visitor": visitor,
+        "session_id": (n % 2 == 1).then(|| format!("s{n}")), "day": "2026-11-20", "partition": 1,
+        "support": n, "count": n, "first_seen": minute(9), "last_seen": minute((n / 10) as i64),
+        "summary": "gave an order back after 30 s", "figures": { "seconds": 30 },
+        "thresholds": { "seconds": 120 }, "event_ids": ["e1"],
+    });
+    (format!("rule|{visitor}|2026-11-20"), now(), document)
+}
+
+#[tokio::test]
+async fn pages_of_signals_show_every_active_case_once_the_last_seen_first() {
+    with_shop(async |shop| {
+        let mut cases: Vec<_> =
+            (0..25).map(|n| signal(n, if n < 5 { "critical" } else { "low" }, true)).collect();
+        cases.extend((25..30).map(|n| signal(n, "high", false)));
+        write(shop, &Schema::FRAUD_SIGNALS, cases).await;
+        let mut question = fraud::Question { severity: None, rule: None, size: 10, after: None };
+        let (mut ids, mut sizes, mut last_seen) = (BTreeSet::new(), Vec::new(), Vec::new());
+        loop {
+            let page = store::signals(&shop.store, &question).await.unwrap();
+            assert_eq!(page.total, 25);
+            sizes.push(page.items.len());
+            last_seen.extend(page.items.iter().map(|signal| signal.last_seen));
+            ids.extend(page.items.into_iter().map(|signal| signal.id));
+            let Some(next) = page.next else { break };
+            question.after = Some(fraud::Cursor::decode(&next.encode()).unwrap());
+        }
+        assert_eq!((sizes, ids.len()), (vec![10, 10, 5], 25));
+        assert!(last_seen.is_sorted_by(|a, b| a >= b));
+        let rule = Some("fast_refund".to_owned());
+        let question = fraud::Question { severity: Some(Severity::Critical), rule, size: 3, after: None };
+        let page = store::signals(&shop.store, &question).await.unwrap();
+        assert_eq!((page.total, page.items.len(), page.next), (3, 3, None));
+        assert_eq!(page.items[0].figures.0["seconds"], 30);
+    })
+    .await;
+}
+
+fn event(n: usize, kind: &str, before_s: i64) -> (String, Timestamp, Value) {
+    let at = now() - TimeDelta::seconds(before_s);
+    let total = (kind == "purchase").then_some(1_250);
+    (format!("e{n}"), at, json!({ "event_type": kind, "timestamp": at, "total_cents": total }))
+}
+
+#[tokio::test]
+async fn the_shop_at_a_glance_counts_what_is_stored() {
+    with_shop(async |shop| {
+        let ages = [("search", 6), ("view", 65), ("view", 3), ("view", 66), ("purchase", 30)];
+        let older = [("purchase", 3_600), ("purchase", 3_601), ("refund", 90_000)];
+        let events = ages.into_iter().chain(older).enumerate();
+        write(shop, &Schema::EVENTS, events.map(|(n, (kind, age))| event(n, kind, age)).collect()).await;
+        write_product(shop, "p1", "toys.puzzles").await;
+        let cases = vec![signal(1, "high", true), signal(2, "high", true), signal(3, "low", false)];
+        write(shop, &Schema::FRAUD_SIGNALS, cases).await;
+        let ledger = json!([{ "operator": "x", "topic": "t", "read": 9, "late": 1, "dead": 2, "folded": 6 }]);
+        let frontier = |group: &str, partition: i32, before: i64| {
+            json!({
+                "group": group, "partition": partition, "watermark": minute(before), "drained": true,
+                "complete_until": minute(before + 10), "ledger": ledger, "updated_at": now(),
+            })
+        };
+        let quiet = json!({ "group": "trends", "partition": 2, "watermark": null, "drained": true });
+        write_frontiers(shop, &[frontier("trends", 1, 2), frontier("sessions", 1, 5), quiet]).await;
+
+        let stats = store::stats(&shop.store, now()).await.unwrap();
+        assert_eq!((stats.products, stats.events.total, stats.last_minute), (1, 8, 3));
+        let by_type =
+            [(EventType::Search, 1), (EventType::View, 3), (EventType::Purchase, 3), (EventType::Refund, 1)];
+        assert_eq!(stats.events.by_type, BTreeMap::from(by_type));
+        assert_eq!(stats.revenue_last_hour, Cents(2_500));
+        assert_eq!(stats.fraud, BTreeMap::from([(Severity::High, 2)]));
+        let processing = stats.processing;
+        let progress = Progress { watermark: Some(minute(5)), complete_until: Some(minute(15)) };
+        assert_eq!((processing.progress, processing.drained), (progress, true));
+        assert_eq!((processing.read, processing.late, processing.dead), (9, 2, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shop_that_nobody_has_written_to_answers_zeros() {
+    with_shop(async |shop| {
+        assert_eq!(store::stats(&shop.store, now()).await.unwrap(), Stats::default());
+        let question = trending::Question { minutes: 5, size: 10, category: Some(path("toys")) };
+        let trending = store::trending(&shop.store, &question, now()).await.unwrap();
+        assert_eq!(trending, (Progress::default(), vec![]));
+        let (_, funnels) = store::funnels(&shop.store, Range::last(60, now()), None).await.unwrap();
+        assert_eq!(funnels, [Funnel { category: "all".to_owned(), ..Funnel::default() }]);
+        let question = fraud::Question { severity: None, rule: None, size: 20, after: None };
+        assert_eq!(store::signals(&shop.store, &question).await.unwrap().total, 0);
+    })
+    .await;
+}

@@ -1,0 +1,114 @@
+//! The whole way with the real programs: seeder, generator, processor, and a recount of what they wrote.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use shoplens::model::event::EventType;
+use shoplens::store::Missing;
+
+use crate::live::shop::{Shop, eventually, with_shop};
+
+/// Events to send; `RECOUNT_EVENTS` and `RECOUNT_RATE` make a longer run of it.
+fn from_environment(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+fn program(shop: &Shop, path: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(path);
+    command.args(arguments).env("SHOPLENS_PREFIX", &shop.prefix).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn run(shop: &Shop, path: &str, arguments: &[&str]) {
+    let output = program(shop, path, arguments).stderr(Stdio::piped()).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{path} {arguments:?} failed: {errors}");
+}
+
+fn generate(shop: &Shop, events: u64, rate: u64, report: &Path) -> Child {
+    let (events, rate) = (events.to_string(), rate.to_string());
+    let report = report.to_str().unwrap();
+    let arguments =
+        ["--events", &events, "--events-per-second", &rate, "--seed", "11", "--report-json", report];
+    program(shop, env!("CARGO_BIN_EXE_generator"), &arguments).spawn().unwrap()
+}
+
+fn process(shop: &Shop, arguments: &[&str]) -> Child {
+    program(shop, env!("CARGO_BIN_EXE_processor"), arguments).spawn().unwrap()
+}
+
+async fn search(shop: &Shop, index: &str, body: Value) -> Value {
+    shop.store.search("recount", index, Missing::IsError, &body).await.unwrap()
+}
+
+/// What the indices say, in the shape of the generator's report.
+async fn recount(shop: &Shop) -> Value {
+    for index in ["events", "product-trends", "category-funnels"] {
+        shop.store.refresh(index).await.unwrap();
+    }
+    let types = json!({ "size": 0, "track_total_hits": true, "aggs": { "types": { "terms": { "field": "event_type" } } } });
+    let events = search(shop, "events", types).await;
+    let buckets = events["aggregations"]["types"]["buckets"].as_array().unwrap().iter();
+    let by_type: serde_json::Map<String, Value> = buckets
+        .map(|bucket| (bucket["key"].as_str().unwrap().to_owned(), bucket["doc_count"].clone()))
+        .collect();
+    let roots = json!({ "size": 0, "query": { "term": { "category": "all" } },
+        "aggs": { "entered": { "sum": { "field": "entered" } } } });
+    let funnels = search(shop, "category-funnels", roots).await;
+    let sum = |kind: EventType| json!({ "sum": { "field": format!("{kind}.quantity") } });
+    let sums = json!({ "size": 0, "aggs": {
+        "viewed": sum(EventType::View), "carted": sum(EventType::AddToCart),
+        "purchased": sum(EventType::Purchase), "refunded": sum(EventType::Refund) } });
+    let trends = search(shop, "product-trends", sums).await;
+    let whole = |answer: &Value, name: &str| answer["aggregations"][name]["value"].as_f64().unwrap() as u64;
+    json!({
+        "total": events["hits"]["total"]["value"],
+        "events": by_type,
+        "entrants": whole(&funnels, "entered"),
+        "units": {
+            "viewed": whole(&trends, "viewed"), "carted": whole(&trends, "carted"),
+            "purchased": whole(&trends, "purchased"), "refunded": whole(&trends, "refunded"),
+        },
+    })
+}
+
+/// The generator's own counts, without what the indices do not say.
+fn said(report: &Path) -> Value {
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    let fields = ["total", "events", "entrants", "units"];
+    fields
+        .into_iter()
+        .map(|field| (field.to_owned(), report[field].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_that_is_killed_again_and_again_counts_everything_exactly_once() {
+    with_shop(async |shop| {
+        run(shop, env!("CARGO_BIN_EXE_seeder"), &["--count", "500"]);
+        let report = std::env::temp_dir().join(format!("{}report.json", shop.prefix));
+        let events = from_environment("RECOUNT_EVENTS", 6_000);
+        let mut generator = generate(shop, events, from_environment("RECOUNT_RATE", 600), &report);
+        for kill in 1..=3 {
+            let mut processor = process(shop, &["--flush-interval-ms", "200"]);
+            let enough = kill * 800;
+            eventually("documents are written", async || {
+                shop.store.refresh("events").await.ok()?;
+                let body = json!({ "size": 0, "track_total_hits": true });
+                let found: Value =
+                    shop.store.search("count", "events", Missing::IsEmpty, &body).await.ok()?;
+                (found["hits"]["total"]["value"].as_u64()? >= enough).then_some(())
+            })
+            .await;
+            processor.kill().unwrap();
+            processor.wait().unwrap();
+        }
+        assert!(generator.wait().unwrap().success());
+        run(shop, env!("CARGO_BIN_EXE_processor"), &["--until-drained"]);
+        assert_eq!(recount(shop).await, said(&report));
+        std::fs::remove_file(&report).unwrap();
+    })
+    .await;
+}
