@@ -1,0 +1,94 @@
+// The only module that speaks to the API: builds the address, reads the answer, and turns every
+// failure into a `Problem` (RFC 9457) that says whether anybody answered at all and when to come
+// back. The address is this page's own origin unless `?api=` or the meta tag names another.
+
+const TIMEOUT_MS = 15_000;
+/** How long to wait after a 429 that does not say. */
+const LIMITED_MS = 5_000;
+
+const BASE = chooseBase();
+/** The API's address for people. */
+export const API_ADDRESS = BASE || location.origin;
+/** Whether another server than the page's own is asked. */
+export const API_ELSEWHERE = BASE !== "" && BASE !== location.origin;
+/** How messages call the API. */
+export const API_NAME = "the API";
+
+/** A failed request: nobody answered (`reachable` is false), or somebody refused. */
+export class Problem extends Error {
+  constructor({ reachable, status = 0, title = "", detail = "", parameter = "", retryAfterMs = 0 }) {
+    super(detail || title);
+    Object.assign(this, { reachable, status, title, detail, parameter, retryAfterMs });
+  }
+}
+
+/**
+ * Gets `path` with `params`; arrays repeat their name, empty values are left out. Throws a
+ * `Problem`, or the abort of `signal` unchanged.
+ */
+export async function get(path, params, signal) {
+  const { response, body } = await ask(path, params, signal);
+  if (response.ok && body !== undefined) return body;
+  throw new Problem({
+    reachable: true,
+    status: response.status,
+    title: body?.title ?? "",
+    detail: body?.detail ?? (body ? `${path} answered ${response.status}` : notTheApi(path, response.status)),
+    parameter: body?.parameter ?? "",
+    retryAfterMs: retryAfter(response),
+  });
+}
+
+/** Names of the dependencies that the API says are not ready, each with its detail. */
+export async function notReady(signal) {
+  const { body } = await ask("/health/ready", {}, signal);
+  return (body?.dependencies ?? []).filter((dependency) => !["up", "ready", "ok"].includes(dependency.status));
+}
+
+async function ask(path, params, signal) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params ?? {})) {
+    for (const one of [value].flat()) if (one !== undefined && one !== null && one !== "") query.append(name, one);
+  }
+  const url = `${BASE}${path}${query.size ? `?${query}` : ""}`;
+  const deadline = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    const response = await fetch(url, {
+      signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+      headers: { accept: "application/json" },
+      credentials: "omit",
+    });
+    return { response, body: parse(await response.text()) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new Problem({ reachable: false, detail: `${url} does not answer`, title: error.message });
+  }
+}
+
+function parse(json) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined; // not JSON: `get` says so
+  }
+}
+
+function chooseBase() {
+  const asked =
+    new URLSearchParams(location.search).get("api") || document.querySelector('meta[name="shoplens-api"]')?.content || "";
+  if (!asked || !URL.canParse(asked) || !/^https?:$/.test(new URL(asked).protocol)) return "";
+  return asked.replace(/\/+$/, "");
+}
+
+function notTheApi(path, status) {
+  return `${API_ADDRESS} answered ${path} with ${status} and no JSON, so it is not the shoplens API; open this page with ?api=http://localhost:8000 to ask another address`;
+}
+
+function retryAfter(response) {
+  const value = response.headers.get("retry-after");
+  const seconds = Number(value);
+  if (value && Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  const at = value ? Date.parse(value) : NaN;
+  if (!Number.isNaN(at)) return Math.max(0, at - Date.now());
+  return response.status === 429 ? LIMITED_MS : 0;
+}

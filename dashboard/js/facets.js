@@ -1,0 +1,149 @@
+// The filters beside the results: the category tree level by level, brands, and the price. Each
+// shows how many products it would leave. A change goes to `change(part)`, which searches again.
+
+import { categoryName, learn } from "./categories.js";
+import { byId, h, replace } from "./dom.js";
+import { count, money } from "./format.js";
+
+const BRANDS_SHOWN = 8;
+
+/** Builds the filters once; `show(search, answer)` brings them up to date. */
+export function facets(change) {
+  const price = priceForm(change);
+  let allBrands = false;
+  let last = null;
+
+  // On a narrow page the filters fold away; on a wide one they are always open.
+  const wide = matchMedia("(min-width: 761px)");
+  const fold = () => (byId("facets").open = wide.matches);
+  wide.addEventListener("change", fold);
+  fold();
+
+  function show(search, answer) {
+    last = [search, answer];
+    for (const one of answer.facets.category) learn(one.value, one.label);
+    replace(byId("facet-category"), h("h3", {}, "Category"), tree(search, answer.facets.category, change));
+    replace(byId("facet-brand"), brands(search, answer.facets.brand));
+    price.show(search, answer.facets.price, answer.currency);
+  }
+
+  function brands(search, found) {
+    const missing = search.brand.filter((name) => !found.some((one) => one.value === name));
+    const every = [...missing.map((value) => ({ value, count: 0 })), ...found];
+    const shown = every.filter((one, index) => allBrands || index < BRANDS_SHOWN || search.brand.includes(one.value));
+    const flip = () => {
+      allBrands = !allBrands;
+      show(...last);
+    };
+    const rows = shown.map((one) => brandRow(one, search, change));
+    const more = every.length > BRANDS_SHOWN;
+    return [
+      h("h3", {}, "Brand"),
+      rows.length ? h("ul", {}, rows) : h("p", { class: "small muted" }, "none"),
+      more && h("button", { type: "button", class: "link small", "data-key": "more-brands", onclick: flip }, allBrands ? "Fewer brands" : `All ${every.length} brands`),
+    ];
+  }
+
+  return { show };
+}
+
+/** What narrows the search now, each with a button that takes it away. */
+export function chips(search, currency, change) {
+  const chip = (label, part) =>
+    h("button", { type: "button", class: "chip", "aria-label": `Remove ${label}`, onclick: () => change(part) }, label, h("span", { "aria-hidden": "true" }, " ×"));
+  const list = search.brand.map((name) => chip(name, { brand: search.brand.filter((other) => other !== name) }));
+  if (search.category) list.unshift(chip(categoryName(search.category), { category: "" }));
+  if (search.min_price || search.max_price) {
+    list.push(chip(range(search.min_price, search.max_price, currency), { min_price: "", max_price: "" }));
+  }
+  return list;
+}
+
+function tree(search, found, change) {
+  const chosen = search.category;
+  const parent = (path) => path.split(".").slice(0, -1).join(".");
+  const below = (path) => found.filter((one) => parent(one.value) === path && one.count > 0);
+  // A leaf has nothing below it: its siblings stay in sight, so that one click goes across.
+  const base = chosen && below(chosen).length === 0 ? parent(chosen) : chosen;
+  const levels = base ? base.split(".") : [];
+  const chain = ["", ...levels.map((_, index) => levels.slice(0, index + 1).join("."))];
+  const name = (path) => categoryName(path || "all");
+  const row = (path, depth, number) =>
+    h(
+      "li",
+      { vars: { depth } },
+      h(
+        "button",
+        { type: "button", class: "facet-row", "data-key": `category ${path}`, "aria-current": path === chosen ? "true" : null, onclick: () => change({ category: path }) },
+        h("span", { class: "clip" }, name(path)),
+        number !== undefined && h("span", { class: "muted" }, count(number)),
+      ),
+    );
+  const numberOf = (path) => found.find((one) => one.value === path)?.count;
+  return h(
+    "ul",
+    {},
+    chain.map((path, depth) => row(path, depth, path ? numberOf(path) : undefined)),
+    below(base).map((one) => row(one.value, chain.length, one.count)),
+  );
+}
+
+function brandRow({ value, count: number }, search, change) {
+  const flip = (event) =>
+    change({ brand: event.target.checked ? [...search.brand, value] : search.brand.filter((name) => name !== value) });
+  return h(
+    "li",
+    {},
+    h(
+      "label",
+      { class: "facet-row" },
+      h("input", { type: "checkbox", "data-key": `brand ${value}`, checked: search.brand.includes(value), onchange: flip }),
+      h("span", { class: "clip" }, value),
+      h("span", { class: "muted" }, count(number)),
+    ),
+  );
+}
+
+// Its boxes are made once: somebody may be typing into the second when the first one's answer comes.
+function priceForm(change) {
+  const box = (name, label) => h("input", { type: "number", min: "0", step: "any", inputmode: "decimal", "aria-label": label, placeholder: label.split(" ")[0], "data-key": name });
+  const [low, high, bars] = [box("min_price", "from price"), box("max_price", "to price"), h("div", { class: "price-bars" })];
+  const apply = () => change({ min_price: low.value, max_price: high.value });
+  for (const input of [low, high]) input.addEventListener("change", apply);
+  replace(byId("facet-price"), h("h3", {}, "Price"), bars, h("div", { class: "price-boxes" }, low, h("span", { "aria-hidden": "true" }, "–"), high));
+
+  function show(search, found, currency) {
+    for (const [input, value] of [[low, search.min_price], [high, search.max_price]]) {
+      if (document.activeElement !== input) input.value = value;
+    }
+    const buckets = found?.buckets ?? [];
+    const most = Math.max(1, ...buckets.map((bucket) => bucket.count));
+    replace(bars, buckets.map((bucket) => bar(bucket, most)));
+
+    function bar(bucket, tallest) {
+      const name = `${range(bucket.from, bucket.to, currency)}: ${count(bucket.count)} products`;
+      const pick = () => change({ min_price: String(bucket.from ?? ""), max_price: String(bucket.to ?? "") });
+      const inside = sameOrEmpty(search.min_price, bucket.from) && sameOrEmpty(search.max_price, bucket.to);
+      return h("button", {
+        type: "button",
+        title: name,
+        "aria-label": name,
+        "aria-pressed": String(inside && Boolean(search.min_price || search.max_price)),
+        disabled: bucket.count === 0,
+        "data-key": `price ${bucket.from}`,
+        vars: { share: bucket.count / tallest },
+        onclick: pick,
+      });
+    }
+  }
+  return { show };
+}
+
+const sameOrEmpty = (typed, edge) => (typed === "" ? edge === null || edge === undefined : Number(typed) === edge);
+
+function range(low, high, currency) {
+  const amount = (value) => money(Number(value), currency, Number.isInteger(Number(value)));
+  const given = (value) => value !== "" && value !== null && value !== undefined;
+  if (given(low) && given(high)) return `${amount(low)} – ${amount(high)}`;
+  return given(low) ? `from ${amount(low)}` : `up to ${amount(high)}`;
+}

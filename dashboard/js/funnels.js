@@ -1,0 +1,134 @@
+// How many sessions get from the first look to a purchase: a picture of the root or of the chosen
+// category, how those that searched compare with those that browsed, and its parts as a table.
+
+import { get } from "./api.js";
+import { readChoice, writeChoice } from "./address.js";
+import { categoryName, learn } from "./categories.js";
+import { funnel } from "./chart.js";
+import { choices } from "./choices.js";
+import { byId, h, replace } from "./dom.js";
+import { count, money, percent } from "./format.js";
+import { panel } from "./panel.js";
+import { poll } from "./poll.js";
+
+const ROOT = "all";
+const WINDOWS = [["5", "5 min"], ["15", "15 min"], ["60", "1 h"], ["360", "6 h"], ["1440", "24 h"]];
+const WINDOW = "60";
+const EVERY_MS = 5_000;
+const SLOWEST_MS = 60_000;
+const STAGES = [
+  ["entered", "Came", null, "sessions"],
+  ["viewed", "Viewed", "view_rate", "of those who came"],
+  ["carted", "In cart", "cart_rate", "of those who viewed"],
+  ["purchased", "Bought", "purchase_rate", "of those with a cart"],
+];
+
+/** Starts the panel and returns the poll. */
+export function funnels() {
+  const view = panel(byId("funnels"));
+  let minutes = readChoice("funnels", WINDOW, WINDOWS.map(([value]) => value));
+  let category = readChoice("in", ROOT);
+
+  const asking = poll({
+    everyMs: EVERY_MS,
+    slowestMs: SLOWEST_MS,
+    load: (signal) => get("/funnels", { minutes, category: category === ROOT ? "" : category }, signal),
+    fail: (problem) => view.error(problem),
+    show(answer) {
+      for (const one of answer.categories) learn(one.category, one.label);
+      crumbs(category, open); // now that the names are known
+      const [top, ...parts] = answer.categories;
+      replace(view.body, top ? [picture(top, answer.currency), byOrigin(top), table(parts, answer.currency, open)] : []);
+      if (top?.entered > 0) view.ready();
+      else if (!answer.watermark) view.empty("No events yet: start the generator and the processor.");
+      else view.empty("No session began in this window. Try a longer one, or start the generator.");
+    },
+  });
+
+  function open(path) {
+    category = path;
+    writeChoice("in", path, ROOT);
+    crumbs(category, open);
+    view.loading();
+    asking.now();
+  }
+
+  crumbs(category, open);
+  choices(byId("funnels-window"), {
+    name: "funnels-window",
+    legend: "Window of the funnel",
+    options: WINDOWS,
+    value: minutes,
+    pick(value) {
+      minutes = value;
+      writeChoice("funnels", value, WINDOW);
+      view.loading();
+      asking.now();
+    },
+  });
+  return asking;
+}
+
+function crumbs(category, open) {
+  const levels = category === ROOT ? [] : category.split(".");
+  const paths = [ROOT, ...levels.map((_, index) => levels.slice(0, index + 1).join("."))];
+  const links = paths.map((path, index) => {
+    const last = index === paths.length - 1;
+    if (last) return h("span", { "aria-current": "page" }, categoryName(path));
+    return [h("button", { type: "button", class: "link", "data-key": path, onclick: () => open(path) }, categoryName(path)), h("span", { "aria-hidden": "true" }, " › ")];
+  });
+  replace(byId("funnels-path"), links);
+}
+
+function picture(top, currency) {
+  return h(
+    "div",
+    { class: "funnel" },
+    h(
+      "ol",
+      { class: "stages" },
+      STAGES.map(([key, name, rate, of]) =>
+        h(
+          "li",
+          {},
+          h("span", { class: "small muted" }, name),
+          h("b", { "data-stage": key }, count(top[key])),
+          h("span", { class: "small" }, rate ? percent(top[rate]) : of, rate && h("span", { class: "unseen" }, ` ${of}`)),
+        ),
+      ),
+    ),
+    funnel(STAGES.map(([key]) => top[key])),
+    h("p", { class: "small funnel-sum" }, h("b", {}, percent(top.conversion)), " of all sessions bought, for ", h("b", {}, money(top.revenue, currency, true)), "."),
+  );
+}
+
+function byOrigin(top) {
+  const line = (name, part) =>
+    part?.entered > 0 && h("li", {}, h("span", {}, name), ` ${count(part.entered)} sessions, `, h("b", {}, percent(part.purchased / part.entered)), " bought");
+  return h("ul", { class: "origins small" }, line("By search:", top.by_search), line("By browsing:", top.by_browse));
+}
+
+function table(parts, currency, open) {
+  if (parts.length === 0) return h("p", { class: "small muted" }, "This category has no parts.");
+  const head = ["Category", "Came", "Viewed", "Cart", "Bought", "Conversion", "Revenue"];
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Funnel by category", "data-key": "table" },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, head.map((name, index) => h("th", { scope: "col", class: index ? "number" : null }, name)))),
+      h("tbody", {}, parts.map((part) => tableRow(part, currency, open))),
+    ),
+  );
+}
+
+function tableRow(part, currency, open) {
+  const numbers = [count(part.entered), count(part.viewed), count(part.carted), count(part.purchased), percent(part.conversion), money(part.revenue, currency, true)];
+  return h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, h("button", { type: "button", class: "link", "data-key": part.category, onclick: () => open(part.category) }, categoryName(part.category))),
+    numbers.map((number) => h("td", { class: "number" }, number)),
+  );
+}

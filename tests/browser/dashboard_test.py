@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Looks at the dashboard as a user would, in headless Chromium, against a running API with data.
+
+    DASHBOARD_URL=http://localhost:8000 tests/browser/dashboard_test.py [--screenshot FILE]
+
+Needs chromium and chromedriver, and nothing from npm or pip. Prints one line for each check and
+`N passed, N failed` at the end; the exit code is 1 when a check failed or none could be made.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+
+sys.dont_write_bytecode = True  # a test leaves nothing behind
+
+from webdriver import KEY, Browser, Late, Missing, Refused, eventually, number
+
+URL = os.environ.get("DASHBOARD_URL", "http://localhost:8000").rstrip("/")
+NOWHERE = "http://127.0.0.1:1"
+DATA_S = 60  # a demo that has just begun may still be reading its first events
+SAMPLES = 12  # of the event rate, before a picture is taken
+CLEAR = "#search-summary .link"
+NARROW, WIDE, HIGH = 400, 1280, 900
+
+
+class Failed(Exception):
+    """The page is not as it should be."""
+
+
+def must(condition, message):
+    if not condition:
+        raise Failed(message)
+
+
+def total(page):
+    return number(page.text("#search-total"))
+
+
+def categories(page):
+    script = "return [...document.querySelectorAll('#results .card')].map((card) => card.dataset.category)"
+    return page.run(script)
+
+
+def settled(page):
+    """The search's panel shows the answer to what was asked last."""
+    return page.run("return ['ready', 'empty'].includes(document.getElementById('search').dataset.state)")
+
+
+def search_for(page, query):
+    """Searches everywhere: filters that were chosen before would stay."""
+    if page.visible(CLEAR):
+        page.click(CLEAR)
+        eventually(lambda: settled(page) and not page.visible(CLEAR), "no filters are left")
+    page.clear("#search-input")
+    page.type("#search-input", query + KEY["enter"])
+    asked = "return (new URLSearchParams(location.search).get('q') ?? '') === arguments[0]"
+    eventually(lambda: page.run(asked, query) and settled(page), f"the search for {query} is answered")
+
+
+# Checks, in the order of a visit: each leaves the page usable for the next.
+
+def the_page_has_its_title(page):
+    must("shoplens" in page.title(), f"the title is {page.title()!r}")
+
+
+def the_header_says_live_and_how_fresh_results_are(page):
+    eventually(lambda: page.text("#connection") == "live", "the connection is live")
+    eventually(lambda: re.search(r"Results to \d", page.text("#freshness")), "the header names a watermark", DATA_S)
+
+
+def the_tiles_have_numbers(page):
+    for tile in ("#tile-products", "#tile-events", "[data-type=view]", "[data-type=search]", "[data-type=purchase]"):
+        eventually(lambda tile=tile: number(page.text(tile)) > 0, f"{tile} is more than 0", DATA_S)
+
+
+def typing_hea_suggests_headphones(page):
+    page.type("#search-input", "hea")
+    headphones = lambda: any("headphone" in text.lower() for text in page.texts("#suggestions [role=option]"))
+    eventually(headphones, "a suggestion with headphones")
+
+
+def the_suggestions_obey_the_keyboard(page):
+    marked = "return document.querySelector('#suggestions [aria-selected=true]')?.id"
+    page.type("#search-input", KEY["down"])
+    eventually(lambda: page.run(marked) == "suggestion-0", "the arrow marks the first suggestion")
+    page.type("#search-input", KEY["down"] + KEY["up"])
+    eventually(lambda: page.run(marked) == "suggestion-0", "up goes back to the first suggestion")
+    page.type("#search-input", KEY["escape"])
+    eventually(lambda: not page.visible("#suggestions"), "escape closes the suggestions")
+    must(page.run("return document.getElementById('search-input').value") == "hea", "escape changed what was typed")
+
+
+def taking_a_suggestion_searches(page):
+    page.type("#search-input", KEY["backspace"] + "a")
+    eventually(lambda: page.texts("#suggestions [role=option]"), "suggestions come again")
+    page.type("#search-input", KEY["down"] + KEY["enter"])
+    eventually(lambda: page.run("return location.search") and settled(page) and total(page) > 0, "it finds something")
+
+
+def headphons_finds_headphones(page):
+    search_for(page, "headphons")
+    found = eventually(lambda: categories(page), "results")
+    wrong = [category for category in found[:5] if "headphone" not in category.split(".")[-1]]
+    must(not wrong, f"among the first five are {wrong}")
+
+
+def a_reload_shows_the_same_search(page):
+    before = (total(page), categories(page))
+    page.reload()
+    eventually(lambda: categories(page), "results after the reload")
+    must((total(page), categories(page)) == before, "the reload shows another result")
+    must(page.run("return document.getElementById('search-input').value") == "headphons", "the box is empty")
+
+
+def a_brand_narrows_the_results_and_back_undoes_it(page):
+    before = total(page)
+    rows = page.texts("#facet-brand label")
+    must(rows, "there are no brands to choose from")
+    expected = number(rows[-1].splitlines()[-1])
+    must(0 < expected < before, f"brand {rows[-1]!r} would not narrow {before:.0f} products")
+    page.click("#facet-brand li:last-of-type label")
+    eventually(lambda: total(page) == expected, f"{expected:.0f} products are left of {before:.0f}")
+    page.back()
+    eventually(lambda: total(page) == before and settled(page), "back shows all brands again")
+
+
+def the_category_tree_narrows_level_by_level(page):
+    search_for(page, "")
+    before, above = total(page), ""
+    for place in (2, 3, 4):  # the first is "All categories", then come those above and the first one below
+        row = f"#facet-category li:nth-child({place}) button"
+        path = page.run("return document.querySelector(arguments[0])?.dataset.key.split(' ')[1] ?? ''", row)
+        if not path.startswith(f"{above}." if above else "") or not path:
+            break  # a leaf: what follows are its siblings
+        page.click(row)
+        inside = lambda path=path: settled(page) and categories(page) and all(
+            one == path or one.startswith(path + ".") for one in categories(page))
+        eventually(inside, f"all products are in {path}")
+        must(total(page) <= before, f"{path} has more products than what is above it")
+        before, above = total(page), path
+    must(above, "there is no category to choose")
+
+
+def nonsense_says_that_nothing_was_found(page):
+    search_for(page, "xqzvkjwq")
+    eventually(lambda: "Nothing found" in page.text("#search .note"), "it says so")
+    search_for(page, "headphons")
+    eventually(lambda: categories(page), "results again")
+
+
+def trending_has_rows(page):
+    page.click("#trending-window label:last-of-type")
+    eventually(lambda: page.texts("#trending[data-state=ready] .trend"), "a trending product", DATA_S)
+    must(number(page.text("#trending .rank")) == 1, "the first rank is not 1")
+
+
+def the_funnel_has_a_picture_and_a_table(page):
+    page.click("#funnels-window label:last-of-type")
+    shown = lambda: [number(text) for text in page.texts("#funnels[data-state=ready] [data-stage]")]
+    [stages] = eventually(lambda: [numbers for numbers in [shown()] if any(numbers)], "sessions came", DATA_S)
+    must(len(stages) == 4 and stages == sorted(stages, reverse=True), f"a later stage exceeds an earlier one: {stages}")
+    must(page.run("return document.querySelectorAll('#funnels .funnel-block').length") == 4, "no picture")
+    must(any(number(text) > 0 for text in page.texts("#funnels tbody td")), "the table has no numbers")
+
+
+def a_category_opens_its_own_funnel(page):
+    name = page.text("#funnels tbody button")
+    page.click("#funnels tbody button")
+    here = lambda: page.text("#funnels[data-state=ready] #funnels-path [aria-current]")
+    eventually(lambda: here() == name, f"the funnel of {name}")
+    page.click("#funnels-path button")
+    eventually(lambda: here() == "All categories", "the way back")
+
+
+def fraud_signals_or_their_absence_are_shown(page):
+    shown = lambda: page.texts("#fraud .signal .badge") or "No fraud signals" in page.text("#fraud .note")
+    eventually(shown, "signals, or a sentence that there are none")
+
+
+def nothing_scrolls_sideways_on_a_telephone(page):
+    page.resize(NARROW, HIGH)
+    width = page.run("return document.documentElement.scrollWidth")
+    page.resize(WIDE, HIGH)
+    must(width <= NARROW, f"the page is {width} px wide in a window of {NARROW} px")
+
+
+def the_console_has_no_errors(page):
+    errors = page.errors()
+    must(not errors, "; ".join(errors[:3]))
+
+
+def nothing_is_fetched_from_elsewhere(page):
+    origin = page.run("return location.origin")
+    fetched = page.requests()  # those of the whole visit, blocked ones too
+    must(any(url.startswith(f"{origin}/stats") for url in fetched), "the browser does not report its requests")
+    elsewhere = {url for url in fetched if not url.startswith((origin + "/", "data:", "blob:"))}
+    must(not elsewhere, f"fetched {sorted(elsewhere)[:3]}")
+
+
+def a_lost_connection_is_told_and_comes_back_by_itself(page):
+    page.offline(True)
+    try:
+        eventually(lambda: page.visible("#banner") and page.text("#connection") == "API down", "the page says so")
+    finally:
+        page.offline(False)
+    eventually(lambda: page.text("#connection") == "live" and not page.visible("#banner"), "it is live again")
+
+
+def an_api_that_is_down_is_named(page):
+    page.open(f"{URL}/?api={urllib.parse.quote(NOWHERE, safe='')}")
+    eventually(lambda: page.visible("#banner") and NOWHERE in page.text("#banner-text"), "the banner names the address")
+    must(page.text("#connection") == "API down", f"the header says {page.text('#connection')!r}")
+
+
+VISIT = [
+    the_page_has_its_title, the_header_says_live_and_how_fresh_results_are, the_tiles_have_numbers,
+    typing_hea_suggests_headphones, the_suggestions_obey_the_keyboard, taking_a_suggestion_searches,
+    headphons_finds_headphones, a_reload_shows_the_same_search, a_brand_narrows_the_results_and_back_undoes_it,
+    the_category_tree_narrows_level_by_level, nonsense_says_that_nothing_was_found, trending_has_rows,
+    the_funnel_has_a_picture_and_a_table, a_category_opens_its_own_funnel, fraud_signals_or_their_absence_are_shown,
+    nothing_scrolls_sideways_on_a_telephone, the_console_has_no_errors, nothing_is_fetched_from_elsewhere,
+]
+OUTAGE = [a_lost_connection_is_told_and_comes_back_by_itself, an_api_that_is_down_is_named]
+
+
+def check(page, checks):
+    """Makes each check, prints how it went, and returns how many failed."""
+    failed = 0
+    for one in checks:
+        problem = ""
+        try:
+            one(page)
+        except (Failed, Late, Refused) as error:
+            problem = str(error)
+            failed += 1
+        name = one.__name__.replace("_", " ")
+        print(f"FAIL {name}: {problem}" if problem else f"ok   {name}", flush=True)
+    return failed
+
+
+def take_picture(page, path):
+    """The whole page, 1280 px wide, with some seconds of the event rate in its sparkline."""
+    samples = "return (document.querySelector('.spark-line')?.getAttribute('d').split('L').length ?? 0)"
+    eventually(lambda: page.run(samples) >= SAMPLES, "enough of the event rate", DATA_S)
+    page.resize(WIDE, page.run("return document.documentElement.scrollHeight"))
+    page.run("document.activeElement.blur(); scrollTo(0, 0)")
+    page.screenshot(path)
+    page.resize(WIDE, HIGH)
+    print(f"     picture saved as {path}", flush=True)
+
+
+def api_answers():
+    try:
+        with urllib.request.urlopen(f"{URL}/stats", timeout=15) as answer:
+            return "products" in json.load(answer)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        print(f"error: {URL}/stats: {error}", file=sys.stderr)
+        return False
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    picture = "save a picture of the page, 1280 px wide, as .png, .webp or .jpg"
+    parser.add_argument("--screenshot", metavar="FILE", help=picture)
+    options = parser.parse_args()
+
+    def a_picture_can_be_taken(page):
+        take_picture(page, options.screenshot)
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the browser is ended too
+    if not api_answers():
+        print(f"error: no shoplens API at {URL}; start it with scripts/demo or set DASHBOARD_URL", file=sys.stderr)
+        return 1
+    try:
+        with Browser() as page:
+            page.resize(WIDE, HIGH)
+            page.open(f"{URL}/")
+            failed = check(page, VISIT)
+            if options.screenshot:
+                failed += check(page, [a_picture_can_be_taken])
+            failed += check(page, OUTAGE)
+    except (Missing, Refused, Late) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    made = len(VISIT) + len(OUTAGE) + bool(options.screenshot)
+    print(f"{made - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
