@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod autocomplete;
 pub mod facets;
+pub mod filter;
 pub mod query;
 pub mod relevance;
 pub mod request;

@@ -9,9 +9,9 @@
 
 use serde_json::{Value, json};
 
-use crate::search::facets;
 use crate::search::relevance::{Fields, Relevance};
-use crate::search::request::{Filters, SearchRequest, Words};
+use crate::search::request::{SearchRequest, Words};
+use crate::search::{facets, filter};
 
 /// How strictly a product must match. Each stage is tried when the one before has found nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
     let query = matching(request, stage, relevance);
     json!({
         "query": ranked(&query, relevance),
-        "post_filter": { "bool": { "filter": filters(&request.filters, None) } },
+        "post_filter": { "bool": { "filter": filter::clauses(&request.filters, None) } },
         "aggs": aggregations,
         "from": request.page.offset(),
         "size": request.page.size,
@@ -97,22 +97,6 @@ pub fn ranked(query: &Value, relevance: &Relevance) -> Value {
         "score_mode": "sum",
         "boost_mode": "multiply",
     }})
-}
-
-/// The filters as clauses, but for the one on the field that a facet counts.
-pub fn filters(filters: &Filters, but: Option<&str>) -> Vec<Value> {
-    let mut clauses = Vec::new();
-    if let Some(category) = filters.category.as_ref().filter(|_| but != Some(facets::CATEGORY)) {
-        clauses.push(json!({ "term": { "categories": category } }));
-    }
-    if !filters.brands.is_empty() && but != Some(facets::BRAND) {
-        clauses.push(json!({ "terms": { "brand": filters.brands } }));
-    }
-    let (min, max) = (filters.min_price, filters.max_price);
-    if (min.is_some() || max.is_some()) && but != Some(facets::PRICE) {
-        clauses.push(json!({ "range": { "price_cents": { "gte": min, "lte": max } } }));
-    }
-    clauses
 }
 
 fn matching(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
