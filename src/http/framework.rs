@@ -26,7 +26,10 @@ fn problem_of(error: &Error) -> Problem {
         return Problem::bad_parameter(bad.name, format!("{} {}", bad.name, in_words(&bad.reason)));
     }
     if error.is::<NotFoundError>() {
-        return Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path; /docs lists what there is");
+        return Problem::new(
+            StatusCode::NOT_FOUND,
+            "there is nothing at this path; /docs lists what there is",
+        );
     }
     if error.is::<MethodNotAllowedError>() {
         return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path answers GET and HEAD only");

@@ -15,15 +15,15 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use poem_openapi::payload::Json;
 
 use crate::config::HttpSettings;
-use crate::http::problem::Problem;
+use crate::http::problem::{Failure, Problem};
 
 /// How often addresses that have not been seen for a while are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
-type Buckets =
-    RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
+type Buckets = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
 /// A middleware that turns requests over the limit away with 429. Clones share their counts.
 #[derive(Clone)]
@@ -69,17 +69,14 @@ impl RateLimit {
         }
     }
 
-    /// The headers of an answer within the limit, or the answer to a request over it.
-    fn check(&self, request: &Request) -> Result<Option<HeaderMap>, Response> {
-        let Some(buckets) = &self.buckets else { return Ok(None) };
+    /// Requests that the caller has left, or how long it must wait for the next; `None` without a limit.
+    fn check(&self, request: &Request) -> Option<Result<u32, Duration>> {
         let caller = caller(request, self.trusted_proxies);
-        match buckets.check_key(&caller) {
-            Ok(state) => Ok(Some(self.policy.headers(state.remaining_burst_capacity(), None))),
-            Err(refusal) => {
-                let wait = refusal.wait_time_from(DefaultClock::default().now());
-                Err(self.policy.turn_away(wait))
-            }
-        }
+        let outcome = self.buckets.as_ref()?.check_key(&caller);
+        Some(match outcome {
+            Ok(state) => Ok(state.remaining_burst_capacity()),
+            Err(refusal) => Err(refusal.wait_time_from(DefaultClock::default().now())),
+        })
     }
 }
 
@@ -104,9 +101,9 @@ impl Policy {
     fn turn_away(self, wait: Duration) -> Response {
         let wait_s = (wait.as_secs_f64().ceil() as u64).max(1);
         let detail = format!("too many requests from this address; try again in {wait_s} s");
-        let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        let mut response = Failure::TooManyRequests(Json(problem), wait_s).into_response();
         response.headers_mut().extend(self.headers(0, Some(wait_s)));
-        response.headers_mut().insert(header::RETRY_AFTER, wait_s.into());
         response
     }
 }
@@ -134,12 +131,13 @@ impl<E: Endpoint> Endpoint for Limited<E> {
         if request.uri().path().starts_with("/health/") {
             return self.endpoint.call(request).await.map(IntoResponse::into_response);
         }
-        let headers = match self.limit.check(&request) {
-            Ok(headers) => headers,
-            Err(refusal) => return Ok(refusal),
+        let remaining = match self.limit.check(&request) {
+            None => return self.endpoint.call(request).await.map(IntoResponse::into_response),
+            Some(Err(wait)) => return Ok(self.limit.policy.turn_away(wait)),
+            Some(Ok(remaining)) => remaining,
         };
-        let mut response = self.endpoint.get_response(request).await;
-        response.headers_mut().extend(headers.into_iter().flatten());
+        let mut response = self.endpoint.call(request).await?.into_response();
+        response.headers_mut().extend(self.limit.policy.headers(remaining, None));
         Ok(response)
     }
 }

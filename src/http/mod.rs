@@ -10,6 +10,7 @@ pub mod pages;
 pub mod problem;
 pub mod server;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use poem::http::{Method, StatusCode};
@@ -27,9 +28,7 @@ pub fn limited<E: Endpoint + 'static>(
     timeout: Duration,
 ) -> impl Endpoint<Output = Response> + use<E> {
     api.catch_all_error(framework::answer)
-        .with(CatchPanic::new().with_handler(|_| framework::answer_to_panic()))
         .around(move |api, request| in_time(api, request, timeout))
-        .catch_all_error(framework::answer)
         .with(limit)
 }
 
@@ -40,15 +39,19 @@ pub fn finished<E: Endpoint + 'static>(
 ) -> impl Endpoint<Output = Response> + use<E> {
     endpoint
         .catch_all_error(framework::answer)
+        .with(CatchPanic::new().with_handler(|_| framework::answer_to_panic()))
         .with(pages::Pages)
         .with(cors(settings))
+        // What the middleware for web origins refuses is an error again.
         .catch_all_error(framework::answer)
 }
 
 fn cors(settings: &HttpSettings) -> Cors {
-    let cors = Cors::new()
-        .allow_methods([Method::GET, Method::HEAD])
-        .expose_headers(["retry-after", "ratelimit", "ratelimit-policy"]);
+    let cors = Cors::new().allow_methods([Method::GET, Method::HEAD]).expose_headers([
+        "retry-after",
+        "ratelimit",
+        "ratelimit-policy",
+    ]);
     match settings.cors_origins() {
         Some(origins) => cors.allow_origins(origins.iter().map(String::as_str)),
         None => cors,
@@ -56,7 +59,7 @@ fn cors(settings: &HttpSettings) -> Cors {
 }
 
 async fn in_time(
-    api: std::sync::Arc<impl Endpoint<Output = Response>>,
+    api: Arc<impl Endpoint<Output = Response>>,
     request: Request,
     timeout: Duration,
 ) -> Result<Response> {
@@ -66,5 +69,39 @@ async fn in_time(
             let detail = format!("no answer within {} s; try again", timeout.as_secs());
             Ok(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use poem::endpoint::make;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        http: HttpSettings,
+    }
+
+    async fn answer<E: Endpoint + 'static>(endpoint: E) -> (StatusCode, Option<String>) {
+        let settings = Flags::parse_from(["test"]).http;
+        let limited = limited(endpoint, RateLimit::new(&settings), Duration::ZERO);
+        let response = finished(limited, &settings).get_response(Request::default()).await;
+        (response.status(), response.content_type().map(str::to_owned))
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_for() {
+        let panics = make(async |_| -> Result<Response> { panic!("on purpose") });
+        let problem = Some(problem::PROBLEM_JSON.to_owned());
+        assert_eq!(answer(panics).await, (StatusCode::INTERNAL_SERVER_ERROR, problem));
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_takes_too_long_is_answered_for() {
+        let hangs = make(async |_| -> Result<Response> { std::future::pending().await });
+        let problem = Some(problem::PROBLEM_JSON.to_owned());
+        assert_eq!(answer(hangs).await, (StatusCode::SERVICE_UNAVAILABLE, problem));
     }
 }

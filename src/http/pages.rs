@@ -75,7 +75,8 @@ fn answer(request: &Request, name: &str, file: EmbeddedFile) -> Response {
         let detail = "this path answers GET and HEAD only";
         return Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
     }
-    let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{hash}\"");
     let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| tags.contains(&tag));
     let response = Response::builder()

@@ -46,8 +46,7 @@ impl Problem {
 
     /// A query parameter whose value cannot be used.
     pub fn bad_parameter(parameter: &str, detail: impl Into<String>) -> Self {
-        let problem =
-            Self::of_kind("bad-parameter", "Bad parameter", StatusCode::BAD_REQUEST, detail.into());
+        let problem = Self::of_kind("bad-parameter", "Bad parameter", StatusCode::BAD_REQUEST, detail.into());
         Self { parameter: Some(parameter.to_owned()), ..problem }
     }
 
@@ -121,9 +120,8 @@ impl Failure {
 impl From<StoreError> for Failure {
     /// Logs what the caller is not told.
     fn from(error: StoreError) -> Self {
-        let unavailable = |detail: String| {
-            Self::Unavailable(Json(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)))
-        };
+        let unavailable =
+            |detail: String| Self::Unavailable(Json(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)));
         if let StoreError::MissingIndex { .. } = error {
             return unavailable(error.to_string());
         }
@@ -177,7 +175,7 @@ mod tests {
         assert_eq!(response.content_type(), Some(PROBLEM_JSON));
         insta::assert_snapshot!(
             response.into_body().into_string().await.unwrap(),
-            @r#"{"type":"urn:problem-type:shoplens:bad-parameter","title":"Bad parameter","status":400,"detail":"size must be at most 100","parameter":"size"}"#
+            @r#"{"detail":"size must be at most 100","parameter":"size","status":400,"title":"Bad parameter","type":"urn:problem-type:shoplens:bad-parameter"}"#
         );
     }
 }

@@ -31,8 +31,12 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves HTTP/1.1 until `stop`, then answers what has been asked, for at most 10 seconds.
-pub async fn serve<E>(listener: TcpListener, endpoint: Arc<E>, connections_max: u32, stop: impl Future<Output = ()>)
-where
+pub async fn serve<E>(
+    listener: TcpListener,
+    endpoint: Arc<E>,
+    connections_max: u32,
+    stop: impl Future<Output = ()>,
+) where
     E: Endpoint<Output = Response> + 'static,
 {
     let slots = Arc::new(Semaphore::new(connections_max as usize));
@@ -109,4 +113,43 @@ where
         tracing::debug!(%error, "a connection ended early");
     }
     drop(slot);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem::endpoint::make;
+    use poem::{EndpointExt, IntoResponse};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::{Notify, oneshot};
+
+    #[tokio::test]
+    async fn a_request_under_way_is_answered_before_the_service_stops() {
+        let (called, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let waits = (called.clone(), release.clone());
+        let endpoint = make(move |_| {
+            let (called, release) = waits.clone();
+            async move {
+                called.notify_one();
+                release.notified().await;
+                Ok::<_, poem::Error>("the answer".into_response())
+            }
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = serve(listener, Arc::new(endpoint.map_to_response()), 1, async { drop(stopped.await) });
+        let asking = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            called.notified().await;
+            stop.send(()).unwrap();
+            release.notify_one();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("the answer"), "{answer}");
+        };
+        tokio::time::timeout(SHUTDOWN_TIMEOUT, async { tokio::join!(serving, asking) }).await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
 }

@@ -194,9 +194,9 @@ struct Buckets {
 
 impl RawOccurrences {
     /// The positions of the words that occur in no product.
-    pub fn unknown(&self) -> Vec<usize> {
+    pub fn unknown(&self) -> impl Iterator<Item = usize> {
         let counts = self.aggregations.words.buckets.iter().enumerate();
-        counts.filter(|(_, count)| count.doc_count == 0).map(|(at, _)| at).collect()
+        counts.filter(|(_, count)| count.doc_count == 0).map(|(at, _)| at)
     }
 }
 

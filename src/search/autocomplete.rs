@@ -134,7 +134,12 @@ struct Counts {
 }
 
 /// Puts the suggestions together: at most half of them categories, a few brands, then products.
-pub fn suggest(words: &Words, size: u32, products: RawProducts, categories: RawCategories) -> Vec<Suggestion> {
+pub fn suggest(
+    words: &Words,
+    size: u32,
+    products: RawProducts,
+    categories: RawCategories,
+) -> Vec<Suggestion> {
     let size = size as usize;
     let categories = categories_beginning(words, &categories.aggregations.counts.buckets);
     let brands = products.aggregations.brands.counts.buckets.into_iter().map(|term| Suggestion {
@@ -165,9 +170,8 @@ fn categories_beginning(words: &Words, counts: &[Term]) -> Vec<Suggestion> {
     if text.is_empty() {
         return Vec::new();
     }
-    let begins_a_word = |label: &str| {
-        text.split(' ').all(|typed| label.split(' ').any(|word| word.starts_with(typed)))
-    };
+    let begins_a_word =
+        |label: &str| text.split(' ').all(|typed| label.split(' ').any(|word| word.starts_with(typed)));
     let mut found: Vec<(bool, &Term, String)> = counts
         .iter()
         .map(|term| (term, category::label(&term.key)))

@@ -9,15 +9,8 @@ use serde_json::{Value, json};
 
 use crate::model::category::{self, CategoryPath};
 use crate::model::money::Cents;
-use crate::search::query;
+use crate::search::filter::{self, Facet};
 use crate::search::request::Filters;
-
-/// The names of the facets.
-pub const CATEGORY: &str = "category";
-/// See [`CATEGORY`].
-pub const BRAND: &str = "brand";
-/// See [`CATEGORY`].
-pub const PRICE: &str = "price";
 
 /// Category prefixes that are counted, of all levels together.
 const CATEGORIES_MAX: u32 = 1000;
@@ -87,27 +80,35 @@ pub struct PriceBucket {
 
 /// The aggregations behind the facets.
 pub fn aggregations(filters: &Filters) -> Value {
-    let edges: Vec<i64> = DECADES.iter().flat_map(|ten| ROUND.iter().map(move |n| n * ten)).collect();
-    let inner = edges.windows(2).filter_map(|pair| match pair {
-        [from, to] => Some(json!({ "from": from, "to": to })),
-        _ => None,
-    });
-    let mut ranges: Vec<Value> = edges.first().map(|first| json!({ "to": first })).into_iter().collect();
-    ranges.extend(inner);
-    ranges.extend(edges.last().map(|last| json!({ "from": last })));
-    let facet = |name: &str, counts: Value| {
-        let others = query::filters(filters, Some(name));
+    let ranges = price_ranges();
+    let facet = |facet: Facet, counts: Value| {
+        let others = filter::clauses(filters, Some(facet));
         json!({ "filter": { "bool": { "filter": others } }, "aggs": counts })
     };
+    let terms = |field: &str, size: u32| json!({ "counts": { "terms": { "field": field, "size": size } } });
+    let prices = json!({
+        "min": { "min": { "field": "price_cents" } },
+        "max": { "max": { "field": "price_cents" } },
+        "counts": { "range": { "field": "price_cents", "ranges": ranges } },
+    });
     json!({
-        CATEGORY: facet(CATEGORY, json!({ "counts": { "terms": { "field": "categories", "size": CATEGORIES_MAX } } })),
-        BRAND: facet(BRAND, json!({ "counts": { "terms": { "field": "brand", "size": BRANDS_MAX } } })),
-        PRICE: facet(PRICE, json!({
-            "min": { "min": { "field": "price_cents" } },
-            "max": { "max": { "field": "price_cents" } },
-            "counts": { "range": { "field": "price_cents", "ranges": ranges } },
-        })),
+        "category": facet(Facet::Category, terms("categories", CATEGORIES_MAX)),
+        "brand": facet(Facet::Brand, terms("brand", BRANDS_MAX)),
+        "price": facet(Facet::Price, prices),
     })
+}
+
+/// Neighbouring ranges that begin at round prices and together hold every price.
+fn price_ranges() -> Vec<Value> {
+    let edges: Vec<i64> = DECADES.iter().flat_map(|ten| ROUND.iter().map(move |n| n * ten)).collect();
+    let starts = std::iter::once(None).chain(edges.iter().map(Some));
+    let ends = edges.iter().map(Some).chain([None]);
+    let range = |(from, to): (Option<&i64>, Option<&i64>)| match (from, to) {
+        (Some(from), Some(to)) => json!({ "from": from, "to": to }),
+        (Some(from), None) => json!({ "from": from }),
+        (None, to) => json!({ "to": to }),
+    };
+    starts.zip(ends).map(range).collect()
 }
 
 /// Elasticsearch's counts.
@@ -263,7 +264,8 @@ mod tests {
 
     fn ranges(counts: &[u64]) -> Vec<Range> {
         let edge = |at: usize| (0 < at && at < counts.len()).then_some(at as f64 * 1000.0);
-        let range = |(at, count): (usize, &u64)| Range { from: edge(at), to: edge(at + 1), doc_count: *count };
+        let range =
+            |(at, count): (usize, &u64)| Range { from: edge(at), to: edge(at + 1), doc_count: *count };
         counts.iter().enumerate().map(range).collect()
     }
 

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod autocomplete;
 pub mod facets;
+pub mod filter;
 pub mod query;
 pub mod relevance;
 pub mod request;
@@ -103,7 +104,7 @@ impl Search {
         if as_typed.some_has_all_words() && (as_typed.total() > 0 || request.words.as_slice().len() < 2) {
             return Ok((Stage::AsTyped, as_typed));
         }
-        let unknown = self.unknown_words(&request.words).await?;
+        let unknown = self.unknown_words(request).await?;
         if !unknown.is_empty() {
             let stage = Stage::SimilarWords(unknown.clone());
             let similar = self.products(request, &stage).await?;
@@ -119,10 +120,12 @@ impl Search {
         Ok((stage, any))
     }
 
-    async fn unknown_words(&self, words: &Words) -> Result<Vec<usize>, StoreError> {
-        let body = query::occurrences(words, &self.relevance);
+    /// The positions of words that occur in no product and may stand for similar ones.
+    async fn unknown_words(&self, request: &SearchRequest) -> Result<Vec<usize>, StoreError> {
+        let body = query::occurrences(&request.words, &self.relevance);
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
-        Ok(occurrences.unknown())
+        let unknown = occurrences.unknown();
+        Ok(unknown.filter(|at| query::may_be_another(request, *at)).collect())
     }
 
     async fn check_category(&self, category: &CategoryPath) -> Result<(), SearchError> {

@@ -103,7 +103,7 @@ pub enum BadRelevance {
     BadWeight(String),
 }
 
-const WEIGHT_MAX: f64 = 1000.0;
+const WEIGHT_MAX: f64 = 10_000.0;
 
 impl Relevance {
     /// The weights that are compiled in.
@@ -158,6 +158,6 @@ mod tests {
     fn a_negative_weight_is_named() {
         let json = EMBEDDED.replace("\"in_stock_weight\": 0.15", "\"in_stock_weight\": -1");
         let error = Relevance::parse(&json).unwrap_err().to_string();
-        assert_eq!(error, "mappings/relevance.json: in_stock_weight must lie between 0 and 1000");
+        assert_eq!(error, "mappings/relevance.json: in_stock_weight must lie between 0 and 10000");
     }
 }

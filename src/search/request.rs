@@ -23,7 +23,9 @@ impl Words {
     pub fn read(text: &str) -> Self {
         let separates = |c: char| c.is_whitespace() || c.is_control();
         let cut: String = text.chars().skip_while(|c| separates(*c)).take(TEXT_CHARS_MAX).collect();
-        Self(cut.split(separates).filter(|word| !word.is_empty()).take(WORDS_MAX).map(str::to_owned).collect())
+        Self(
+            cut.split(separates).filter(|word| !word.is_empty()).take(WORDS_MAX).map(str::to_owned).collect(),
+        )
     }
 
     /// The words.

@@ -9,9 +9,9 @@
 
 use serde_json::{Value, json};
 
-use crate::search::facets;
 use crate::search::relevance::{Fields, Relevance};
-use crate::search::request::{Filters, SearchRequest, Words};
+use crate::search::request::{SearchRequest, Words};
+use crate::search::{facets, filter};
 
 /// How strictly a product must match. Each stage is tried when the one before has found nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
     let query = matching(request, stage, relevance);
     json!({
         "query": ranked(&query, relevance),
-        "post_filter": { "bool": { "filter": filters(&request.filters, None) } },
+        "post_filter": { "bool": { "filter": filter::clauses(&request.filters, None) } },
         "aggs": aggregations,
         "from": request.page.offset(),
         "size": request.page.size,
@@ -64,8 +64,15 @@ pub fn category_exists(category: &str) -> Value {
     })
 }
 
-/// Whether a word may stand for words that are spelled like it: identifiers and sizes may not.
-pub fn is_forgiving(word: &str) -> bool {
+/// Whether the word at this position may stand for similar ones: the last one may be unfinished, others
+/// misspelled.
+pub fn may_be_another(request: &SearchRequest, at: usize) -> bool {
+    let words = request.words.as_slice();
+    at + 1 == words.len() || request.fuzzy && words.get(at).is_some_and(|word| is_forgiving(word))
+}
+
+/// Whether a word may be misspelled: identifiers and sizes may not.
+fn is_forgiving(word: &str) -> bool {
     word.chars().count() >= FUZZY_CHARS_MIN && !word.chars().any(char::is_numeric)
 }
 
@@ -90,22 +97,6 @@ pub fn ranked(query: &Value, relevance: &Relevance) -> Value {
         "score_mode": "sum",
         "boost_mode": "multiply",
     }})
-}
-
-/// The filters as clauses, but for the one on the field that a facet counts.
-pub fn filters(filters: &Filters, but: Option<&str>) -> Vec<Value> {
-    let mut clauses = Vec::new();
-    if let Some(category) = filters.category.as_ref().filter(|_| but != Some(facets::CATEGORY)) {
-        clauses.push(json!({ "term": { "categories": category } }));
-    }
-    if !filters.brands.is_empty() && but != Some(facets::BRAND) {
-        clauses.push(json!({ "terms": { "brand": filters.brands } }));
-    }
-    let (min, max) = (filters.min_price, filters.max_price);
-    if (min.is_some() || max.is_some()) && but != Some(facets::PRICE) {
-        clauses.push(json!({ "range": { "price_cents": { "gte": min, "lte": max } } }));
-    }
-    clauses
 }
 
 fn matching(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
@@ -142,18 +133,17 @@ fn all_words(words: &Words, relevance: &Relevance) -> Value {
 fn word_by_word(request: &SearchRequest, unknown: &[usize], minimum: &str, relevance: &Relevance) -> Value {
     let words = request.words.as_slice();
     let clause = |(at, word): (usize, &String)| {
-        if !unknown.contains(&at) {
+        if !unknown.contains(&at) || !may_be_another(request, at) {
             return across_fields(word, "100%", relevance);
         }
-        let is_last = at + 1 == words.len();
-        let mut alternatives = Vec::new();
-        if is_last {
-            alternatives.push(begins_with(word, relevance));
+        let mut similar = Vec::new();
+        if at + 1 == words.len() {
+            similar.push(begins_with(word, relevance));
         }
         if request.fuzzy && is_forgiving(word) {
-            alternatives.push(spelled_like(word, relevance));
+            similar.push(spelled_like(word, relevance));
         }
-        json!({ "dis_max": { "queries": alternatives } })
+        json!({ "dis_max": { "queries": similar } })
     };
     let clauses: Vec<Value> = words.iter().enumerate().map(clause).collect();
     json!({ "bool": { "should": clauses, "minimum_should_match": minimum } })
@@ -162,6 +152,7 @@ fn word_by_word(request: &SearchRequest, unknown: &[usize], minimum: &str, relev
 fn begins_with(word: &str, relevance: &Relevance) -> Value {
     json!({ "multi_match": {
         "query": word,
+        "operator": "and",
         "fields": weighted(&relevance.prefix.fields),
         "boost": relevance.prefix.boost,
     }})

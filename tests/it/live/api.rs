@@ -1,18 +1,10 @@
 //! The HTTP service on the real servers: what is refused, and how.
 
-use std::time::Duration;
-
-use clap::Parser;
 use poem::http::Method;
 use serde_json::json;
-use shoplens::app::{self, Edges};
-use shoplens::config::{HttpSettings, ShopSettings};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 
 use crate::live::catalogue::{seed, service};
-use crate::live::shop::{PATIENCE, with_shop};
+use crate::live::shop::with_shop;
 
 #[tokio::test]
 async fn each_bad_parameter_is_a_problem_that_names_it() {
@@ -119,40 +111,6 @@ async fn other_web_origins_may_read_unless_the_setting_says_who() {
         let refused = closed.ask_from("https://elsewhere.example", "/health/live").await;
         assert_eq!(refused.status().as_u16(), 403);
         assert_eq!(refused.content_type(), Some("application/problem+json"));
-    })
-    .await;
-}
-
-#[derive(Parser)]
-struct Flags {
-    #[command(flatten)]
-    http: HttpSettings,
-    #[command(flatten)]
-    shop: ShopSettings,
-}
-
-#[tokio::test]
-async fn a_request_under_way_is_answered_before_the_service_stops() {
-    with_shop(async |shop| {
-        let flags = Flags::parse_from(["it"]);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone() };
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = app::serve(listener, &edges, &flags.shop, &flags.http, async { drop(stopped.await) });
-        let asking = async {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-            let mut answer = vec![0; 12];
-            stop.send(()).unwrap();
-            stream.read_exact(&mut answer).await.unwrap();
-            assert_eq!(answer, b"HTTP/1.1 200");
-            let mut rest = Vec::new();
-            stream.read_to_end(&mut rest).await.unwrap();
-            assert!(TcpStream::connect(address).await.is_err());
-        };
-        let both = async { tokio::join!(serving, asking).0.unwrap() };
-        tokio::time::timeout(PATIENCE.min(Duration::from_secs(20)), both).await.unwrap();
     })
     .await;
 }
