@@ -131,7 +131,7 @@ async fn shown(store: &Store, trends: &[Trend]) -> Result<HashMap<ProductId, Sho
 /// The funnel of the whole shop or of a category, then those right below it.
 ///
 /// # Errors
-/// As [`trending`].
+/// As [`trending()`].
 pub async fn funnels(
     store: &Store,
     window: Range,
