@@ -70,14 +70,14 @@ pub struct TrendingItem {
 impl Trending {
     /// Puts the answer together.
     pub fn new(
-        (minutes, window): (u32, Range),
+        window: Range,
         currency: Currency,
         progress: Progress,
         trends: Vec<(Trend, Option<Shown>)>,
     ) -> Self {
         let items = (1..).zip(trends).map(|(rank, (trend, shown))| TrendingItem::new(rank, trend, shown));
         Self {
-            minutes,
+            minutes: window.minutes,
             from: window.from.to_chrono(),
             to: window.to.to_chrono(),
             watermark: progress.watermark.map(Timestamp::to_chrono),
@@ -183,14 +183,9 @@ pub struct FunnelSteps {
 
 impl Funnels {
     /// Puts the answer together.
-    pub fn new(
-        (minutes, range): (u32, Range),
-        currency: Currency,
-        progress: Progress,
-        funnels: Vec<Funnel>,
-    ) -> Self {
+    pub fn new(range: Range, currency: Currency, progress: Progress, funnels: Vec<Funnel>) -> Self {
         Self {
-            minutes,
+            minutes: range.minutes,
             from: range.from.to_chrono(),
             to: range.to.to_chrono(),
             watermark: progress.watermark.map(Timestamp::to_chrono),

@@ -7,6 +7,8 @@ use crate::model::time::{MINUTE_MS, Timestamp};
 /// Minute panes whose start lies from `from` to `to`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
+    /// How many full minutes.
+    pub minutes: u32,
     /// Start of the first pane: a full minute.
     pub from: Timestamp,
     /// The time of asking. The pane that it lies in is included as far as it has come.
@@ -16,7 +18,8 @@ pub struct Range {
 impl Range {
     /// The last `minutes` full minutes before the minute of `now`, and that minute so far.
     pub fn last(minutes: u32, now: Timestamp) -> Self {
-        Self { from: now.floor_to(MINUTE_MS) - TimeDelta::minutes(i64::from(minutes)), to: now }
+        let from = now.floor_to(MINUTE_MS) - TimeDelta::minutes(i64::from(minutes));
+        Self { minutes, from, to: now }
     }
 
     /// From the start of the first pane to the time of asking: `minutes` to `minutes` + 1 minutes.
@@ -33,7 +36,8 @@ mod tests {
     fn the_last_minutes_are_full_ones_and_the_one_that_runs() {
         let now = Timestamp::parse("2026-11-21T10:07:30.250Z").unwrap();
         let range = Range::last(5, now);
-        assert_eq!(range, Range { from: Timestamp::parse("2026-11-21T10:02:00Z").unwrap(), to: now });
+        let from = Timestamp::parse("2026-11-21T10:02:00Z").unwrap();
+        assert_eq!(range, Range { minutes: 5, from, to: now });
         assert_eq!(range.length(), TimeDelta::milliseconds(330_250));
     }
 }

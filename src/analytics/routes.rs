@@ -62,12 +62,11 @@ impl Api {
         /// Only products in this category, of any level, such as `electronics.audio`.
         category: Query<Option<String>>,
     ) -> Result<Json<Trending>, Failure> {
-        let (minutes, now) = (minutes.0, Timestamp::now());
+        let window = Range::last(minutes.0, Timestamp::now());
         let category = parse_category(category.0)?;
-        let question = trending::Question { minutes, size: size.0, category };
-        let (progress, trends) = store::trending(&self.store, &question, now).await?;
-        let window = Range::last(minutes, now);
-        Ok(Json(Trending::new((minutes, window), self.currency, progress, trends)))
+        let question = trending::Question { window, size: size.0, category };
+        let (progress, trends) = store::trending(&self.store, &question).await?;
+        Ok(Json(Trending::new(window, self.currency, progress, trends)))
     }
 
     /// Says how far shoppers come: searched or viewed, viewed, put into the cart, purchased.
@@ -88,7 +87,7 @@ impl Api {
         let range = Range::last(minutes.0, Timestamp::now());
         let category = parse_category(category.0)?;
         let (progress, funnels) = store::funnels(&self.store, range, category.as_ref()).await?;
-        Ok(Json(Funnels::new((minutes.0, range), self.currency, progress, funnels)))
+        Ok(Json(Funnels::new(range, self.currency, progress, funnels)))
     }
 
     /// Lists fraud signals, the last seen first.
@@ -110,8 +109,9 @@ impl Api {
         /// The `next_cursor` of the page before, with the same filters.
         cursor: Query<Option<String>>,
     ) -> Result<Json<Signals>, Failure> {
-        let after = cursor.0.as_deref().map(Cursor::decode).transpose()?;
-        let question = fraud::Question { severity: severity.0, rule: rule.0, size: size.0, after };
+        let after = given(cursor.0).as_deref().map(Cursor::decode).transpose()?;
+        let rule = given(rule.0);
+        let question = fraud::Question { severity: severity.0, rule, size: size.0, after };
         Ok(Json(store::signals(&self.store, &question).await?.into()))
     }
 
@@ -141,9 +141,13 @@ fn twenty() -> usize {
     20
 }
 
-/// An empty text is what a form sends for no category.
+/// An empty text is what a form sends for a field that was left alone.
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
 fn parse_category(text: Option<String>) -> Result<Option<CategoryPath>, AnalyticsError> {
-    let path = text.filter(|text| !text.is_empty()).map(|text| CategoryPath::parse(&text)).transpose();
+    let path = given(text).map(|text| CategoryPath::parse(&text)).transpose();
     path.map_err(|error| AnalyticsError::BadParameter { name: "category", detail: error.to_string() })
 }
 

@@ -12,7 +12,7 @@ use crate::model::time::Timestamp;
 
 /// How old an event must be to be counted in the last minute, in seconds: the processor writes every
 /// second and the index `events` shows new documents every two; with two to spare, none is missing.
-const SETTLE_S: i64 = 5;
+pub const SETTLE_S: i64 = 5;
 
 /// The counted minute: 60 full seconds that ended [`SETTLE_S`] ago; the end is not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,10 +31,8 @@ use crate::store::{Missing, Store, StoreError};
 pub async fn trending(
     store: &Store,
     question: &trending::Question,
-    now: Timestamp,
 ) -> Result<(Progress, Vec<(Trend, Option<Shown>)>), AnalyticsError> {
-    let window = Range::last(question.minutes, now);
-    let (progress, trends) = try_join!(progress(store, TRENDS), trends(store, question, window))?;
+    let (progress, trends) = try_join!(progress(store, TRENDS), trends(store, question))?;
     let mut shown = shown(store, &trends).await?;
     let joined = trends.into_iter().map(|trend| {
         let shown = shown.remove(&trend.product_id);
@@ -43,16 +41,13 @@ pub async fn trending(
     Ok((progress, joined.collect()))
 }
 
-async fn trends(
-    store: &Store,
-    question: &trending::Question,
-    window: Range,
-) -> Result<Vec<Trend>, AnalyticsError> {
+async fn trends(store: &Store, question: &trending::Question) -> Result<Vec<Trend>, AnalyticsError> {
+    let window = question.window;
     let ids = candidates(store, question.category.as_ref(), window).await?;
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let start = trending::baseline_start(window, question.minutes);
+    let start = trending::baseline_start(window);
     let (counts, before, first) = try_join!(
         counts(store, window, &ids),
         sessions_before(store, start, window, &ids),
@@ -136,7 +131,7 @@ async fn shown(store: &Store, trends: &[Trend]) -> Result<HashMap<ProductId, Sho
 /// The funnel of the whole shop or of a category, then those right below it.
 ///
 /// # Errors
-/// As [`trending`].
+/// As [`trending()`].
 pub async fn funnels(
     store: &Store,
     window: Range,

@@ -23,8 +23,8 @@ const BASELINE_MINUTES: std::ops::RangeInclusive<u32> = 60..=1_440;
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Length of the window.
-    pub minutes: u32,
+    /// When.
+    pub window: Range,
     /// Most items of the answer.
     pub size: usize,
     /// Only products in this category, on any level.
@@ -89,8 +89,8 @@ pub struct Shown {
 
 /// Start of the time before the window that says what is usual: three times its minutes, at least an
 /// hour, since a few minutes say little, and at most a day, since older habits do not bind.
-pub fn baseline_start(window: Range, minutes: u32) -> Timestamp {
-    let minutes = minutes.saturating_mul(3).clamp(*BASELINE_MINUTES.start(), *BASELINE_MINUTES.end());
+pub fn baseline_start(window: Range) -> Timestamp {
+    let minutes = window.minutes.saturating_mul(3).clamp(*BASELINE_MINUTES.start(), *BASELINE_MINUTES.end());
     window.from - TimeDelta::minutes(i64::from(minutes))
 }
 
@@ -146,8 +146,7 @@ mod tests {
     use super::*;
 
     fn window() -> Range {
-        let from = Timestamp::parse("2026-11-21T10:00:00Z").unwrap();
-        Range { from, to: from + TimeDelta::minutes(5) }
+        Range::last(5, Timestamp::parse("2026-11-21T10:05:00Z").unwrap())
     }
 
     fn candidate(id: &str, view_sessions: u64, sessions_before: u64) -> Candidate {
@@ -183,7 +182,10 @@ mod tests {
 
     #[test]
     fn the_usual_is_what_three_windows_showed_but_at_least_an_hour_and_at_most_a_day() {
-        let length = |minutes| (window().from - baseline_start(window(), minutes)).num_minutes();
+        let length = |minutes| {
+            let window = Range::last(minutes, window().to);
+            (window.from - baseline_start(window)).num_minutes()
+        };
         assert_eq!([1, 5, 60, 1_440].map(length), [60, 60, 180, 1_440]);
     }
 

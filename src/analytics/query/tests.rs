@@ -113,7 +113,7 @@ proptest! {
         minutes in 1u32..=1_440, now in 0i64..4_000_000_000_000,
     ) {
         let window = Range::last(minutes, Timestamp::from_millis(now));
-        let start = crate::analytics::trending::baseline_start(window, minutes);
+        let start = crate::analytics::trending::baseline_start(window);
         let (before, panes) = (panes_before(start, window), panes(window));
         prop_assert_eq!(&before["range"]["minute"]["lt"], &panes["range"]["minute"]["gte"]);
         prop_assert!(start < window.from && window.from <= window.to);

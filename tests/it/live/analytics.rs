@@ -117,8 +117,8 @@ async fn trends_equal_a_recount_of_the_panes_over_partitions_streams_and_days() 
         assert_eq!(panes.iter().map(|(id, ..)| id).collect::<BTreeSet<_>>().len(), panes.len());
         write(shop, &Schema::PRODUCT_TRENDS, panes).await;
 
-        let question = trending::Question { minutes: 10, size: 100, category: None };
-        let (_, trends) = store::trending(&shop.store, &question, now()).await.unwrap();
+        let question = trending::Question { window: Range::last(10, now()), size: 100, category: None };
+        let (_, trends) = store::trending(&shop.store, &question).await.unwrap();
         let window_s = 10.0 * 60.0 + 30.0;
         recount.retain(|_, (counts, sessions_before)| {
             let expected = *sessions_before as f64 * window_s / (59.0 * 60.0);
@@ -150,8 +150,12 @@ async fn trends_of_a_category_carry_what_the_catalogue_knows() {
         )
         .await;
         let ask = async |category| {
-            let question = trending::Question { minutes: 5, size: 10, category: Some(path(category)) };
-            store::trending(&shop.store, &question, now()).await
+            let question = trending::Question {
+                window: Range::last(5, now()),
+                size: 10,
+                category: Some(path(category)),
+            };
+            store::trending(&shop.store, &question).await
         };
         let (progress, trends) = ask("electronics").await.unwrap();
         assert_eq!(progress, Progress { watermark: Some(now()), complete_until: None });
@@ -307,8 +311,9 @@ async fn the_shop_at_a_glance_counts_what_is_stored() {
 async fn a_shop_that_nobody_has_written_to_answers_zeros() {
     with_shop(async |shop| {
         assert_eq!(store::stats(&shop.store, now()).await.unwrap(), Stats::default());
-        let question = trending::Question { minutes: 5, size: 10, category: Some(path("toys")) };
-        let trending = store::trending(&shop.store, &question, now()).await.unwrap();
+        let question =
+            trending::Question { window: Range::last(5, now()), size: 10, category: Some(path("toys")) };
+        let trending = store::trending(&shop.store, &question).await.unwrap();
         assert_eq!(trending, (Progress::default(), vec![]));
         let (_, funnels) = store::funnels(&shop.store, Range::last(60, now()), None).await.unwrap();
         assert_eq!(funnels, [Funnel { category: "all".to_owned(), ..Funnel::default() }]);
@@ -353,7 +358,7 @@ async fn the_endpoints_answer_decimals_and_words() {
             }])
         );
         assert_eq!(service.get("/stats").await["products"], 1);
-        let fraud = service.get("/fraud?severity=critical&rule=refund_loop&size=100").await;
+        let fraud = service.get("/fraud?severity=critical&rule=refund_loop&size=100&cursor=").await;
         assert_eq!(fraud, json!({ "total": 0, "next_cursor": null, "items": [] }));
     })
     .await;
