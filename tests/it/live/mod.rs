@@ -6,3 +6,4 @@
 mod bus;
 mod shop;
 mod store;
+mod traffic;
