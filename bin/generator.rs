@@ -9,6 +9,7 @@ use clap::Parser;
 use shoplens::bus::Bus;
 use shoplens::catalog::shelf;
 use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
+use shoplens::model::time::Timestamp;
 use shoplens::shutdown;
 use shoplens::store::Store;
 use shoplens::traffic::{self, Report, TrafficSettings};
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
 }
 
 async fn generate(settings: Settings) -> anyhow::Result<()> {
+    // Before any server is waited for: settings that contradict each other are told at once.
+    settings.traffic.pace(Timestamp::now())?;
     let currency = settings.shop.currency;
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;

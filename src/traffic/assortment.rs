@@ -233,7 +233,9 @@ impl Assortment {
 }
 
 fn name_words(name: &str) -> impl Iterator<Item = &str> {
-    let is_typed = |word: &&str| word.chars().count() >= WORD_CHARS_MIN;
+    let is_typed = |word: &&str| {
+        word.chars().count() >= WORD_CHARS_MIN && !word.starts_with(|first: char| first.is_numeric())
+    };
     name.split(|letter: char| !letter.is_alphanumeric()).filter(is_typed).take(NAME_WORDS_MAX)
 }
 

@@ -13,13 +13,13 @@ use crate::traffic::results::{Question, Results};
 use crate::traffic::session::{Comeback, Moment, Script, Step, Then};
 
 /// Rounds of buying and giving back the same thing.
-const LOOP_ROUNDS: std::ops::RangeInclusive<u32> = 3..=5;
+const LOOP_ROUNDS: std::ops::RangeInclusive<u32> = 3..=7;
 /// Orders that are given back at once.
 const FAST_ROUNDS: std::ops::RangeInclusive<u32> = 2..=4;
 /// Products that are looked at to find a dear one.
 const CANDIDATES: u32 = 8;
 /// Mean seconds between the steps of somebody who knows the way.
-const BETWEEN_STEPS_S: f64 = 4.0;
+const BETWEEN_STEPS_S: f64 = 2.5;
 
 /// What such an account does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Fraud {
 
     fn give_back(&mut self, order: &Order, ordered_at: Timestamp, moment: &mut Moment<'_>) -> Comeback {
         Comeback {
-            after: moment.chance.between_s(20, 75),
+            after: moment.chance.between_s(8, 40),
             step: Step::give_back(order, ordered_at, "changed my mind"),
             script: Script::Fraud(Self { results: None, ..*self }),
         }
@@ -98,11 +98,11 @@ impl Fraud {
         }
         let (after, step) = match self.scheme {
             Scheme::RefundLoop => {
-                (moment.chance.between_s(15, 60), Step::View(moment.assortment.item(self.target, None)?))
+                (moment.chance.between_s(8, 30), Step::View(moment.assortment.item(self.target, None)?))
             }
             Scheme::FastRefund => {
                 self.target = dear_product(moment);
-                (moment.chance.between_s(60, 240), self.search(moment))
+                (moment.chance.between_s(20, 120), self.search(moment))
             }
         };
         let script = Script::Fraud(Self { results: self.results.take(), ..*self });

@@ -20,8 +20,9 @@ use crate::traffic::settings::{Pace, TrafficSettings};
 use crate::traffic::simulator::Simulator;
 use crate::traffic::tally::{Report, Tally};
 
-/// Events that may be sent at once: those of 10 ms, so that a high rate does not need a wait for each.
-const BURSTS_PER_SECOND: u32 = 100;
+/// Events that may be sent at once: those of 100 ms, so that a high rate does not need a wait for each and
+/// a wait that took too long (a busy machine) is made up for.
+const BURSTS_PER_SECOND: u32 = 10;
 /// Longest wait before the stop is looked at again.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 /// Wait for room in a full queue.

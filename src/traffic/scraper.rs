@@ -1,5 +1,5 @@
-//! A program that reads the catalogue: it searches and opens the results from the top down, several a
-//! second, and never buys.
+//! A program that reads the catalogue: it searches and opens the results from the top down, one to
+//! seven a second, and never buys.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::traffic::session::{Moment, Step, Then};
 
 /// Events of one session.
 const EVENTS: std::ops::Range<u32> = 120..600;
-/// Milliseconds between two requests on average: two to seven a second, where a person takes many seconds.
-const GAP_MS: std::ops::Range<i64> = 150..500;
+/// Milliseconds between two requests of one program as far as the mix lets it; where a person takes many seconds.
+const GAP_MS: std::ops::Range<i64> = 150..1_000;
 /// How many results of a list are opened.
 const OPENED: std::ops::RangeInclusive<usize> = 4..=24;
 

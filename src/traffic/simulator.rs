@@ -25,6 +25,8 @@ const HAS_ACCOUNT: f64 = 0.55;
 const RETURNS: f64 = 0.3;
 /// Visitors who must have left before one of them returns.
 const RESTING_MIN: usize = 200;
+/// Mean time between two requests of one program: three a second.
+const PROGRAM_GAP_MS: f64 = 333.0;
 /// Visitors who are remembered after they left.
 const RESTING_MAX: usize = 100_000;
 /// Sessions that are under way or planned; beyond it nobody plans to come back.
@@ -48,6 +50,7 @@ pub struct Simulator {
     ids: Ids,
     people: Crowd,
     programs: Crowd,
+    program_turns: Turns,
     /// Visitors who left and may return.
     resting: Vec<Visitor>,
     /// Fraudulent accounts that are due by the mix; one comes in when it reaches 1.
@@ -66,6 +69,7 @@ impl Simulator {
             ids: Ids::new(seed, start),
             people: Crowd::default(),
             programs: Crowd::default(),
+            program_turns: Turns { last: None, mean_ms: PROGRAM_GAP_MS },
             resting: Vec::new(),
             fraud_due: 0.5,
         }
@@ -79,12 +83,25 @@ impl Simulator {
     /// What somebody does now. `now` must not lie before that of the call before.
     pub fn act(&mut self, now: Timestamp) -> Simulated {
         let crowd = if self.chance.random_bool(self.mix.bot_ratio) { Kind::Program } else { Kind::Person };
-        let (mut session, step) = self.crowd(crowd).due(now).unwrap_or_else(|| self.new_session(crowd, now));
+        let (mut session, step) = self.next_due(crowd, now).unwrap_or_else(|| self.new_session(crowd, now));
         let action = step.perform(self.currency, &mut self.ids);
         let then = session.script.then(&action, &mut self.moment(now));
         let simulated = session.record(self.ids.event(now), now, action);
         self.go_on(crowd, session, then, now);
         simulated
+    }
+
+    /// People keep their own pace, so one of them acts only when due. Programs act when the mix wants it:
+    /// were they let in whenever none is due, they would be too many to be fast.
+    fn next_due(&mut self, kind: Kind, now: Timestamp) -> Option<(Session, Step)> {
+        match kind {
+            Kind::Person => self.people.next(now, now),
+            Kind::Program => {
+                let needed = (PROGRAM_GAP_MS / self.program_turns.mean_ms(now)).round().max(1.0);
+                let are_enough = self.programs.waiting.len() as f64 >= needed;
+                are_enough.then(|| self.programs.next(now, Timestamp::from_millis(i64::MAX))).flatten()
+            }
+        }
     }
 
     fn moment(&mut self, now: Timestamp) -> Moment<'_> {
@@ -220,12 +237,12 @@ impl Crowd {
             .push(Waiting { turn: Reverse((until, self.arrivals)), visit: Box::new((session, step)) });
     }
 
-    /// The session that has waited longest for its turn. One that the mix kept waiting for longer than a
-    /// session may last is over.
-    fn due(&mut self, now: Timestamp) -> Option<(Session, Step)> {
+    /// The session whose turn comes first, if it comes until then. One that the mix kept waiting for longer
+    /// than a session may last is over.
+    fn next(&mut self, now: Timestamp, until: Timestamp) -> Option<(Session, Step)> {
         loop {
-            let Reverse((until, _)) = self.waiting.peek()?.turn;
-            if until > now {
+            let Reverse((turn, _)) = self.waiting.peek()?.turn;
+            if turn > until {
                 return None;
             }
             let (session, step) = *self.waiting.pop()?.visit;
@@ -233,6 +250,25 @@ impl Crowd {
                 return Some((session, step));
             }
         }
+    }
+}
+
+/// The time between turns, as a moving mean.
+struct Turns {
+    last: Option<Timestamp>,
+    mean_ms: f64,
+}
+
+impl Turns {
+    /// Weight of the latest turn: small, for each time that chance brings the mean down lets one more in.
+    const WEIGHT: f64 = 1.0 / 128.0;
+
+    /// Counts a turn, and gives the mean time between turns.
+    fn mean_ms(&mut self, now: Timestamp) -> f64 {
+        let since_last = self.last.map_or(PROGRAM_GAP_MS, |last| (now - last).num_milliseconds() as f64);
+        self.last = Some(now);
+        self.mean_ms += (since_last - self.mean_ms) * Self::WEIGHT;
+        self.mean_ms
     }
 }
 

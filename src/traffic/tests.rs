@@ -12,7 +12,7 @@ use crate::model::event::tests::at;
 use crate::model::event::{Action, EventType, Item, Record, Search, parse};
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
-use crate::model::time::Timestamp;
+use crate::model::time::{MINUTE_MS, Timestamp};
 use crate::traffic::tally::{Fraudsters, Tally, Units};
 use crate::traffic::{Assortment, Mix, Persona, Simulated, Simulator};
 
@@ -230,6 +230,21 @@ fn clicks_fall_with_the_position() {
             clicks[6..12].iter().sum::<u32>() / 6,
         ];
         assert!(bands.is_sorted_by(|nearer, farther| nearer > farther), "{clicks:?}");
+    }
+}
+
+#[test]
+fn programs_are_faster_than_any_person_whatever_the_rate() {
+    for per_second in [10, 100, 400] {
+        let mut in_a_minute = BTreeMap::new();
+        for Simulated { event, persona, .. } in simulate(8, MIX, per_second, per_second * 150) {
+            let minute = event.timestamp.floor_to(MINUTE_MS);
+            *in_a_minute.entry((persona, event.session_id, minute)).or_insert(0) += 1;
+        }
+        let most =
+            |persona| in_a_minute.iter().filter(|((who, ..), _)| *who == persona).map(|(_, n)| *n).max();
+        let (person, program) = (most(Persona::Shopper), most(Persona::Scraper));
+        assert!(person < Some(30) && program > Some(45), "{per_second}/s: {person:?} {program:?}");
     }
 }
 

@@ -4,3 +4,4 @@ mod tidy;
 
 #[cfg(feature = "live")]
 mod live;
+mod outage;

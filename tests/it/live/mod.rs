@@ -11,4 +11,5 @@ mod catalogue;
 mod search;
 mod shop;
 mod store;
+mod traffic;
 mod whole_way;
