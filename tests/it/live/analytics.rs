@@ -46,6 +46,7 @@ async fn write(shop: &Shop, schema: &Schema, documents: Vec<(String, Timestamp, 
         id,
         mode: Mode::Replace,
         source: document.to_string().into_bytes(),
+        tag: 0,
     };
     let expected = documents.len() as u64;
     let written = shop.store.write_all(documents.into_iter().map(operation).collect(), 1).await;

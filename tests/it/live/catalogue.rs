@@ -164,7 +164,7 @@ pub async fn seed(shop: &Shop) {
     let operations = ROWS.iter().enumerate().map(|(n, row)| {
         let product = product(n, row);
         let source = serde_json::to_vec(&product.document()).unwrap();
-        Operation { index: index.clone(), id: product.id.into(), mode: Mode::Replace, source }
+        Operation { index: index.clone(), id: product.id.into(), mode: Mode::Replace, source, tag: 0 }
     });
     let written = shop.store.write_all(operations.collect(), 1).await;
     assert_eq!(written.done, ROWS.len() as u64, "{written:?}");
