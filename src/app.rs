@@ -8,6 +8,7 @@ use poem::{Endpoint, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio::net::TcpListener;
 
+use crate::analytics;
 use crate::bus::Bus;
 use crate::config::{HttpSettings, ShopSettings};
 use crate::http::limit::RateLimit;
@@ -66,7 +67,9 @@ pub fn app(
 /// The endpoints of every slice.
 fn apis(edges: &Edges, shop: &ShopSettings) -> Result<impl OpenApi + use<>, BadRelevance> {
     let search = search::Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency);
-    Ok((search::routes::Api { search }, health::Api::new(edges.store.clone(), edges.bus.clone())))
+    let analytics = analytics::routes::Api::new(edges.store.clone(), shop.currency);
+    let health = health::Api::new(edges.store.clone(), edges.bus.clone());
+    Ok((search::routes::Api { search }, analytics, health))
 }
 
 fn service<T: OpenApi>(apis: T) -> OpenApiService<T, ()> {

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use crate::analytics::fraud::Severity;
 use crate::analytics::funnels::{Funnel, Steps};
-use crate::analytics::trending::{Candidate, Counts};
+use crate::analytics::trending::Counts;
 use crate::model::event::EventType;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
@@ -85,44 +86,29 @@ pub struct Counted<K> {
     pub doc_count: u64,
 }
 
-/// To [`crate::analytics::query::trend_candidates`].
+/// An aggregation by product.
 #[derive(Deserialize)]
-pub struct Candidates {
-    pub products: Terms<CandidateBucket>,
+pub struct Products<B> {
+    pub products: Terms<B>,
 }
 
+/// To [`crate::analytics::query::trend_candidates`] and [`crate::analytics::query::sessions_before`].
 #[derive(Deserialize)]
-pub struct CandidateBucket {
-    pub key: ProductId,
+pub struct ViewSessions {
+    key: ProductId,
     view_sessions: Sum,
 }
 
-impl CandidateBucket {
-    pub fn view_sessions(&self) -> u64 {
-        self.view_sessions.count()
+impl ViewSessions {
+    pub fn into_count(self) -> (ProductId, u64) {
+        (self.key, self.view_sessions.count())
     }
 }
 
 /// To [`crate::analytics::query::trend_counts`].
 #[derive(Deserialize)]
-pub struct TrendCounts {
-    pub products: Terms<TrendBucket>,
-}
-
-#[derive(Deserialize)]
 pub struct TrendBucket {
     key: ProductId,
-    before: Before,
-    window: Window,
-}
-
-#[derive(Deserialize)]
-struct Before {
-    view_sessions: Sum,
-}
-
-#[derive(Deserialize)]
-struct Window {
     view_sessions: Sum,
     views: Sum,
     carts: Sum,
@@ -131,17 +117,17 @@ struct Window {
     revenue_cents: Sum,
 }
 
-impl From<TrendBucket> for Candidate {
-    fn from(TrendBucket { key, before, window }: TrendBucket) -> Self {
+impl TrendBucket {
+    pub fn into_counts(self) -> (ProductId, Counts) {
         let counts = Counts {
-            view_sessions: window.view_sessions.count(),
-            views: window.views.count(),
-            carts: window.carts.count(),
-            purchases: window.purchases.count(),
-            refunds: window.refunds.count(),
-            revenue: window.revenue_cents.cents(),
+            view_sessions: self.view_sessions.count(),
+            views: self.views.count(),
+            carts: self.carts.count(),
+            purchases: self.purchases.count(),
+            refunds: self.refunds.count(),
+            revenue: self.revenue_cents.cents(),
         };
-        Self { product_id: key, counts, sessions_before: before.view_sessions.count() }
+        (self.key, counts)
     }
 }
 
@@ -238,5 +224,5 @@ impl Recent {
 /// To [`crate::analytics::query::signals_by_severity`].
 #[derive(Deserialize)]
 pub struct Severities {
-    pub severities: Terms<Counted<crate::analytics::fraud::Severity>>,
+    pub severities: Terms<Counted<Severity>>,
 }

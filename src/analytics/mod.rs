@@ -16,6 +16,7 @@ pub mod funnels;
 pub mod progress;
 pub mod query;
 pub mod range;
+pub mod routes;
 pub mod stats;
 pub mod store;
 pub mod trending;

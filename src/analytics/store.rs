@@ -7,14 +7,14 @@ use serde_json::Value;
 use tokio::try_join;
 
 use crate::analytics::found::{
-    Candidates, EventTypes, Found, Funnels, Hit, Pane, Recent, Severities, TrendCounts,
+    EventTypes, Found, Funnels, Hit, Pane, Products, Recent, Severities, TrendBucket, ViewSessions,
 };
 use crate::analytics::fraud::{Cursor, Page, Severity, Signal};
 use crate::analytics::funnels::{Funnel, ROOT};
 use crate::analytics::progress::{Frontier, Processing, Progress, SESSIONS, TRENDS};
 use crate::analytics::range::Range;
 use crate::analytics::stats::{EventTotals, Stats};
-use crate::analytics::trending::{Candidate, SUPPORT_MIN, Shown, Trend};
+use crate::analytics::trending::{Candidate, Counts, SUPPORT_MIN, Shown, Trend};
 use crate::analytics::{AnalyticsError, fraud, funnels, query, trending};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
@@ -48,29 +48,78 @@ async fn trends(
     question: &trending::Question,
     window: Range,
 ) -> Result<Vec<Trend>, AnalyticsError> {
-    let category = question.category.as_ref();
-    let index = &Schema::PRODUCT_TRENDS;
-    let body = query::trend_candidates(window, category);
-    let found: Found<Candidates> = ask(store, "find the most viewed products", index, &body).await?;
-    let buckets = found.aggregations.map(|found| found.products.buckets).unwrap_or_default();
-    if let (true, Some(category)) = (buckets.is_empty(), category) {
-        refuse_unknown(store, category).await?;
-    }
-    let supported = buckets.into_iter().filter(|bucket| bucket.view_sessions() >= SUPPORT_MIN);
-    let ids: Vec<ProductId> = supported.map(|bucket| bucket.key).collect();
+    let ids = candidates(store, question.category.as_ref(), window).await?;
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let start = trending::baseline_start(window, question.minutes);
-    let (counts, first) = (query::trend_counts(start, window, &ids), query::first_pane(start, window));
-    let (counts, first): (Found<TrendCounts>, Found<IgnoredAny, Pane>) = try_join!(
-        ask(store, "count what was done with products", index, &counts),
-        ask(store, "find the first minute with events", index, &first),
+    let (counts, before, first) = try_join!(
+        counts(store, window, &ids),
+        sessions_before(store, start, window, &ids),
+        first_minute(store, start, window),
     )?;
-    let buckets = counts.aggregations.map(|found| found.products.buckets).unwrap_or_default();
-    let candidates: Vec<Candidate> = buckets.into_iter().map(Candidate::from).collect();
-    let observed = trending::observed(window, first.sources().next().map(|pane| pane.minute));
-    Ok(trending::rank(candidates, window, observed, question.size))
+    let join = |(product_id, counts)| {
+        let sessions_before = before.get(&product_id).copied().unwrap_or_default();
+        Candidate { product_id, counts, sessions_before }
+    };
+    let candidates = counts.into_iter().map(join).collect();
+    Ok(trending::rank(candidates, window, trending::observed(window, first), question.size))
+}
+
+/// The products that are viewed enough to be a trend, a bounded number of them.
+async fn candidates(
+    store: &Store,
+    category: Option<&CategoryPath>,
+    window: Range,
+) -> Result<Vec<ProductId>, AnalyticsError> {
+    let (what, body) = ("find the most viewed products", query::trend_candidates(window, category));
+    let products: Vec<ViewSessions> = ask_by_product(store, what, &body).await?;
+    if let (true, Some(category)) = (products.is_empty(), category) {
+        refuse_unknown(store, category).await?;
+    }
+    let counts = products.into_iter().map(ViewSessions::into_count);
+    Ok(counts.filter(|(_, sessions)| *sessions >= SUPPORT_MIN).map(|(id, _)| id).collect())
+}
+
+async fn counts(
+    store: &Store,
+    window: Range,
+    ids: &[ProductId],
+) -> Result<Vec<(ProductId, Counts)>, AnalyticsError> {
+    let (what, body) = ("count what was done with products", query::trend_counts(window, ids));
+    let buckets: Vec<TrendBucket> = ask_by_product(store, what, &body).await?;
+    Ok(buckets.into_iter().map(TrendBucket::into_counts).collect())
+}
+
+async fn sessions_before(
+    store: &Store,
+    start: Timestamp,
+    window: Range,
+    ids: &[ProductId],
+) -> Result<HashMap<ProductId, u64>, AnalyticsError> {
+    let (what, body) = ("count earlier views", query::sessions_before(start, window, ids));
+    let buckets: Vec<ViewSessions> = ask_by_product(store, what, &body).await?;
+    Ok(buckets.into_iter().map(ViewSessions::into_count).collect())
+}
+
+async fn first_minute(
+    store: &Store,
+    start: Timestamp,
+    window: Range,
+) -> Result<Option<Timestamp>, AnalyticsError> {
+    let (what, body) = ("find the first minute with events", query::first_pane(start, window));
+    let found: Found<IgnoredAny, Pane> = ask(store, what, &Schema::PRODUCT_TRENDS, &body).await?;
+    Ok(found.sources().next().map(|pane| pane.minute))
+}
+
+/// One search of the panes, added up by product.
+async fn ask_by_product<B: DeserializeOwned>(
+    store: &Store,
+    what: &'static str,
+    body: &Value,
+) -> Result<Vec<B>, AnalyticsError> {
+    let found: Found<Products<B>> = ask(store, what, &Schema::PRODUCT_TRENDS, body).await?;
+    Ok(found.aggregations.map(|found| found.products.buckets).unwrap_or_default())
 }
 
 /// What the catalogue shows of the products; one that has left it is absent.
@@ -111,7 +160,7 @@ async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<(), An
     if category.as_str() == ROOT || found.shards.total == 0 || found.hits.total.value > 0 {
         return Ok(());
     }
-    let detail = format!("category {category} is not in the catalogue");
+    let detail = format!("category must be one that has products, but {category} has none");
     Err(AnalyticsError::BadParameter { name: "category", detail })
 }
 

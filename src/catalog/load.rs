@@ -25,6 +25,8 @@ use crate::store::{Method, Store, StoreError};
 const BATCH_PRODUCTS: u64 = 1_000;
 /// Most reasons of refusals that are kept.
 const REASONS_MAX: usize = 5;
+/// Refusals after which a load is given up: it has failed with the first, the others may help to see why.
+const REFUSALS_MAX: u64 = 1_000;
 
 /// How much to load.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +61,7 @@ pub enum LoadError {
     /// Some products were not taken.
     #[error("{count} products were refused and {alias} was left as it was; first reasons: {}", reasons.join("; "))]
     Refused {
-        /// How many.
+        /// How many, until the load was given up.
         count: u64,
         /// The first reasons, each once.
         reasons: Vec<String>,
@@ -116,12 +118,14 @@ pub async fn load(
     }
     let what = "move the alias to the new catalogue";
     store.send::<Value>(what, Method::Post, "/_aliases", Some(&versions.switch_to(version))).await?;
-    delete(store, versions.outdated()).await?;
+    if let Err(error) = delete(store, versions.outdated()).await {
+        tracing::warn!(%error, "an old catalogue was left; the next load clears it away");
+    }
     let Contents { products, categories } = contents;
     Ok(Report { index, alias, products, categories, retries })
 }
 
-/// Makes and writes all products, some batches at a time.
+/// Makes and writes all products, some batches at a time, or until too many are refused.
 async fn fill(
     store: &Store,
     catalogue: Arc<Catalogue>,
@@ -137,6 +141,9 @@ async fn fill(
         let written = written?;
         progress(written.done);
         tally.add(written);
+        if tally.refused >= REFUSALS_MAX {
+            break;
+        }
     }
     Ok(tally)
 }

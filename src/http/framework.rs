@@ -57,6 +57,9 @@ fn in_words(reason: &str) -> String {
     if let Some(limit) = reason.strip_prefix("verification failed. ") {
         return limit_in_words(limit).unwrap_or_else(|| format!("breaks the rule {limit}"));
     }
+    if reason.contains("valid enumeration value") {
+        return "must be one of the values that /docs lists".to_owned();
+    }
     let wanted = [("integer", "a whole number"), ("number", "a number"), ("boolean", "true or false")];
     let named = |kind: &str| reason.contains(&format!("\"{kind}")) || reason.contains(&format!("_{kind}"));
     match wanted.iter().find(|(kind, _)| named(kind)) {

@@ -57,37 +57,34 @@ pub fn trend_candidates(window: Range, category: Option<&CategoryPath>) -> Value
     })
 }
 
-/// What was done with these products in the window, and their view sessions from `start` to the window.
-/// Exact over any number of shards, since every shard hands over every one of them.
-pub fn trend_counts(start: Timestamp, window: Range, candidates: &[ProductId]) -> Value {
+/// What was done with these products in the window.
+pub fn trend_counts(window: Range, candidates: &[ProductId]) -> Value {
+    let sums = json!({
+        "view_sessions": sum("view.sessions"),
+        "views": sum("view.quantity"),
+        "carts": sum("add_to_cart.quantity"),
+        "purchases": sum("purchase.quantity"),
+        "refunds": sum("refund.quantity"),
+        "revenue_cents": sum("purchase.revenue_cents"),
+    });
+    of_candidates(panes(window), candidates, &sums)
+}
+
+/// The view sessions of these products from `start` to the window.
+pub fn sessions_before(start: Timestamp, window: Range, candidates: &[ProductId]) -> Value {
+    let sums = json!({ "view_sessions": sum("view.sessions") });
+    of_candidates(panes_before(start, window), candidates, &sums)
+}
+
+/// Sums for each of these products; exact over any number of shards, since every shard hands over every
+/// one of them.
+fn of_candidates(panes: Value, candidates: &[ProductId], sums: &Value) -> Value {
     let ids: Vec<&str> = candidates.iter().map(ProductId::as_str).collect();
     json!({
         "size": 0,
         "track_total_hits": false,
-        "query": { "bool": { "filter": [
-            { "range": { "minute": { "gte": start, "lte": window.to } } },
-            { "terms": { "product_id": ids } },
-        ] } },
-        "aggs": { "products": {
-            "terms": { "field": "product_id", "size": ids.len() },
-            "aggs": {
-                "before": {
-                    "filter": panes_before(start, window),
-                    "aggs": { "view_sessions": sum("view.sessions") },
-                },
-                "window": {
-                    "filter": panes(window),
-                    "aggs": {
-                        "view_sessions": sum("view.sessions"),
-                        "views": sum("view.quantity"),
-                        "carts": sum("add_to_cart.quantity"),
-                        "purchases": sum("purchase.quantity"),
-                        "refunds": sum("refund.quantity"),
-                        "revenue_cents": sum("purchase.revenue_cents"),
-                    },
-                },
-            },
-        } },
+        "query": { "bool": { "filter": [panes, { "terms": { "product_id": ids } }] } },
+        "aggs": { "products": { "terms": { "field": "product_id", "size": ids.len() }, "aggs": sums } },
     })
 }
 

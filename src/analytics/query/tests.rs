@@ -32,18 +32,25 @@ fn candidates_are_the_most_viewed_products_of_any_level_of_the_category() {
 }
 
 #[test]
-fn candidates_are_counted_in_the_window_and_before_it() {
+fn candidates_are_counted_in_the_window() {
+    let ids = ["p1", "p2"].map(|id| ProductId::parse(id).unwrap());
+    assert_snapshot!(lines(&trend_counts(window(), &ids)), @r#"
+    aggs: {"products":{"aggs":{"carts":{"sum":{"field":"add_to_cart.quantity"}},"purchases":{"sum":{"field":"purchase.quantity"}},"refunds":{"sum":{"field":"refund.quantity"}},"revenue_cents":{"sum":{"field":"purchase.revenue_cents"}},"view_sessions":{"sum":{"field":"view.sessions"}},"views":{"sum":{"field":"view.quantity"}}},"terms":{"field":"product_id","size":2}}}
+    query: {"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"terms":{"product_id":["p1","p2"]}}]}}
+    size: 0
+    track_total_hits: false
+    "#);
+}
+
+#[test]
+fn of_the_time_before_only_view_sessions_are_asked_for() {
     let ids = ["p1", "p2"].map(|id| ProductId::parse(id).unwrap());
     let start = Timestamp::parse("2026-11-21T09:02:00Z").unwrap();
-    let body = trend_counts(start, window(), &ids);
-    let panes = json!({ "minute": { "gte": start, "lte": window().to } });
-    let ids = json!({ "product_id": ["p1", "p2"] });
-    assert_eq!(body["query"]["bool"]["filter"], json!([{ "range": panes }, { "terms": ids }]));
-    let products = &body["aggs"]["products"];
-    assert_eq!(products["terms"], json!({ "field": "product_id", "size": 2 }));
-    assert_snapshot!(lines(&products["aggs"]), @r#"
-    before: {"aggs":{"view_sessions":{"sum":{"field":"view.sessions"}}},"filter":{"range":{"minute":{"gte":"2026-11-21T09:02:00.000Z","lt":"2026-11-21T10:02:00.000Z"}}}}
-    window: {"aggs":{"carts":{"sum":{"field":"add_to_cart.quantity"}},"purchases":{"sum":{"field":"purchase.quantity"}},"refunds":{"sum":{"field":"refund.quantity"}},"revenue_cents":{"sum":{"field":"purchase.revenue_cents"}},"view_sessions":{"sum":{"field":"view.sessions"}},"views":{"sum":{"field":"view.quantity"}}},"filter":{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}}}
+    assert_snapshot!(lines(&sessions_before(start, window(), &ids)), @r#"
+    aggs: {"products":{"aggs":{"view_sessions":{"sum":{"field":"view.sessions"}}},"terms":{"field":"product_id","size":2}}}
+    query: {"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T09:02:00.000Z","lt":"2026-11-21T10:02:00.000Z"}}},{"terms":{"product_id":["p1","p2"]}}]}}
+    size: 0
+    track_total_hits: false
     "#);
 }
 

@@ -23,9 +23,11 @@ use crate::model::product::Product;
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// How often a value that moves the price follows the product's grade instead of chance: most, so that a
 /// dear laptop is dear in its memory and in its screen.
-const FOLLOWS_GRADE: f64 = 0.7;
+const FOLLOWS_GRADE: f64 = 0.8;
 /// How many people write the shop's books.
 const PEOPLE: u64 = 600;
+/// The key stream of the first of them, far behind those of all products.
+const PEOPLE_STREAM: u64 = 1 << 63;
 /// Most sentences of a description between its first and its last.
 const DETAILS_MAX: usize = 3;
 /// How many descriptions in a hundred have a last sentence.
@@ -163,8 +165,7 @@ fn choose<'c>(choices: &'c NonEmpty<Choice>, grade: f64, rng: &mut ChaCha8Rng) -
 /// One of the shop's authors; each has several books.
 fn person(seed: u64, rng: &mut ChaCha8Rng) -> String {
     let mut of_person = ChaCha8Rng::seed_from_u64(seed);
-    // From the end of the streams, so that no product has the same.
-    of_person.set_stream(u64::MAX - rng.random_range(0..PEOPLE));
+    of_person.set_stream(PEOPLE_STREAM + rng.random_range(0..PEOPLE));
     Name(EN).fake_with_rng(&mut of_person)
 }
 

@@ -65,6 +65,35 @@ fn more_memory_costs_more() {
     assert!(mean("8 GB") < mean("16 GB") && mean("16 GB") < mean("32 GB"));
 }
 
+#[test]
+fn a_product_reads_like_one_of_a_shop() {
+    insta::assert_json_snapshot!(catalogue(42).product(1), @r#"
+    {
+      "id": "p-00000001",
+      "name": "Kinetra Dome Cycling Helmet for Children, standard protection, S, Red",
+      "description": "Dome is light and well aired. A wheel at the back sets the width. Pads come out for washing. Tested outdoors, not only in the lab.",
+      "category": "sports.cycling.helmets",
+      "category_label": "Bicycle helmets",
+      "brand": "Kinetra",
+      "price_cents": 3799,
+      "currency": "EUR",
+      "attributes": {
+        "colour": "red",
+        "for": "children",
+        "light": "without light",
+        "protection": "standard",
+        "size": "S"
+      },
+      "rating": 5.0,
+      "review_count": 14,
+      "stock": 88,
+      "image": "helmets-00000001.webp",
+      "popularity": 0.000175,
+      "created_at": "2025-07-08T13:39:12.816Z"
+    }
+    "#);
+}
+
 proptest! {
     #[test]
     fn every_product_is_one_of_its_category(seed: u64, number in 1_u64..=1_000_000) {

@@ -1,6 +1,7 @@
 //! Text with gaps: `{brand} {model} Laptop, {screen size}`.
 //!
-//! `{colour}` puts the value in as it is, `{Colour}` in Title Case, `{a colour}` behind `a` or `an`.
+//! `{colour}` puts the value in as it is, `{Colour}` in Title Case, `{a colour}` behind `a` or `an`, and
+//! `{A colour}` so at the beginning of a sentence.
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -21,6 +22,7 @@ enum Form {
     Plain,
     Title,
     Article,
+    FirstArticle,
 }
 
 /// A text whose braces do not match.
@@ -70,11 +72,13 @@ impl TryFrom<String> for Template {
 
 impl Part {
     fn field(text: &str) -> Self {
-        if let Some(name) = text.strip_prefix("a ") {
-            return Self::Field { name: name.to_owned(), form: Form::Article };
-        }
-        let form = if text.starts_with(char::is_uppercase) { Form::Title } else { Form::Plain };
-        Self::Field { name: text.to_lowercase(), form }
+        let (name, form) = match text.split_once(' ') {
+            Some(("a", name)) => (name, Form::Article),
+            Some(("A", name)) => (name, Form::FirstArticle),
+            _ if text.starts_with(char::is_uppercase) => (text, Form::Title),
+            _ => (text, Form::Plain),
+        };
+        Self::Field { name: name.to_lowercase(), form }
     }
 }
 
@@ -84,6 +88,7 @@ impl Form {
             Self::Plain => value.to_owned(),
             Self::Title => value.split(' ').map(capitalised).collect::<Vec<_>>().join(" "),
             Self::Article => format!("{} {value}", article(value)),
+            Self::FirstArticle => format!("{} {value}", capitalised(article(value))),
         }
     }
 }
@@ -93,10 +98,13 @@ fn capitalised(word: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// The indefinite article as the value sounds: an orange, an 8 GB, an 11 inch, a 1 TB.
+/// The indefinite article as the value sounds: an orange, an 8 GB, an LED, but a utility.
 fn article(value: &str) -> &'static str {
     let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
+    let is_spelt_out = value.chars().take(2).filter(char::is_ascii_uppercase).count() == 2;
     let sounds_open = match digits.as_str() {
+        "" if is_spelt_out => value.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']),
+        "" if value.starts_with("uni") || value.starts_with("uti") => false,
         "" => value.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']),
         "11" | "18" => true,
         number => number.starts_with('8'),
@@ -121,10 +129,16 @@ mod tests {
     fn each_form_of_a_gap_is_filled() {
         assert_eq!(filled("in {colour}.", "dark blue"), "in dark blue.");
         assert_eq!(filled("{Colour} Jeans", "dark blue"), "Dark Blue Jeans");
-        for (value, expected) in
-            [("orange", "an orange"), ("8 GB", "an 8 GB"), ("11 inch", "an 11 inch"), ("1 TB", "a 1 TB")]
-        {
-            assert_eq!(filled("{a thing}", value), expected);
+        assert_eq!(filled("{A shape} table", "oval"), "An oval table");
+    }
+
+    #[test]
+    fn the_article_goes_by_the_sound() {
+        for value in ["orange", "8-core", "11 inch", "80 W", "LED", "OLED", "A4", "upright"] {
+            assert_eq!(article(value), "an", "{value}");
+        }
+        for value in ["black", "1 TB", "180 cm", "USB-C", "utility", "unisex", "Mini LED", "QHD"] {
+            assert_eq!(article(value), "a", "{value}");
         }
     }
 

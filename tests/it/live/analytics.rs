@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
+use poem::http::Method;
 use serde_json::{Value, json};
 use shoplens::analytics::fraud::{self, Severity};
 use shoplens::analytics::funnels::{Funnel, Steps};
@@ -18,6 +19,7 @@ use shoplens::model::time::Timestamp;
 use shoplens::store::bulk::{Mode, Operation};
 use shoplens::store::schema::Schema;
 
+use crate::live::catalogue::service;
 use crate::live::shop::{Shop, with_shop};
 
 /// Shortly after midnight, so that every range asked for lies in two daily indices.
@@ -162,7 +164,7 @@ async fn trends_of_a_category_carry_what_the_catalogue_knows() {
         assert_eq!(names, [("p2", Some("Product p2")), ("p4", None)]);
         assert!(ask("toys").await.unwrap().1.is_empty());
         let error = ask("nowhere").await.unwrap_err();
-        assert_eq!(error.to_string(), "category nowhere is not in the catalogue");
+        assert_eq!(error.to_string(), "category must be one that has products, but nowhere has none");
         assert!(matches!(error, AnalyticsError::BadParameter { name: "category", .. }));
     })
     .await;
@@ -312,6 +314,72 @@ async fn a_shop_that_nobody_has_written_to_answers_zeros() {
         assert_eq!(funnels, [Funnel { category: "all".to_owned(), ..Funnel::default() }]);
         let question = fraud::Question { severity: None, rule: None, size: 20, after: None };
         assert_eq!(store::signals(&shop.store, &question).await.unwrap().total, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_endpoints_answer_decimals_and_words() {
+    with_shop(async |shop| {
+        let pane_now = |(id, _, mut document): (String, Timestamp, Value)| {
+            let at = Timestamp::now();
+            document["minute"] = json!(at.floor_to(60_000));
+            (id, at, document)
+        };
+        write(shop, &Schema::PRODUCT_TRENDS, pane(2, 0, 0, 5).into_iter().map(pane_now).collect()).await;
+        write(shop, &Schema::CATEGORY_FUNNELS, vec![pane_now(funnel(0, 0, "all", 24))]).await;
+        write_product(shop, "p2", "electronics.audio").await;
+        let service = service(shop, &[]);
+        let trending = service.get("/trending").await;
+        assert_eq!((&trending["minutes"], &trending["watermark"]), (&json!(5), &Value::Null));
+        assert_eq!(
+            trending["items"],
+            json!([{
+                "rank": 1, "product_id": "p2", "name": "Product p2", "category": "electronics.audio",
+                "brand": "Sonora", "image": "p2.jpg", "views": 10, "carts": 3, "purchases": 5, "refunds": 1,
+                "view_sessions": 5, "revenue": 49.95, "expected": 0.0, "score": 5.0,
+                "reason": "5 view sessions, 0.0 expected",
+            }])
+        );
+        let funnels = service.get("/funnels?minutes=5&category=").await;
+        assert_eq!(
+            funnels["categories"],
+            json!([{
+                "category": "all", "label": "All categories", "level": 0, "entered": 24, "searched": 16,
+                "viewed": 12, "carted": 6, "purchased": 3, "view_rate": 0.5, "cart_rate": 0.5,
+                "purchase_rate": 0.5, "conversion": 0.125, "revenue": 24.0,
+                "by_search": { "entered": 16, "viewed": 8, "carted": 4, "purchased": 2 },
+                "by_browse": { "entered": 8, "viewed": 4, "carted": 2, "purchased": 1 },
+            }])
+        );
+        assert_eq!(service.get("/stats").await["products"], 1);
+        let fraud = service.get("/fraud?severity=critical&rule=refund_loop&size=100").await;
+        assert_eq!(fraud, json!({ "total": 0, "next_cursor": null, "items": [] }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_parameter_of_the_analytics_is_named() {
+    with_shop(async |shop| {
+        write_product(shop, "p2", "electronics.audio").await;
+        let service = service(shop, &[]);
+        for (path, parameter) in [
+            ("/trending?minutes=0", "minutes"),
+            ("/trending?minutes=1441", "minutes"),
+            ("/trending?size=101", "size"),
+            ("/trending?category=No%20Such", "category"),
+            ("/trending?category=nowhere", "category"),
+            ("/funnels?minutes=ten", "minutes"),
+            ("/funnels?category=nowhere", "category"),
+            ("/fraud?severity=awful", "severity"),
+            ("/fraud?cursor=abc", "cursor"),
+            ("/fraud?size=0", "size"),
+        ] {
+            let (status, problem) = service.problem(Method::GET, path).await;
+            assert_eq!((status, &problem["parameter"]), (400, &json!(parameter)), "{path}: {problem}");
+            assert!(problem["detail"].as_str().unwrap().starts_with(parameter), "{path}: {problem}");
+        }
     })
     .await;
 }

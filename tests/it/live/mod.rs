@@ -6,6 +6,7 @@
 mod analytics;
 mod api;
 mod bus;
+mod catalog;
 mod catalogue;
 mod search;
 mod shop;

@@ -1,0 +1,157 @@
+//! The endpoints of the analytics. The clock is read here and nowhere below.
+
+use std::time::Duration;
+
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{OpenApi, Tags};
+
+use crate::analytics::answers::{Funnels, Overview, Signals, Trending};
+use crate::analytics::cache::Fresh;
+use crate::analytics::fraud::{self, Cursor, Severity};
+use crate::analytics::range::Range;
+use crate::analytics::stats::Stats;
+use crate::analytics::{AnalyticsError, store, trending};
+use crate::http::problem::Failure;
+use crate::model::category::CategoryPath;
+use crate::model::money::Currency;
+use crate::model::time::Timestamp;
+use crate::store::Store;
+
+/// How long one answer of `/stats` serves all dashboards, each of which asks every 2 s.
+const STATS_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// The endpoints of the analytics.
+pub struct Api {
+    store: Store,
+    currency: Currency,
+    stats: Fresh<Stats>,
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// What the shop's numbers say.
+    Analytics,
+}
+
+impl Api {
+    /// The endpoints, answering from this store; its amounts are in this currency.
+    pub fn new(store: Store, currency: Currency) -> Self {
+        Self { store, currency, stats: Fresh::new(STATS_MAX_AGE) }
+    }
+}
+
+#[OpenApi(tag = "Tag::Analytics")]
+impl Api {
+    /// Lists products that are viewed more than they usually are.
+    ///
+    /// Counted are the last `minutes` full minutes and the one that runs. The score is
+    /// z = (view sessions − expected) / √(expected + 1). Expected is the product's own rate in the time
+    /// before: three times `minutes`, at least an hour, at most a day, or since the shop's first event
+    /// where that is less. A product is listed from 3 view sessions and with a score over 0.
+    /// Example: `/trending?minutes=10&category=electronics`.
+    #[oai(path = "/trending", method = "get", operation_id = "trending")]
+    async fn trending(
+        &self,
+        /// Length of the window.
+        #[oai(default = "five_minutes", validator(minimum(value = "1"), maximum(value = "1440")))]
+        minutes: Query<u32>,
+        /// Products at most.
+        #[oai(default = "ten", validator(minimum(value = "1"), maximum(value = "100")))]
+        size: Query<usize>,
+        /// Only products in this category, of any level, such as `electronics.audio`.
+        category: Query<Option<String>>,
+    ) -> Result<Json<Trending>, Failure> {
+        let (minutes, now) = (minutes.0, Timestamp::now());
+        let category = parse_category(category.0)?;
+        let question = trending::Question { minutes, size: size.0, category };
+        let (progress, trends) = store::trending(&self.store, &question, now).await?;
+        let window = Range::last(minutes, now);
+        Ok(Json(Trending::new((minutes, window), self.currency, progress, trends)))
+    }
+
+    /// Says how far shoppers come: searched or viewed, viewed, put into the cart, purchased.
+    ///
+    /// Counted are the sessions that *began* in the last `minutes` full minutes and the one that runs,
+    /// with all that they did since: a session that is still open may yet go on. Rates lead from step to
+    /// step; `conversion` is purchased / entered.
+    /// Example: `/funnels?minutes=60&category=electronics`.
+    #[oai(path = "/funnels", method = "get", operation_id = "funnels")]
+    async fn funnels(
+        &self,
+        /// Length of the range.
+        #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "1440")))]
+        minutes: Query<u32>,
+        /// This category and those right below it, instead of the whole shop and its departments.
+        category: Query<Option<String>>,
+    ) -> Result<Json<Funnels>, Failure> {
+        let range = Range::last(minutes.0, Timestamp::now());
+        let category = parse_category(category.0)?;
+        let (progress, funnels) = store::funnels(&self.store, range, category.as_ref()).await?;
+        Ok(Json(Funnels::new((minutes.0, range), self.currency, progress, funnels)))
+    }
+
+    /// Lists fraud signals, the last seen first.
+    ///
+    /// A signal is one case: a rule that one user or visit broke. It grows while events of the case come
+    /// in, and then moves to the front of the list. Cases that later events refuted are not shown.
+    /// Example: `/fraud?severity=high&size=50`.
+    #[oai(path = "/fraud", method = "get", operation_id = "fraud")]
+    async fn fraud(
+        &self,
+        /// Only cases that bad.
+        severity: Query<Option<Severity>>,
+        /// Only cases of this rule, such as `fast_refund`.
+        #[oai(validator(max_length = 64))]
+        rule: Query<Option<String>>,
+        /// Signals on a page.
+        #[oai(default = "twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        size: Query<usize>,
+        /// The `next_cursor` of the page before, with the same filters.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<Signals>, Failure> {
+        let after = cursor.0.as_deref().map(Cursor::decode).transpose()?;
+        let question = fraud::Question { severity: severity.0, rule: rule.0, size: size.0, after };
+        Ok(Json(store::signals(&self.store, &question).await?.into()))
+    }
+
+    /// Shows the shop at a glance.
+    ///
+    /// An answer is up to a second old. What nobody has written yet counts as 0.
+    #[oai(path = "/stats", method = "get", operation_id = "stats")]
+    async fn stats(&self) -> Result<Json<Overview>, Failure> {
+        let stats = self.stats.get(store::stats(&self.store, Timestamp::now())).await?;
+        Ok(Json(Overview::new(&stats, self.currency)))
+    }
+}
+
+fn five_minutes() -> u32 {
+    5
+}
+
+fn an_hour() -> u32 {
+    60
+}
+
+fn ten() -> usize {
+    10
+}
+
+fn twenty() -> usize {
+    20
+}
+
+/// An empty text is what a form sends for no category.
+fn parse_category(text: Option<String>) -> Result<Option<CategoryPath>, AnalyticsError> {
+    let path = text.filter(|text| !text.is_empty()).map(|text| CategoryPath::parse(&text)).transpose();
+    path.map_err(|error| AnalyticsError::BadParameter { name: "category", detail: error.to_string() })
+}
+
+impl From<AnalyticsError> for Failure {
+    fn from(error: AnalyticsError) -> Self {
+        match error {
+            AnalyticsError::BadParameter { name, detail } => Self::bad_parameter(name, detail),
+            AnalyticsError::Store(error) => error.into(),
+        }
+    }
+}
