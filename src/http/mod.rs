@@ -86,8 +86,9 @@ mod tests {
 
     async fn answer<E: Endpoint + 'static>(endpoint: E) -> (StatusCode, Option<String>) {
         let settings = Flags::parse_from(["test"]).http;
+        let request = Request::builder().uri("/search".parse().unwrap()).finish();
         let limited = limited(endpoint, RateLimit::new(&settings), Duration::ZERO);
-        let response = finished(limited, &settings).get_response(Request::default()).await;
+        let response = finished(limited, &settings).get_response(request).await;
         (response.status(), response.content_type().map(str::to_owned))
     }
 
