@@ -14,12 +14,13 @@ pub struct Schedule {
     per_second: u32,
     /// Times given since `start`.
     given: u64,
+    last: Timestamp,
 }
 
 impl Schedule {
     /// Times from `start` on, so many (at least one) a second.
     pub fn new(start: Timestamp, per_second: u32) -> Self {
-        Self { start, per_second: per_second.max(1), given: 0 }
+        Self { start, per_second: per_second.max(1), given: 0, last: Timestamp::MIN }
     }
 
     /// The next event's time.
@@ -29,15 +30,16 @@ impl Schedule {
         self.start + TimeDelta::milliseconds(i64::try_from(since_start).unwrap_or(i64::MAX / 2))
     }
 
-    /// As [`Schedule::next`] for a run by the clock: never later than `now`, and once it would be more than
-    /// a second earlier, it goes on from `now`.
+    /// As [`Schedule::next`] for a run by the clock: not later than `now`, and once it would be more than a
+    /// second earlier, it goes on from `now`. It never goes back, not even where the clock is set back.
     pub fn next_by(&mut self, now: Timestamp) -> Timestamp {
         let at = self.next();
-        if now - at <= LAG_MAX {
-            return at.min(now);
+        if now - at > LAG_MAX {
+            *self = Self { last: self.last, ..Self::new(now, self.per_second) };
+            return self.next_by(now);
         }
-        *self = Self::new(now, self.per_second);
-        self.next()
+        self.last = at.min(now).max(self.last);
+        self.last
     }
 }
 
@@ -60,6 +62,13 @@ mod tests {
         assert_eq!(schedule.next_by(at(20)), at(0));
         assert_eq!(schedule.next_by(at(60_000)), at(60_000));
         assert_eq!(schedule.next_by(at(60_100)), at(60_100));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_take_the_times_with_it() {
+        let mut schedule = Schedule::new(at(0), 10);
+        let times: Vec<_> = [50, 150, 40, 60, 400].map(|now| schedule.next_by(at(now))).to_vec();
+        assert_eq!(times, [at(0), at(100), at(100), at(100), at(400)]);
     }
 
     proptest! {
