@@ -16,10 +16,8 @@ const RETRY_MS = 4_000;
 const RETRY_SLOWEST_MS = 60_000;
 const EMPTY = { q: "", category: "", brand: [], min_price: "", max_price: "", page: 1 };
 const RELAXED = {
+  similar_words: "Some words are in no product, so similar ones were taken.",
   any_word: "Nothing has all of these words, so these have at least one of them.",
-  any: "Nothing has all of these words, so these have at least one of them.",
-  fuzzy: "Nothing is spelled exactly like this, so these are spelled similarly.",
-  filters: "Nothing fits all filters, so some were left out.",
 };
 
 /** Starts the panel. Returns `find(text)`, a new search, and `retry()` after a failure. */
