@@ -1,7 +1,5 @@
 //! Simulates the shop's visitors and sends what they do to Kafka.
 
-use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
@@ -12,7 +10,7 @@ use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings}
 use shoplens::model::time::Timestamp;
 use shoplens::shutdown;
 use shoplens::store::Store;
-use shoplens::traffic::{self, Report, TrafficSettings};
+use shoplens::traffic::{self, TrafficSettings};
 
 /// Simulates the shop's visitors and sends what they do to Kafka.
 #[derive(Parser)]
@@ -43,23 +41,7 @@ async fn generate(settings: Settings) -> anyhow::Result<()> {
     bus.ensure_topics().await?;
     let shelf = shelf::read(&store, currency).await?;
     let report = traffic::run(&bus, shelf, currency, &settings.traffic, shutdown::requested()).await?;
-    print(&report, settings.traffic.report_json.as_deref())?;
+    traffic::publish(&report, settings.traffic.report_json.as_deref())?;
     ensure!(report.failed == 0, "Kafka did not take {} of {} records", report.failed, report.total);
     Ok(())
-}
-
-/// The report as text, and as JSON where it was asked for; standard output holds only one of them.
-fn print(report: &Report, json: Option<&Path>) -> anyhow::Result<()> {
-    let Some(path) = json else {
-        println!("{report}");
-        return Ok(());
-    };
-    let json = serde_json::to_string_pretty(report)?;
-    if path == Path::new("-") {
-        eprintln!("{report}");
-        println!("{json}");
-        return Ok(());
-    }
-    println!("{report}");
-    fs::write(path, json + "\n").with_context(|| format!("writing the report to {}", path.display()))
 }

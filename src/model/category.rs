@@ -74,12 +74,18 @@ impl fmt::Display for CategoryPath {
     }
 }
 
-/// A level's name for people: `in-ear-headphones` becomes `In-ear headphones` only where the taxonomy
-/// says so; without a taxonomy the last level is shown with spaces and a capital: `In ear headphones`.
+/// Words that are written in capitals.
+const ABBREVIATIONS: [&str; 5] = ["diy", "led", "pc", "tv", "usb"];
+
+/// The last level's name for people: `electronics.tv-video` becomes `TV video`.
 pub fn label(path: &str) -> String {
-    let words = path.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " ");
-    let mut chars = words.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    let words = path.rsplit('.').next().unwrap_or_default().split(['-', '_']);
+    let spelled = |(number, word): (usize, &str)| match word.chars().next() {
+        _ if ABBREVIATIONS.contains(&word) => word.to_uppercase(),
+        Some(first) if number == 0 => first.to_uppercase().chain(word.chars().skip(1)).collect(),
+        _ => word.to_owned(),
+    };
+    words.enumerate().map(spelled).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -104,5 +110,6 @@ mod tests {
     #[test]
     fn a_label_reads_like_words() {
         assert_eq!(label("electronics.audio.in-ear-headphones"), "In ear headphones");
+        assert_eq!(label("electronics.tv-video"), "TV video");
     }
 }

@@ -23,7 +23,7 @@ mod visitor;
 mod tests;
 
 pub use crate::traffic::assortment::Assortment;
-pub use crate::traffic::run::run;
+pub use crate::traffic::run::{publish, run};
 pub use crate::traffic::session::{Firsts, Simulated};
 pub use crate::traffic::settings::TrafficSettings;
 pub use crate::traffic::simulator::{Mix, Simulator};

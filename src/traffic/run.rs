@@ -1,6 +1,8 @@
 //! A run: the simulator driven by the clock, its events handed to Kafka and counted.
 
+use std::fs;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -210,4 +212,22 @@ impl Reports {
         (self.last, self.events) = (Instant::now(), events);
         Some(rate)
     }
+}
+/// Gives the final report as text, and as JSON where it was asked for; standard output holds only one of them.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn publish(report: &Report, json: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = json else {
+        println!("{report}");
+        return Ok(());
+    };
+    let json = serde_json::to_string_pretty(report)?;
+    if path == Path::new("-") {
+        eprintln!("{report}");
+        println!("{json}");
+        return Ok(());
+    }
+    println!("{report}");
+    fs::write(path, json + "\n").with_context(|| format!("writing the report to {}", path.display()))
 }

@@ -19,8 +19,8 @@ use shoplens::model::time::Timestamp;
 use shoplens::store::bulk::{Mode, Operation};
 use shoplens::store::schema::Schema;
 
-use crate::live::catalogue::service;
 use crate::live::shop::{Shop, with_shop};
+use crate::live::small_shop::service;
 
 /// Shortly after midnight, so that every range asked for lies in two daily indices.
 fn now() -> Timestamp {

@@ -3,8 +3,8 @@
 use poem::http::Method;
 use serde_json::json;
 
-use crate::live::catalogue::{seed, service};
 use crate::live::shop::with_shop;
+use crate::live::small_shop::{seed, service};
 
 #[tokio::test]
 async fn each_bad_parameter_is_a_problem_that_names_it() {

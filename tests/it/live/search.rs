@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::live::catalogue::{seed, service};
 use crate::live::shop::with_shop;
+use crate::live::small_shop::{seed, service};
 
 fn names(answer: &Value) -> Vec<&str> {
     answer["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
