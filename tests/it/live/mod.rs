@@ -7,6 +7,7 @@ mod analytics;
 mod api;
 mod bus;
 mod catalog;
+mod processor;
 mod search;
 mod shop;
 mod small_shop;
