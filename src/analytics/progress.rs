@@ -8,6 +8,8 @@ use crate::model::time::Timestamp;
 pub const TRENDS: &str = "trends";
 /// The consumer group behind [`crate::analytics::funnels`]. It reads every event topic.
 pub const SESSIONS: &str = "sessions";
+/// The operator that has a use for every event, so that its ledger is that of the topics.
+const OPERATOR_THAT_READS_ALL: &str = "velocity";
 
 /// What one group has done of one partition, as the processor writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -27,9 +29,11 @@ pub struct Frontier {
 }
 
 /// What one operator did with the records of one topic.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct LedgerLine {
+    /// Whose: each operator of a group accounts for every record by itself.
+    pub operator: String,
     /// Records read, replays excluded.
     pub read: u64,
     /// Records that were there before.
@@ -83,7 +87,7 @@ pub struct Processing {
     pub progress: Progress,
     /// Whether every partition of every group was read to its end; false before there is one.
     pub drained: bool,
-    /// Records that the group `sessions` read, which reads all of them once.
+    /// Records read from the event topics, each once.
     pub read: u64,
     /// Of these, the ones that were there before.
     pub duplicate: u64,
@@ -96,17 +100,17 @@ pub struct Processing {
 impl Processing {
     /// Merges the frontiers of all groups; their order does not matter.
     pub fn of(frontiers: &[Frontier]) -> Self {
-        let sum = |group: Option<&str>, figure: fn(&LedgerLine) -> u64| {
-            let asked = frontiers.iter().filter(|frontier| group.is_none_or(|group| frontier.group == group));
-            asked.flat_map(|frontier| &frontier.ledger).map(figure).sum()
+        let lines = || frontiers.iter().flat_map(|frontier| &frontier.ledger);
+        let read_all = |figure: fn(&LedgerLine) -> u64| {
+            lines().filter(|line| line.operator == OPERATOR_THAT_READS_ALL).map(figure).sum()
         };
         Self {
             progress: Progress::of(TRENDS, frontiers).and(Progress::of(SESSIONS, frontiers)),
             drained: !frontiers.is_empty() && frontiers.iter().all(|frontier| frontier.drained),
-            read: sum(Some(SESSIONS), |line| line.read),
-            duplicate: sum(Some(SESSIONS), |line| line.duplicate),
-            dead: sum(Some(SESSIONS), |line| line.dead),
-            late: sum(None, |line| line.late),
+            read: read_all(|line| line.read),
+            duplicate: read_all(|line| line.duplicate),
+            dead: read_all(|line| line.dead),
+            late: lines().map(|line| line.late).sum(),
         }
     }
 }
@@ -121,13 +125,19 @@ mod tests {
         Timestamp::from_millis(second * 1_000)
     }
 
+    fn line(operator: &str) -> LedgerLine {
+        LedgerLine { operator: operator.to_owned(), read: 10, duplicate: 2, late: 1, dead: 3 }
+    }
+
     fn frontier(group: &str, watermark: Option<i64>, drained: bool) -> Frontier {
         Frontier {
             group: group.to_owned(),
             watermark: watermark.map(at),
             complete_until: watermark.map(|second| at(second - 600)),
             drained,
-            ledger: vec![LedgerLine { read: 10, duplicate: 2, late: 1, dead: 3 }; 3],
+            ledger: if group == SESSIONS { ["funnels", "velocity"] } else { ["trends", "trends"] }
+                .map(line)
+                .into(),
         }
     }
 
@@ -153,7 +163,7 @@ mod tests {
         let frontiers = ["trends", "sessions", "fraud"].map(|group| frontier(group, Some(900), true));
         let processing = Processing::of(&frontiers);
         let counted = (processing.read, processing.duplicate, processing.dead, processing.late);
-        assert_eq!(counted, (30, 6, 9, 9));
+        assert_eq!(counted, (10, 2, 3, 6));
         assert!(processing.drained);
     }
 

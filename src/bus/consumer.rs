@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::Offset;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -90,7 +91,16 @@ struct TakingOver {
     changes: Mutex<VecDeque<Change>>,
 }
 
-impl ClientContext for TakingOver {}
+impl ClientContext for TakingOver {
+    // librdkafka's own lines come with every attempt to connect; `GroupConsumer::poll` tells an outage once.
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka");
+    }
+}
 
 impl ConsumerContext for TakingOver {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {

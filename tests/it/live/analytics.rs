@@ -282,7 +282,8 @@ async fn the_shop_at_a_glance_counts_what_is_stored() {
         write_product(shop, "p1", "toys.puzzles").await;
         let cases = vec![signal(1, "high", true), signal(2, "high", true), signal(3, "low", false)];
         write(shop, &Schema::FRAUD_SIGNALS, cases).await;
-        let ledger = json!([{ "operator": "x", "topic": "t", "read": 9, "late": 1, "dead": 2, "folded": 6 }]);
+        let ledger =
+            json!([{ "operator": "velocity", "topic": "t", "read": 9, "late": 1, "dead": 2, "folded": 6 }]);
         let frontier = |group: &str, partition: i32, before: i64| {
             json!({
                 "group": group, "partition": partition, "watermark": minute(before), "drained": true,
@@ -302,7 +303,7 @@ async fn the_shop_at_a_glance_counts_what_is_stored() {
         let processing = stats.processing;
         let progress = Progress { watermark: Some(minute(5)), complete_until: Some(minute(15)) };
         assert_eq!((processing.progress, processing.drained), (progress, true));
-        assert_eq!((processing.read, processing.late, processing.dead), (9, 2, 2));
+        assert_eq!((processing.read, processing.late, processing.dead), (18, 2, 4));
     })
     .await;
 }
