@@ -5,7 +5,52 @@ LOGS=$ROOT/target/demo-logs
 PIDS=()
 NAMES=()
 
-find_api() { API="http://localhost:$(setting API_PORT 8000)"; }
+# find_api: sets API, the address of the API as this machine reaches it.
+find_api() {
+  local host
+  host=$(setting API_HOST localhost)
+  case $host in 0.0.0.0 | 127.0.0.1 | ::) host=localhost ;; esac
+  API="http://$host:$(setting API_PORT 8000)"
+}
+
+# private_shop NAME: a small shop of its own, whatever .env says; removed again at the end, however that comes.
+private_shop() {
+  export SHOPLENS_PREFIX="$1-$$-" PRODUCT_COUNT=2000 EVENTS_PER_SECOND=200 BOT_TRAFFIC_RATIO=0.1 FRAUD_RATIO=0.02
+  export ARCHIVE_EVENTS=true API_HOST=127.0.0.1 API_RATE_PER_SECOND=0 SHOP_CURRENCY=EUR
+  API_PORT=$(free_port)
+  export API_PORT
+  find_api
+  CLEAR=yes
+}
+
+# remove_private_shop: false if something of it stays behind.
+remove_private_shop() {
+  CLEAR=no
+  run_program admin clear
+}
+
+# finish: what a script does at its end, also a bad one.
+finish() {
+  stop_programs
+  [ "${CLEAR-no}" = no ] || remove_private_shop || warn "something is left of $SHOPLENS_PREFIX; target/release/admin clear removes it"
+}
+
+# bring_up: servers and programs.
+bring_up() {
+  "$ROOT/scripts/services" up
+  say "building (release)"
+  build_programs
+}
+
+# open_shop: catalogue, API, processor and traffic.
+open_shop() {
+  say "seeding the catalogue"
+  run_program seeder
+  start_program api
+  wait_for_api
+  start_program processor
+  start_program generator
+}
 
 build_programs() {
   has cargo || fail "cargo is needed: install Rust 1.95 or later"
@@ -51,13 +96,14 @@ show_log() {
   tail -n 20 "$LOGS/$1.log" | sed 's/^/  | /' >&2
 }
 
-# stop_programs: the last started first, so that the processor drains what the generator sent.
+# stop_programs: the last started first, so that the processor drains what the generator sent. The generator may wait half
+# a minute for Kafka's acknowledgements.
 stop_programs() {
   local number started
   for ((number = ${#PIDS[@]} - 1; number >= 0; number--)); do
     kill -TERM "${PIDS[number]}" 2>/dev/null || continue
     started=$SECONDS
-    while kill -0 "${PIDS[number]}" 2>/dev/null && [ $((SECONDS - started)) -lt 15 ]; do sleep 0.1; done
+    while kill -0 "${PIDS[number]}" 2>/dev/null && [ $((SECONDS - started)) -lt 40 ]; do sleep 0.1; done
     kill -KILL "${PIDS[number]}" 2>/dev/null || true
   done
   wait 2>/dev/null || true

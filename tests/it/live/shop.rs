@@ -31,6 +31,8 @@ pub struct Shop {
 
 /// Runs a test with a shop of its own, and clears the shop away whether the test passes or not.
 pub async fn with_shop(test: impl AsyncFnOnce(&Shop)) {
+    // As the programs do, which some tests start: the same servers for both.
+    dotenvy::dotenv().ok();
     let servers = Servers::parse_from(["it"]);
     let prefix = format!("t{}-", &uuid::Uuid::now_v7().simple().to_string()[20..]);
     let store = Store::new(&servers.elasticsearch, &prefix).unwrap();
