@@ -20,8 +20,10 @@ use crate::bus::{Bus, BusError};
 use crate::model::event::Stream;
 use crate::model::time::Timestamp;
 
-/// Longest wait for committed positions and log ends.
-const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for what a take-over must know.
+const TAKE_OVER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for how long the topics are, which is asked for each second on the polling thread.
+const MEASURE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A change of what this member reads.
 #[derive(Debug)]
@@ -126,9 +128,9 @@ impl TakingOver {
         consumer: &BaseConsumer<Self>,
         list: &TopicPartitionList,
     ) -> KafkaResult<Vec<Assigned>> {
-        let committed = consumer.committed_offsets(list.clone(), ASK_TIMEOUT)?;
-        let firsts = offsets_at(consumer, list, Offset::Beginning)?;
-        let ends = offsets_at(consumer, list, Offset::End)?;
+        let committed = consumer.committed_offsets(list.clone(), TAKE_OVER_TIMEOUT)?;
+        let firsts = offsets_at(consumer, list, Offset::Beginning, TAKE_OVER_TIMEOUT)?;
+        let ends = offsets_at(consumer, list, Offset::End, TAKE_OVER_TIMEOUT)?;
         let mut assigned = Vec::new();
         let mut start = TopicPartitionList::new();
         for element in committed.elements() {
@@ -156,6 +158,8 @@ impl TakingOver {
             )?;
             assigned.push(partition);
         }
+        // In librdkafka a pause outlives the assignment that it was made in.
+        consumer.resume(&start)?;
         consumer.assign(&start)?;
         Ok(assigned)
     }
@@ -166,6 +170,7 @@ fn offsets_at<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     list: &TopicPartitionList,
     at: Offset,
+    patience: Duration,
 ) -> KafkaResult<TopicPartitionList> {
     let mut asked = TopicPartitionList::new();
     for element in list.elements() {
@@ -175,7 +180,7 @@ fn offsets_at<C: ConsumerContext>(
     if asked.count() == 0 {
         return Ok(asked);
     }
-    consumer.offsets_for_times(asked, ASK_TIMEOUT)
+    consumer.offsets_for_times(asked, patience)
 }
 
 /// A member of a consumer group. To be used by one thread.
@@ -204,7 +209,7 @@ impl GroupConsumer {
             .set("session.timeout.ms", "10000")
             // The default of one second costs a third to two thirds of the rate when draining.
             .set("fetch.queue.backoff.ms", "5")
-            // Enough to fold on during one fetch; the default of 64 MB for each partition is not bounded enough.
+            // Bounds what is fetched ahead; the default is 64 MB for each consumer, and there are four.
             .set("queued.max.messages.kbytes", "16384")
             .create_with_context(context)
             .map_err(failed)?;
@@ -215,7 +220,8 @@ impl GroupConsumer {
     /// Waits for the next record, at most `patience`. A passing trouble is told once and gives `None`.
     ///
     /// # Errors
-    /// [`BusError::Failed`] for what does not pass, such as records that were deleted before they were read.
+    /// [`BusError::Failed`] for what does not pass, such as records that were deleted before they were read;
+    /// [`BusError::UnusableTopic`] for a topic that leaves the time of its records to the producer.
     pub fn poll<T>(
         &mut self,
         patience: Duration,
@@ -232,11 +238,20 @@ impl GroupConsumer {
         }
         let topics = &self.inner.context().topics;
         let Some(topic) = topics.iter().position(|topic| topic == message.topic()) else { return Ok(None) };
+        let rdkafka::Timestamp::LogAppendTime(appended_at) = message.timestamp() else {
+            return Err(BusError::UnusableTopic {
+                topic: message.topic().to_owned(),
+                problem:
+                    "does not stamp its records with the broker's time, on which lateness is decided: set \
+                          message.timestamp.type=LogAppendTime and make it anew"
+                        .to_owned(),
+            });
+        };
         Ok(Some(take(Received {
             topic,
             partition: message.partition(),
             offset: message.offset(),
-            appended_at: Timestamp::from_millis(message.timestamp().to_millis().unwrap_or_default()),
+            appended_at: Timestamp::from_millis(appended_at),
             key: message.key().unwrap_or_default(),
             payload: message.payload().unwrap_or_default(),
         })))
@@ -294,7 +309,7 @@ impl GroupConsumer {
     /// # Errors
     /// [`BusError::Failed`] when no broker answers in time.
     pub fn log_ends(&self) -> Result<Vec<(usize, i32, i64)>, BusError> {
-        let ask = || offsets_at(&self.inner, &self.inner.assignment()?, Offset::End);
+        let ask = || offsets_at(&self.inner, &self.inner.assignment()?, Offset::End, MEASURE_TIMEOUT);
         let ends = ask().map_err(|source| self.bus.failed("tell how long the topics are", source))?;
         let topics = &self.inner.context().topics;
         let end = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {

@@ -126,8 +126,10 @@ impl Producer {
     /// # Errors
     /// [`BusError::Failed`] for anything but a full queue.
     pub fn send(&self, topic: &str, key: &[u8], payload: &[u8]) -> Result<(), BusError> {
-        let topic = self.bus.name(topic);
-        self.enqueue(BaseRecord::to(&topic).key(key).payload(payload))
+        while self.offer(topic, key, payload)? == Offer::Full {
+            std::thread::sleep(QUEUE_FULL_WAIT);
+        }
+        Ok(())
     }
 
     /// As [`Producer::send`], but leaves the waiting to the caller.
@@ -136,51 +138,41 @@ impl Producer {
     /// As [`Producer::send`].
     pub fn offer(&self, topic: &str, key: &[u8], payload: &[u8]) -> Result<Offer, BusError> {
         let topic = self.bus.name(topic);
-        match self.inner.send(BaseRecord::to(&topic).key(key).payload(payload)) {
-            Ok(()) => Ok(Offer::Taken),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(Offer::Full),
-            Err((source, _)) => Err(self.bus.failed("take a record", source)),
-        }
+        self.take(BaseRecord::to(&topic).key(key).payload(payload))
     }
 
-    /// Hands over a record without a key for one partition.
+    /// As [`Producer::offer`], for a record without a key in one partition.
     ///
     /// # Errors
     /// As [`Producer::send`].
-    pub fn send_to_partition(&self, topic: &str, partition: i32, payload: &[u8]) -> Result<(), BusError> {
+    pub fn offer_to_partition(&self, topic: &str, partition: i32, payload: &[u8]) -> Result<Offer, BusError> {
         let topic = self.bus.name(topic);
-        self.enqueue(BaseRecord::<[u8], [u8]>::to(&topic).partition(partition).payload(payload))
+        self.take(BaseRecord::<[u8], [u8]>::to(&topic).partition(partition).payload(payload))
     }
 
-    /// Hands over a record with headers.
+    /// As [`Producer::offer`], for a record with headers.
     ///
     /// # Errors
     /// As [`Producer::send`].
-    pub fn send_with_headers(
+    pub fn offer_with_headers(
         &self,
         topic: &str,
         key: &[u8],
         payload: &[u8],
         headers: &[(&str, &[u8])],
-    ) -> Result<(), BusError> {
+    ) -> Result<Offer, BusError> {
         let topic = self.bus.name(topic);
         let empty = OwnedHeaders::new_with_capacity(headers.len());
         let headers =
             headers.iter().fold(empty, |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
-        self.enqueue(BaseRecord::to(&topic).key(key).payload(payload).headers(headers))
+        self.take(BaseRecord::to(&topic).key(key).payload(payload).headers(headers))
     }
 
-    fn enqueue(&self, record: BaseRecord<'_, [u8], [u8]>) -> Result<(), BusError> {
-        let mut record = record;
-        loop {
-            match self.inner.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    std::thread::sleep(QUEUE_FULL_WAIT);
-                }
-                Err((source, _)) => return Err(self.bus.failed("take a record", source)),
-            }
+    fn take(&self, record: BaseRecord<'_, [u8], [u8]>) -> Result<Offer, BusError> {
+        match self.inner.send(record) {
+            Ok(()) => Ok(Offer::Taken),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(Offer::Full),
+            Err((source, _)) => Err(self.bus.failed("take a record", source)),
         }
     }
 

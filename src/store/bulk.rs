@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
+use crate::store::outage::Trouble;
 
 /// Most bytes of one request: well below Elasticsearch's limit of 100 MB, and a few tens of ms of its work.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
@@ -68,18 +69,30 @@ pub enum Verdict {
     },
 }
 
-/// Judges the status and the words of a request or of one of its items.
+/// Judges the status and the words of one item.
 pub fn judge(status: u16, kind: &str, reason: &str) -> Verdict {
     match status {
         200..=299 => Verdict::Done,
         409 => Verdict::Superseded,
         // A full disk or a maintenance block passes when somebody makes room.
         403 if kind == "cluster_block_exception" => Verdict::Retry(reason.to_owned()),
-        // 401: a key that is being changed. It is told, and it must not lose data.
-        401 | 408 | 429 | 500..=599 => Verdict::Retry(format!("{status} {reason}")),
-        413 => Verdict::Split,
+        // A key that is being changed, an index that is closed for a while: told, and no data is lost.
+        401 | 403 | 408 | 429 | 500..=599 => Verdict::Retry(format!("{status} {reason}")),
+        400 if kind == "index_closed_exception" => Verdict::Retry(reason.to_owned()),
         404 => Verdict::MissingIndex,
         _ => Verdict::Refused { status, reason: reason.to_owned() },
+    }
+}
+
+/// Judges the status of a whole request of `count` items, which says little about any one of them.
+fn judge_request(status: u16, reason: &str, count: usize) -> Verdict {
+    match status {
+        413 => Verdict::Split,
+        // Something in it is at fault: halving finds it.
+        400 if count > 1 => Verdict::Split,
+        400 => Verdict::Refused { status, reason: reason.to_owned() },
+        // A proxy's 404, a privilege taken away …: told, and tried until somebody mends it.
+        _ => Verdict::Retry(format!("{status} {reason}")),
     }
 }
 
@@ -138,6 +151,8 @@ impl Store {
         let mut requests = vec![chunk];
         let mut waits = backoff();
         let mut attempts = 0;
+        // Held until this chunk is done or given up.
+        let mut _trouble = None;
         while let Some(mut request) = requests.pop() {
             let verdicts = self.bulk(&request).await;
             if request.len() > 1 && verdicts.contains(&Verdict::Split) {
@@ -146,15 +161,12 @@ impl Store {
                 continue;
             }
             let (again, passing) = sort(request, verdicts, &mut written);
-            let Some(reason) = passing else {
-                self.tell_outage(false, "");
-                continue;
-            };
+            let Some(reason) = passing else { continue };
             attempts += 1;
             written.retries += again.len() as u64;
             requests.push(again);
-            if attempts >= ATTEMPTS_UNTOLD {
-                self.tell_outage(true, &reason);
+            if attempts == ATTEMPTS_UNTOLD {
+                _trouble = Some(Trouble::begin(self, &reason));
             }
             tokio::time::sleep(waits.next().unwrap_or(WAIT_MAX)).await;
         }
@@ -302,8 +314,7 @@ struct ItemError {
 fn verdicts(status: u16, body: &[u8], count: usize) -> Vec<Verdict> {
     if status != 200 {
         let reason: String = String::from_utf8_lossy(body).chars().take(300).collect();
-        let kind = if reason.contains("cluster_block_exception") { "cluster_block_exception" } else { "" };
-        return vec![judge(status, kind, &reason); count];
+        return vec![judge_request(status, &reason, count); count];
     }
     let answer = match serde_json::from_slice::<Answer>(body) {
         Ok(answer) => answer,
@@ -345,14 +356,22 @@ mod tests {
             (429, "es_rejected_execution_exception", retry("429 why")),
             (503, "unavailable_shards_exception", retry("503 why")),
             (403, "cluster_block_exception", retry("why")),
-            (403, "security_exception", Verdict::Refused { status: 403, reason: "why".to_owned() }),
+            (403, "security_exception", retry("403 why")),
+            (400, "index_closed_exception", retry("why")),
             (404, "index_not_found_exception", Verdict::MissingIndex),
-            (413, "", Verdict::Split),
             (400, "document_parsing_exception", Verdict::Refused { status: 400, reason: "why".to_owned() }),
         ];
         for (status, kind, verdict) in table {
             assert_eq!(judge(status, kind, "why"), verdict, "{status} {kind}");
         }
+    }
+
+    #[test]
+    fn a_request_that_is_refused_as_a_whole_blames_no_document() {
+        let retried = |status| matches!(judge_request(status, "why", 2), Verdict::Retry(_));
+        assert!([401, 403, 404, 405, 429, 503].into_iter().all(retried));
+        assert_eq!((judge_request(413, "", 2), judge_request(400, "", 2)), (Verdict::Split, Verdict::Split));
+        assert!(matches!(judge_request(400, "", 1), Verdict::Refused { .. }));
     }
 
     #[test]

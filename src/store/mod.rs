@@ -5,11 +5,12 @@
 
 pub mod bulk;
 mod error;
+mod outage;
 pub mod schema;
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use elasticsearch::auth::Credentials;
@@ -32,8 +33,8 @@ pub struct Store {
     transport: Transport,
     address: Arc<str>,
     prefix: Arc<str>,
-    /// Whether an outage has been told in the log and not yet its end.
-    outage_told: Arc<AtomicBool>,
+    /// Writes that are in trouble now: an outage is told when the first begins, its end when the last ends.
+    troubled: Arc<AtomicUsize>,
 }
 
 impl Store {
@@ -68,7 +69,7 @@ impl Store {
             transport,
             address: settings.elasticsearch_host.as_str().into(),
             prefix: prefix.into(),
-            outage_told: Arc::default(),
+            troubled: Arc::default(),
         })
     }
 
@@ -165,23 +166,6 @@ impl Store {
     pub async fn health(&self) -> Result<(), StoreError> {
         let path = "/_cluster/health?wait_for_status=yellow&timeout=1s";
         self.send::<Value>("ask for the cluster's health", Method::Get, path, None).await.map(drop)
-    }
-
-    /// Tells an outage once, and its end once.
-    fn tell_outage(&self, out: bool, reason: &str) {
-        if self.outage_told.swap(out, Ordering::Relaxed) == out {
-            return;
-        }
-        if out {
-            tracing::warn!(address = %self.address, reason, "Elasticsearch does not take writes; retrying until it does");
-        } else {
-            tracing::info!(address = %self.address, "Elasticsearch takes writes again");
-        }
-    }
-
-    /// Whether writes are being retried because the cluster does not take them.
-    pub fn is_out(&self) -> bool {
-        self.outage_told.load(Ordering::Relaxed)
     }
 }
 

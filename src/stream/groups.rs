@@ -1,9 +1,8 @@
 //! The consumer groups: one for each class of horizon, so that a long one does not hold back the
 //! committed offsets of the others.
 
-use chrono::TimeDelta;
-
 use crate::model::event::Stream;
+use crate::model::time::Timestamp;
 use crate::stream::document::Document;
 use crate::stream::fold::{Arrival, Clock, FirstEvent, Fold, Folding, Offered};
 use crate::stream::ledger::Fate;
@@ -91,8 +90,8 @@ impl Folding for Archive {
         "archive"
     }
 
-    fn lateness(&self) -> TimeDelta {
-        TimeDelta::zero()
+    fn complete_until(&self, watermark: Timestamp) -> Timestamp {
+        watermark
     }
 
     fn folds(&self, _topic: usize) -> bool {

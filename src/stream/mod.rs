@@ -9,7 +9,10 @@
 //! [`operators`] say what is computed; [`groups`] which consumer group computes it. Both, and `part`,
 //! `fold` and `ledger`, do no I/O. [`worker`] is the loop around them, [`sink`] carries a flush out.
 
+mod burial;
 pub mod document;
+pub mod ends;
+mod flight;
 pub mod fold;
 pub mod groups;
 pub mod ledger;

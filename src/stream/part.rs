@@ -82,8 +82,6 @@ pub struct Flush {
     pub dead: Vec<DeadLetter>,
     /// What to commit, by topic.
     pub positions: Vec<(Stream, Position)>,
-    /// How far results are, to be told after the commit.
-    pub frontier: Frontier,
 }
 
 /// How far the results of a partition in a group are.
@@ -131,6 +129,17 @@ impl Part {
         let Some(state) = self.topics.get_mut(topic) else { return };
         if record.offset < state.position {
             return;
+        }
+        if record.offset > state.position {
+            // Legal only for what a transactional producer of somebody else leaves in the log.
+            let (topic, partition) = (state.stream.topic(), self.partition);
+            tracing::error!(
+                topic,
+                partition,
+                expected = state.position,
+                found = record.offset,
+                "offsets are missing"
+            );
         }
         state.position = record.offset + 1;
         let fresh = record.offset >= state.fresh_from;
@@ -224,7 +233,7 @@ impl Part {
         }
         let positions = (0..self.topics.len()).filter_map(|topic| self.position(topic)).collect();
         let dead = std::mem::take(&mut self.dead);
-        Some(Flush { partition: self.partition, documents, dead, positions, frontier: self.frontier() })
+        Some(Flush { partition: self.partition, documents, dead, positions })
     }
 
     /// The position to commit for a topic: the least first event of all open windows, else the next record.
@@ -253,7 +262,8 @@ impl Part {
     pub fn frontier(&self) -> Frontier {
         let known = |at: Timestamp| (at != Timestamp::MIN).then_some(at);
         let watermark = known(self.clocks.iter().map(|clock| clock.max_ts).min().unwrap_or(Timestamp::MIN));
-        let lateness = self.folds.iter().map(|fold| fold.lateness()).max().unwrap_or_default();
+        let complete =
+            |at: Timestamp| self.folds.iter().map(|fold| fold.complete_until(at)).min().unwrap_or(at);
         let ledger = (0..self.topics.len()).flat_map(|number| {
             let stream = self.topics.get(number).map(|topic| topic.stream);
             self.ledger(number).filter_map(move |(name, counts)| Some((name, stream?, counts)))
@@ -261,7 +271,7 @@ impl Part {
         let topics = self.topics.iter().zip(&self.clocks);
         Frontier {
             watermark,
-            complete_until: watermark.map(|at| at - lateness),
+            complete_until: watermark.map(complete),
             topics: topics
                 .map(|(topic, clock)| (topic.stream, topic.position, known(clock.max_ts)))
                 .collect(),
@@ -269,6 +279,11 @@ impl Part {
             open_windows: self.folds.iter().map(|fold| fold.open_windows()).sum(),
             replayed: self.replayed,
         }
+    }
+
+    /// Has the next flush commit again, after a commit that was not taken.
+    pub fn flush_again(&mut self) {
+        self.flushed_at = -1;
     }
 
     /// Whether nothing was read since the last flush.

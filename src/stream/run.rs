@@ -1,11 +1,12 @@
 //! Starts the workers of all groups, and ends them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::sync::mpsc;
 
@@ -78,7 +79,9 @@ pub async fn run(
         let worker = Worker::join(group, door, pace, &bus, sink)?;
         let (stop, ended) = (stop.clone(), ended.clone());
         let work = move || {
-            let result = worker.run(&stop).with_context(|| format!("the group {}", group.name()));
+            let panicked = |_| Err(anyhow!("a worker panicked; this is a bug"));
+            let result = catch_unwind(AssertUnwindSafe(|| worker.run(&stop))).unwrap_or_else(panicked);
+            let result = result.with_context(|| format!("the group {}", group.name()));
             // Nobody listens any more only when the process is ending anyway.
             let _ = ended.send(result);
         };
@@ -93,7 +96,7 @@ pub async fn run(
         rest.push(ending);
     }
     for thread in threads {
-        thread.join().map_err(|_| anyhow::anyhow!("a worker panicked; this is a bug"))?;
+        thread.join().map_err(|_| anyhow!("a worker panicked; this is a bug"))?;
     }
     rest.into_iter().fold(result, |all, one| all.and(one))
 }

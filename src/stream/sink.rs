@@ -1,29 +1,30 @@
 //! Carries flushes out: dead letters to Kafka, documents to Elasticsearch, and the word when all of it
 //! is acknowledged.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
 
-use crate::bus::{DEAD_LETTERS, Producer};
+use crate::bus::Producer;
 use crate::model::event::door::AGE_MAX;
 use crate::model::time::{DAY_MS, Timestamp};
 use crate::store::Store;
 use crate::store::bulk::{Mode, Operation, Refused};
 use crate::store::schema::Schema;
+use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
 use crate::stream::ledger::Counts;
 use crate::stream::part::{Flush, Frontier};
 
 /// Bulk requests under way at once for one group.
 const CONNECTIONS: usize = 2;
-/// Wait between two attempts to get dead letters acknowledged.
-const PRODUCE_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait for the acknowledgement of dead letters before it is told and tried again.
-const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(30);
+/// Wait before documents that found no index are sent again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Longest time that a report of how far results are may take: it must not hold up the commit.
+const REPORT_WAIT: Duration = Duration::from_secs(5);
 
 /// Where one group's effects go. Cheap to clone.
 #[derive(Clone)]
@@ -51,10 +52,6 @@ pub struct FrontierReport {
 pub struct Outcome {
     /// Partitions with a result that Elasticsearch will never take, and why. They must not be committed.
     pub refused: Vec<(i32, String)>,
-    /// Documents written.
-    pub written: u64,
-    /// Documents that a fuller one had replaced before.
-    pub superseded: u64,
 }
 
 impl Sink {
@@ -67,8 +64,8 @@ impl Sink {
             dead.extend(flush.dead);
             documents.extend(flush.documents.into_iter().map(|document| (flush.partition, document)));
         }
-        self.bury(dead).await;
-        let refused = self.write(&mut documents, &mut outcome).await;
+        bury(&self.producer, &dead).await;
+        let refused = self.write(&mut documents).await;
         let mut dead = Vec::new();
         for refused in refused {
             let Some((partition, document)) = documents.get_mut(refused.operation.tag) else { continue };
@@ -77,14 +74,14 @@ impl Sink {
                 None => outcome.refused.push((*partition, format!("{} {}", document.id, refused.reason))),
             }
         }
-        self.bury(dead).await;
+        bury(&self.producer, &dead).await;
         self.tell(frontiers, &outcome).await;
         outcome
     }
 
     /// Writes the documents, making the indices that are missing. Gives the ones that are refused, with
     /// their number in `documents` as tag.
-    async fn write(&self, documents: &mut [(i32, Document)], outcome: &mut Outcome) -> Vec<Refused> {
+    async fn write(&self, documents: &mut [(i32, Document)]) -> Vec<Refused> {
         let mut names = IndexNames { store: &self.store, known: HashMap::new() };
         let numbered = documents.iter_mut().enumerate();
         let operations = numbered.map(|(tag, (_, document))| Operation {
@@ -96,56 +93,45 @@ impl Sink {
         });
         let mut operations: Vec<Operation> = operations.collect();
         let mut refused = Vec::new();
+        let mut made = BTreeSet::new();
         loop {
             let written = self.store.write_all(operations, CONNECTIONS).await;
-            outcome.written += written.done;
-            outcome.superseded += written.superseded;
             refused.extend(written.refused);
-            operations = self.make_room(written.missing, documents).await;
+            operations = self.make_room(written.missing, documents, &mut made).await;
             if operations.is_empty() {
                 return refused;
             }
         }
     }
 
-    /// Makes the indices of documents that found none. Documents of a time whose index was dropped for
-    /// its age are done with.
-    async fn make_room(&self, missing: Vec<Operation>, documents: &[(i32, Document)]) -> Vec<Operation> {
+    /// Makes the indices of documents that found none, and gives these back to be sent again. Documents of
+    /// a time whose index was dropped for its age are done with.
+    async fn make_room(
+        &self,
+        missing: Vec<Operation>,
+        documents: &[(i32, Document)],
+        made: &mut BTreeSet<String>,
+    ) -> Vec<Operation> {
         let oldest = Timestamp::now() - AGE_MAX;
-        let mut made = Vec::new();
-        let mut again = Vec::new();
-        for operation in missing {
-            let Some((_, document)) = documents.get(operation.tag).filter(|(_, one)| one.at >= oldest) else {
-                continue;
-            };
-            let index = document.schema.index_at(document.at);
-            if !made.contains(&index) {
-                if let Err(error) = self.store.create_index(&index, &json!({})).await {
-                    tracing::warn!(group = self.group, index, %error, "an index could not be made; trying again");
-                    tokio::time::sleep(PRODUCE_WAIT).await;
-                }
-                made.push(index);
+        let about = |operation: &Operation| documents.get(operation.tag).map(|(_, document)| document);
+        let again: Vec<Operation> = missing
+            .into_iter()
+            .filter(|one| about(one).is_some_and(|document| document.at >= oldest))
+            .collect();
+        let wanted = again.iter().filter_map(about).map(|document| document.schema.index_at(document.at));
+        let wanted: BTreeSet<String> = wanted.collect();
+        // One that was made and is missing again is on its way, or somebody removes it: no hurry then.
+        if wanted.iter().any(|index| made.contains(index)) {
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+        for index in wanted {
+            let result = self.store.create_index(&index, &json!({})).await;
+            let first_time = made.insert(index.clone());
+            if let Some(error) = result.err().filter(|_| first_time) {
+                tracing::warn!(group = self.group, index, %error, "an index could not be made; trying until it can");
             }
-            again.push(operation);
         }
         again
-    }
-
-    /// Writes dead letters to Kafka, at least once. The record is as it was; the reason is in its headers.
-    async fn bury(&self, dead: Vec<DeadLetter>) {
-        if dead.is_empty() {
-            return;
-        }
-        let (producer, group) = (self.producer.clone(), self.group);
-        let buried = tokio::task::spawn_blocking(move || {
-            while let Err(error) = bury_once(&producer, &dead) {
-                tracing::warn!(group, error, "dead letters are not acknowledged; trying again");
-                std::thread::sleep(PRODUCE_WAIT);
-            }
-        });
-        if let Err(error) = buried.await {
-            tracing::error!(%error, "the writer of dead letters ended early");
-        }
     }
 
     /// Writes how far the results are. It is a report: a failure is told and the next one makes it good.
@@ -159,9 +145,13 @@ impl Sink {
             source: super::document::json(&report.body(self.group, now)),
             tag: 0,
         });
-        let written = self.store.write_all(operations.collect(), 1).await;
-        for refused in &written.refused {
-            tracing::warn!(group = self.group, reason = refused.reason, "a frontier was refused");
+        let writing = self.store.write_all(operations.collect(), 1);
+        match tokio::time::timeout(REPORT_WAIT, writing).await {
+            Ok(written) if written.refused.is_empty() && written.missing.is_empty() => {}
+            Ok(_) => {
+                tracing::warn!(group = self.group, "Elasticsearch refused a report of how far results are")
+            }
+            Err(_) => tracing::debug!(group = self.group, "a report of how far results are was given up"),
         }
     }
 }
@@ -183,32 +173,6 @@ impl IndexNames<'_> {
 fn unwanted(origin: Origin, refused: &Refused) -> DeadLetter {
     let detail = format!("Elasticsearch refused it with {}: {}", refused.status, refused.reason);
     DeadLetter { origin, reason: "refused_by_elasticsearch", detail }
-}
-
-fn bury_once(producer: &Producer, dead: &[DeadLetter]) -> Result<(), String> {
-    let failed_before = producer.deliveries().failed();
-    for letter in dead {
-        let origin = &letter.origin;
-        let headers = [
-            ("reason", letter.reason.to_owned()),
-            ("detail", letter.detail.clone()),
-            ("topic", origin.stream.topic().to_owned()),
-            ("partition", origin.partition.to_string()),
-            ("offset", origin.offset.to_string()),
-            ("appended_at", origin.appended_at.to_string()),
-        ];
-        let mut headers: Vec<(&str, &[u8])> =
-            headers.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
-        headers.push(("key", &origin.key));
-        let sent =
-            producer.send_with_headers(DEAD_LETTERS, letter.id().as_bytes(), &origin.payload, &headers);
-        sent.map_err(|error| error.to_string())?;
-    }
-    producer.flush(ACKNOWLEDGE_WAIT).map_err(|error| error.to_string())?;
-    if producer.deliveries().failed() > failed_before {
-        return Err("Kafka refused some of them".to_owned());
-    }
-    Ok(())
 }
 
 #[derive(Serialize)]

@@ -38,6 +38,19 @@ pub enum TakeOverError {
         /// The committed `next`.
         next: i64,
     },
+    /// The topic has more partitions than when this program started.
+    #[error(
+        "{topic} has a partition {partition}, but it had {partitions} partitions when this program started: a \
+         visitor's records may now lie in two. Use another SHOPLENS_PREFIX with the new number"
+    )]
+    MorePartitions {
+        /// The topic, without prefix.
+        topic: &'static str,
+        /// The new partition.
+        partition: i32,
+        /// How many there were.
+        partitions: i32,
+    },
     /// Partition p of one topic came without that of another.
     #[error("partition {partition} was assigned without all of the topics {topics:?}")]
     Incomplete {
@@ -48,14 +61,22 @@ pub enum TakeOverError {
     },
 }
 
-/// Sorts an assignment by partition, and says for each topic where to begin.
+/// Sorts an assignment by partition, and says for each topic where to begin. `partitions` is the number
+/// that every topic had at the start.
 ///
 /// # Errors
 /// [`TakeOverError`] for the first partition that cannot be taken over.
-pub fn take_over(group: Group, assigned: &[Assigned]) -> Result<BTreeMap<i32, Vec<TakeOver>>, TakeOverError> {
+pub fn take_over(
+    group: Group,
+    partitions: i32,
+    assigned: &[Assigned],
+) -> Result<BTreeMap<i32, Vec<TakeOver>>, TakeOverError> {
     let mut by_partition: BTreeMap<i32, BTreeMap<usize, TakeOver>> = BTreeMap::new();
     for one in assigned {
         let topic = group.streams().get(one.topic).map_or("?", |stream| stream.topic());
+        if one.partition >= partitions {
+            return Err(TakeOverError::MorePartitions { topic, partition: one.partition, partitions });
+        }
         by_partition.entry(one.partition).or_default().insert(one.topic, start(one, topic)?);
     }
     let complete = |(partition, starts): (i32, BTreeMap<usize, TakeOver>)| {
@@ -78,7 +99,8 @@ fn start(assigned: &Assigned, topic: &'static str) -> Result<TakeOver, TakeOverE
     if facts.next > assigned.end {
         return Err(TakeOverError::Recreated { topic, partition, end: assigned.end, next: facts.next });
     }
-    if *offset < assigned.first {
+    let truncated = *offset < assigned.first;
+    if truncated {
         tracing::error!(
             topic,
             partition,
@@ -88,7 +110,10 @@ fn start(assigned: &Assigned, topic: &'static str) -> Result<TakeOver, TakeOverE
         );
     }
     let next = facts.next.max(assigned.first);
-    Ok(TakeOver::Resumed(Position { replay_from: assigned.from(), facts: Facts { next, ..facts } }))
+    // What the lost records belonged to is closed: a rebuild from a part of them would be a lesser result.
+    let max_ts_before_replay = if truncated { facts.max_ts } else { facts.max_ts_before_replay };
+    let facts = Facts { next, max_ts_before_replay, ..facts };
+    Ok(TakeOver::Resumed(Position { replay_from: assigned.from(), facts }))
 }
 
 #[cfg(test)]
@@ -109,29 +134,35 @@ mod tests {
 
     #[test]
     fn a_position_is_resumed_where_its_oldest_open_window_began() {
-        let starts = take_over(Group::Fraud, &[assigned(0, 0, 50, Some((10, 40)))]).unwrap();
+        let starts = take_over(Group::Fraud, 12, &[assigned(0, 0, 50, Some((10, 40)))]).unwrap();
         let [TakeOver::Resumed(position)] = starts[&3].as_slice() else { panic!("resumed: {starts:?}") };
         assert_eq!((position.replay_from, position.facts.next), (10, 40));
     }
 
     #[test]
     fn a_topic_that_was_made_anew_is_refused() {
-        let error = take_over(Group::Fraud, &[assigned(0, 0, 5, Some((10, 40)))]).unwrap_err();
+        let error = take_over(Group::Fraud, 12, &[assigned(0, 0, 5, Some((10, 40)))]).unwrap_err();
         assert!(error.to_string().contains("made anew"), "{error}");
     }
 
     #[test]
     fn a_log_that_lost_its_beginning_is_gone_on_with_from_what_is_left() {
-        let starts = take_over(Group::Fraud, &[assigned(0, 45, 50, Some((10, 40)))]).unwrap();
+        let starts = take_over(Group::Fraud, 12, &[assigned(0, 45, 50, Some((10, 40)))]).unwrap();
         let [TakeOver::Resumed(position)] = starts[&3].as_slice() else { panic!("resumed: {starts:?}") };
         assert_eq!((position.replay_from, position.facts.next), (45, 45));
+    }
+
+    #[test]
+    fn a_topic_that_was_given_more_partitions_is_refused() {
+        let error = take_over(Group::Fraud, 3, &[assigned(0, 0, 0, None)]).unwrap_err();
+        assert!(matches!(error, TakeOverError::MorePartitions { partition: 3, partitions: 3, .. }));
     }
 
     #[test]
     fn a_partition_is_only_taken_over_with_all_of_its_topics() {
         let some = [assigned(0, 0, 0, None), assigned(2, 0, 0, None)];
         assert!(matches!(
-            take_over(Group::Sessions, &some),
+            take_over(Group::Sessions, 12, &some),
             Err(TakeOverError::Incomplete { partition: 3, .. })
         ));
     }

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::bail;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
-use crate::bus::{Bus, Change, Commit, GroupConsumer};
+use crate::bus::{Bus, Change, GroupConsumer, Received};
 use crate::model::event::door::Door;
-use crate::model::event::{Stream, tick};
+use crate::model::event::tick;
 use crate::model::time::Timestamp;
+use crate::stream::ends::LogEnds;
+use crate::stream::flight::{Flight, Load};
 use crate::stream::groups::Group;
-use crate::stream::part::{Flush, LogRecord, Part};
-use crate::stream::position::Position;
-use crate::stream::quiet::{Now, Progress, QuietTopics, is_live, too_far_ahead};
-use crate::stream::sink::{FrontierReport, Outcome, Sink};
+use crate::stream::part::{LogRecord, Part};
+use crate::stream::quiet::{Now, QuietTopics, is_live, too_far_ahead};
+use crate::stream::sink::Sink;
 use crate::stream::take_over::take_over;
 
 /// Longest wait for a record: how soon a due flush or a stop is seen when nothing comes.
@@ -57,22 +57,17 @@ pub struct Worker {
     refused: BTreeSet<i32>,
     /// The topics that are paused to let the others of their partition catch up.
     held_back: BTreeSet<(usize, i32)>,
-    ends: BTreeMap<(usize, i32), i64>,
-    drained: BTreeMap<i32, bool>,
+    ends: LogEnds,
+    /// Whether each partition was last reported as drained.
+    told_drained: BTreeMap<i32, bool>,
     quiet: QuietTopics,
-    in_flight: Option<InFlight>,
-    joined: bool,
+    in_flight: Option<Flight>,
+    /// Whether partitions are assigned, be it none.
+    assigned: bool,
+    commit_trouble_told: bool,
     flushed_at: Instant,
     measured_at: Instant,
     reported_at: Instant,
-}
-
-/// A flush on its way, with what to commit when it is acknowledged.
-struct InFlight {
-    task: JoinHandle<Outcome>,
-    positions: Vec<(i32, Stream, Position)>,
-    started: Instant,
-    paused: bool,
 }
 
 impl Worker {
@@ -93,11 +88,12 @@ impl Worker {
             parts: BTreeMap::new(),
             refused: BTreeSet::new(),
             held_back: BTreeSet::new(),
-            ends: BTreeMap::new(),
-            drained: BTreeMap::new(),
+            ends: LogEnds::default(),
+            told_drained: BTreeMap::new(),
             quiet: QuietTopics::default(),
             in_flight: None,
-            joined: false,
+            assigned: false,
+            commit_trouble_told: false,
             flushed_at: now,
             measured_at: now,
             reported_at: now,
@@ -113,10 +109,11 @@ impl Worker {
         while !stop.load(Ordering::Relaxed) {
             self.read()?;
             self.take_changes()?;
+            self.hold_back()?;
             self.finish_flush()?;
-            self.measure()?;
+            self.measure();
             self.start_flush();
-            if self.pace.until_drained && self.is_done() {
+            if self.pace.until_drained && self.is_done()? {
                 tracing::info!(group = self.group.name(), "drained");
                 break;
             }
@@ -129,31 +126,32 @@ impl Worker {
         if self.stands_still() {
             return self.wait_for_flush();
         }
-        let (parts, refused) = (&mut self.parts, &self.refused);
         for _ in 0..RECORDS_PER_ROUND {
-            let folded = self.consumer.poll(POLL_WAIT, |record| {
-                // A record of a partition that was just lost is of no use to us.
-                let Some(part) = parts.get_mut(&record.partition) else { return };
-                if refused.contains(&record.partition) {
-                    return;
-                }
-                let (offset, appended_at) = (record.offset, record.appended_at);
-                part.fold(
-                    record.topic,
-                    LogRecord { offset, appended_at, key: record.key, payload: record.payload },
-                );
-            })?;
             // Nothing came, or the group changed: which must be seen before the next record.
-            if folded.is_none() {
+            if !self.read_one()? {
                 break;
             }
         }
-        self.hold_back()
+        Ok(())
+    }
+
+    fn read_one(&mut self) -> anyhow::Result<bool> {
+        let (parts, refused) = (&mut self.parts, &self.refused);
+        let fold = |record: Received<'_>| {
+            // A record of a partition that was just lost is of no use to us.
+            let Some(part) = parts.get_mut(&record.partition) else { return };
+            if refused.contains(&record.partition) {
+                return;
+            }
+            let Received { topic, offset, appended_at, key, payload, .. } = record;
+            part.fold(topic, LogRecord { offset, appended_at, key, payload });
+        };
+        Ok(self.consumer.poll(POLL_WAIT, fold)?.is_some())
     }
 
     /// Whether a flush is due while the one before is still on its way.
     fn stands_still(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|flight| !flight.task.is_finished()) && self.is_due()
+        self.in_flight.as_ref().is_some_and(|flight| !flight.is_finished()) && self.is_due()
     }
 
     fn is_due(&self) -> bool {
@@ -165,8 +163,8 @@ impl Worker {
         let all = self.all_topics();
         let Some(flight) = &mut self.in_flight else { return Ok(()) };
         if flight.paused {
-            self.consumer.poll(POLL_WAIT, |_| ())?;
-        } else if flight.started.elapsed() > STAND_STILL_MAX {
+            self.read_one()?;
+        } else if flight.age() > STAND_STILL_MAX {
             self.consumer.pause(&all)?;
             flight.paused = true;
         } else {
@@ -185,12 +183,13 @@ impl Worker {
         while let Some(change) = self.consumer.next_change() {
             // Whatever is on its way may still be written, which does no harm, but is not ours to commit.
             if let Some(flight) = self.in_flight.take() {
-                flight.task.abort();
+                flight.abort();
             }
             self.parts.clear();
             self.held_back.clear();
-            self.drained.clear();
+            self.told_drained.clear();
             self.ends.clear();
+            self.assigned = false;
             match change {
                 Change::Revoked => {}
                 Change::Failed(error) => {
@@ -198,15 +197,12 @@ impl Worker {
                     self.consumer.rejoin()?;
                 }
                 Change::Assigned(assigned) => {
-                    for (partition, starts) in take_over(self.group, &assigned)? {
+                    for (partition, starts) in take_over(self.group, self.door.partitions, &assigned)? {
                         self.parts.insert(partition, Part::new(self.group, partition, self.door, starts));
                     }
-                    self.joined = true;
-                    tracing::info!(
-                        group = self.group.name(),
-                        partitions = self.parts.len(),
-                        "partitions taken over"
-                    );
+                    self.assigned = true;
+                    let partitions = self.parts.len();
+                    tracing::info!(group = self.group.name(), partitions, "partitions taken over");
                 }
             }
         }
@@ -219,39 +215,16 @@ impl Worker {
             return;
         }
         self.flushed_at = Instant::now();
-        let mut flushes: Vec<Flush> = Vec::new();
-        let mut frontiers = Vec::new();
-        for (partition, part) in &mut self.parts {
-            if self.refused.contains(partition) {
-                continue;
-            }
-            let flush = part.flush();
-            let drained = self.ends.iter().filter(|((_, p), _)| p == partition).count()
-                == part.positions().len()
-                && has_read_to(part, *partition, &self.ends);
-            if flush.is_some() || (part.has_caught_up() && self.drained.get(partition) != Some(&drained)) {
-                self.drained.insert(*partition, drained);
-                frontiers.push(FrontierReport { partition: *partition, frontier: part.frontier(), drained });
-            }
-            flushes.extend(flush);
-        }
-        if flushes.is_empty() && frontiers.is_empty() {
-            return;
-        }
-        let positions = flushes.iter_mut().flat_map(|flush| {
-            let partition = flush.partition;
-            flush.positions.drain(..).map(move |(stream, position)| (partition, stream, position))
-        });
-        let positions = positions.collect();
-        let task = self.runtime.spawn(self.sink.clone().carry_out(flushes, frontiers));
-        self.in_flight = Some(InFlight { task, positions, started: Instant::now(), paused: false });
+        let load = Load::of(&mut self.parts, &self.refused, &self.ends, &mut self.told_drained);
+        self.in_flight = load.launch(&self.sink, &self.runtime);
     }
 
     /// Commits a flush that is acknowledged.
     fn finish_flush(&mut self) -> anyhow::Result<()> {
-        let Some(flight) = self.in_flight.take_if(|flight| flight.task.is_finished()) else { return Ok(()) };
-        let outcome = self.runtime.block_on(flight.task).context("a flush ended early")?;
-        for (partition, reason) in outcome.refused {
+        let Some(flight) = self.in_flight.take_if(|flight| flight.is_finished()) else { return Ok(()) };
+        let paused = flight.paused;
+        let landed = flight.land(&self.runtime)?;
+        for (partition, reason) in landed.refused {
             tracing::error!(
                 group = self.group.name(),
                 partition,
@@ -261,27 +234,11 @@ impl Worker {
             );
             self.refused.insert(partition);
         }
-        let accepted =
-            flight.positions.into_iter().filter(|(partition, _, _)| !self.refused.contains(partition));
-        let commits: Vec<Commit> = accepted
-            .map(|(partition, stream, position)| Commit {
-                stream,
-                partition,
-                offset: position.replay_from,
-                metadata: position.facts.encode(),
-            })
-            .collect();
-        if !commits.is_empty()
-            && let Err(error) = self.consumer.commit(&commits)
-        {
-            // Either the partitions are somebody else's by now, or a later commit makes it good.
-            tracing::warn!(
-                group = self.group.name(),
-                error = format!("{:#}", anyhow::Error::from(error)),
-                "a commit was not taken"
-            );
+        if !landed.commits.is_empty() {
+            let result = self.consumer.commit(&landed.commits);
+            self.tell_commit(result.err().map(anyhow::Error::from));
         }
-        if flight.paused {
+        if paused {
             let all = self.all_topics();
             let wanted: Vec<_> = all.into_iter().filter(|topic| !self.held_back.contains(topic)).collect();
             self.consumer.resume(&wanted)?;
@@ -289,65 +246,67 @@ impl Worker {
         Ok(())
     }
 
+    /// A commit that is not taken does no harm: either the partitions are somebody else's by now, or the
+    /// next flush commits again.
+    fn tell_commit(&mut self, trouble: Option<anyhow::Error>) {
+        let Some(error) = trouble else {
+            self.commit_trouble_told = false;
+            return;
+        };
+        self.parts.values_mut().for_each(Part::flush_again);
+        if !std::mem::replace(&mut self.commit_trouble_told, true) {
+            tracing::warn!(group = self.group.name(), error = format!("{error:#}"), "a commit was not taken");
+        }
+    }
+
     /// Looks how long the topics are, and what follows from it.
-    fn measure(&mut self) -> anyhow::Result<()> {
+    fn measure(&mut self) {
         if self.measured_at.elapsed() < MEASURE_EVERY || self.parts.is_empty() {
-            return Ok(());
+            return;
         }
         self.measured_at = Instant::now();
         match self.consumer.log_ends() {
-            Ok(ends) => {
-                self.ends =
-                    ends.into_iter().map(|(topic, partition, end)| ((topic, partition), end)).collect()
-            }
-            // A broker that does not answer is told by `poll`; old ends only delay what rests on them.
+            Ok(ends) => self.ends.update(ends),
+            // A broker that does not answer is told by `poll`.
             Err(error) => tracing::debug!(%error, "the ends of the topics are not known now"),
         }
         if self.group.ticks() {
-            self.send_ticks()?;
+            self.send_ticks();
         }
         if self.reported_at.elapsed() >= REPORT_EVERY {
             self.reported_at = Instant::now();
             self.report();
         }
-        Ok(())
     }
 
-    /// States in each quiet topic how far event time has come, so that its windows can close.
-    fn send_ticks(&mut self) -> anyhow::Result<()> {
+    /// States in each quiet topic how far event time has come, so that its windows can close. A tick that
+    /// cannot be sent now is sent later.
+    fn send_ticks(&mut self) {
         let newest = self.parts.values().filter_map(Part::newest).max();
         let now = Now { live: is_live(newest), instant: Instant::now(), time: Timestamp::now() };
         for (partition, part) in &self.parts {
-            for (topic, (position, max_ts)) in
-                part.positions().into_iter().zip(part.event_times()).enumerate()
-            {
-                let drained = self.ends.get(&(topic, *partition)) == Some(&position);
-                let progress = Progress { position, max_ts, drained };
+            for (topic, progress) in self.ends.progress(part, *partition).into_iter().enumerate() {
                 let due = self.quiet.tick_due((topic, *partition), progress, now);
-                if let (Some(at), Some(stream)) = (due, self.group.streams().get(topic)) {
-                    self.sink.producer.send_to_partition(stream.topic(), *partition, &tick(at))?;
+                let (Some(at), Some(stream)) = (due, self.group.streams().get(topic)) else { continue };
+                let sent = self.sink.producer.offer_to_partition(stream.topic(), *partition, &tick(at));
+                if let Err(error) = sent {
+                    tracing::debug!(%error, "a tick was not sent");
                 }
             }
         }
-        Ok(())
     }
 
     /// Pauses the topics of a partition that are far ahead in event time of one that has a backlog.
     fn hold_back(&mut self) -> anyhow::Result<()> {
-        if !self.group.folds_topics_together() {
+        let paused = self.in_flight.as_ref().is_some_and(|flight| flight.paused);
+        if !self.group.folds_topics_together() || paused {
             return Ok(());
         }
         let mut ahead = BTreeSet::new();
         for (partition, part) in &self.parts {
-            let topics = part.positions().into_iter().zip(part.event_times()).enumerate();
-            let progress: Vec<Progress> = topics
-                .map(|(topic, (position, max_ts))| {
-                    let end = self.ends.get(&(topic, *partition));
-                    Progress { position, max_ts, drained: end.is_none_or(|end| position >= *end) }
-                })
-                .collect();
             let held = |topic: &usize| self.held_back.contains(&(*topic, *partition));
-            ahead.extend(too_far_ahead(&progress, held).into_iter().map(|topic| (topic, *partition)));
+            let topics = too_far_ahead(&self.ends.progress(part, *partition), held);
+            ahead.extend(topics.into_iter().map(|topic| (topic, *partition)));
         }
         if ahead != self.held_back {
             let stop: Vec<_> = ahead.difference(&self.held_back).copied().collect();
@@ -361,33 +320,36 @@ impl Worker {
 
     fn report(&self) {
         let frontiers: Vec<_> = self.parts.values().map(Part::frontier).collect();
-        let counts =
-            || frontiers.iter().flat_map(|frontier| frontier.ledger.iter().map(|(_, _, counts)| counts));
-        let read: i64 =
-            frontiers.iter().flat_map(|frontier| frontier.topics.iter().map(|(_, next, _)| next)).sum();
-        let lag = self.ends.values().sum::<i64>() - read;
+        // Each operator accounts for every record by itself; one of them says it all but what is late.
+        let operator =
+            frontiers.iter().flat_map(|frontier| frontier.ledger.last()).map(|(name, _, _)| *name).next();
+        let all = || frontiers.iter().flat_map(|frontier| &frontier.ledger);
+        let of_one = || all().filter(|(name, _, _)| Some(*name) == operator).map(|(_, _, counts)| counts);
         tracing::info!(
             group = self.group.name(),
             partitions = self.parts.len(),
-            read,
-            lag = lag.max(0),
+            read = of_one().map(|counts| counts.read).sum::<u64>(),
+            lag = self.ends.lag(&self.parts),
+            duplicate = of_one().map(|counts| counts.duplicate).sum::<u64>(),
+            dead = of_one().map(|counts| counts.dead).sum::<u64>(),
+            late = all().map(|(_, _, counts)| counts.late).sum::<u64>(),
             open_windows = frontiers.iter().map(|frontier| frontier.open_windows).sum::<usize>(),
-            duplicate = counts().map(|counts| counts.duplicate).sum::<u64>(),
-            late = counts().map(|counts| counts.late).sum::<u64>(),
-            dead = counts().map(|counts| counts.dead).max().unwrap_or_default(),
             replayed = frontiers.iter().map(|frontier| frontier.replayed).sum::<u64>(),
             "progress"
         );
     }
 
     /// Whether everything that the topics hold is read and acknowledged.
-    fn is_done(&self) -> bool {
-        let read = |(partition, part): (&i32, &Part)| {
-            self.drained.get(partition) == Some(&true)
+    fn is_done(&self) -> anyhow::Result<bool> {
+        if !self.refused.is_empty() {
+            bail!("Elasticsearch refused results of the partitions {:?} for good", self.refused);
+        }
+        let done = |(partition, part): (&i32, &Part)| {
+            self.told_drained.get(partition) == Some(&true)
                 && part.is_flushed()
-                && has_read_to(part, *partition, &self.ends)
+                && self.ends.has_drained(part, *partition)
         };
-        self.joined && self.in_flight.is_none() && self.parts.iter().all(read)
+        Ok(self.assigned && self.in_flight.is_none() && self.parts.iter().all(done))
     }
 
     /// Flushes a last time, commits, and leaves the group.
@@ -396,10 +358,11 @@ impl Worker {
         for _ in 0..2 {
             self.flushed_at = Instant::now() - self.pace.flush_every;
             self.start_flush();
-            while self.in_flight.as_ref().is_some_and(|flight| !flight.task.is_finished()) {
+            while self.in_flight.as_ref().is_some_and(|flight| !flight.is_finished()) {
                 if Instant::now() >= deadline {
+                    let group = self.group.name();
                     tracing::warn!(
-                        group = self.group.name(),
+                        group,
                         "stopped before everything was acknowledged; it will be read again"
                     );
                     return Ok(());
@@ -411,9 +374,4 @@ impl Worker {
         self.report();
         Ok(())
     }
-}
-
-fn has_read_to(part: &Part, partition: i32, ends: &BTreeMap<(usize, i32), i64>) -> bool {
-    let read = |(topic, position)| ends.get(&(topic, partition)).is_some_and(|end| position >= *end);
-    part.positions().into_iter().enumerate().all(read)
 }

@@ -322,11 +322,18 @@ impl Reject {
 /// The [`Reject`] that goes with the record to `dead-letters`.
 pub fn parse(payload: &[u8]) -> Result<Record, Reject> {
     let wire: wire::Wire =
-        serde_json::from_slice(payload).map_err(|error| Reject::Unreadable(error.to_string()))?;
+        serde_json::from_slice(payload).map_err(|error| Reject::Unreadable(shortened(&error.to_string())))?;
     if wire.is_tick() {
         return Ok(Record::Tick(wire.timestamp));
     }
     Event::try_from(wire).map(|event| Record::Event(Box::new(event)))
+}
+
+/// Most characters of a reason: it quotes the input, which may be as long as it likes.
+const REASON_CHARS_MAX: usize = 300;
+
+fn shortened(reason: &str) -> String {
+    reason.chars().take(REASON_CHARS_MAX).collect()
 }
 
 /// The bytes of a tick record.

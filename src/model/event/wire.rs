@@ -208,6 +208,7 @@ fn check_search(search: &Search) -> Result<(), Reject> {
 
 fn check_item(item: &Item, at: Timestamp) -> Result<(), Reject> {
     check_amount("unit_price_cents", item.unit_price_cents)?;
+    check_amount("unit_price_cents times quantity", item.amount())?;
     check_text("brand", &item.brand, TEXT_CHARS_MAX)?;
     ensure((1..=QUANTITY_MAX).contains(&item.quantity), || {
         format!("quantity is {}, not 1 to {QUANTITY_MAX}", item.quantity)

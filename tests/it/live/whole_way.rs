@@ -112,3 +112,17 @@ async fn a_processor_that_is_killed_again_and_again_counts_everything_exactly_on
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_workers_share_a_backlog_and_leave_nothing_of_it() {
+    with_shop(async |shop| {
+        run(shop, env!("CARGO_BIN_EXE_seeder"), &["--count", "300"]);
+        let report = std::env::temp_dir().join(format!("{}report.json", shop.prefix));
+        assert!(generate(shop, 20_000, 0, &report).wait().unwrap().success());
+        let arguments = ["--until-drained", "--workers", "3", "--flush-interval-ms", "100"];
+        run(shop, env!("CARGO_BIN_EXE_processor"), &arguments);
+        assert_eq!(recount(shop).await, said(&report));
+        std::fs::remove_file(&report).unwrap();
+    })
+    .await;
+}

@@ -6,7 +6,7 @@
 //! its products count, and its search step is a search that led to one of them. A session whose first
 //! step is a search counts under `by_search`, else under `by_browse`, so the two add up to the whole.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -157,12 +157,7 @@ impl Session {
     /// Takes the session out of the totals as it was counted last, and puts it in as it is now.
     fn recount(&mut self, totals: &mut Keyed<Box<str>, Total>) {
         self.steps.sort_unstable_by_key(|step| step.at);
-        let mut touched: BTreeSet<&str> = BTreeSet::from([ROOT]);
-        touched.extend(
-            self.steps.iter().filter_map(|step| step.category.as_ref()).flat_map(CategoryPath::prefixes),
-        );
-        let now: HashMap<Box<str>, Progress> =
-            touched.into_iter().map(|category| (category.into(), progress(&self.steps, category))).collect();
+        let now = progress_by_category(&self.steps);
         for (category, progress) in &self.counted {
             totals.change(category).add(progress, self.events_counted, -1);
         }
@@ -174,47 +169,58 @@ impl Session {
     }
 }
 
-/// How far the steps, in order of time, lead in a category.
-fn progress(steps: &[Step], category: &str) -> Progress {
-    let mut first_search: Option<Timestamp> = None;
-    let mut first_view: Option<Timestamp> = None;
-    let mut progress = Progress::default();
-    for step in steps.iter().filter(|step| step.lies_in(category)) {
+/// How far the steps, in order of time, lead in the whole shop and in each category that they touch. One
+/// walk for all: a scraper's session has thousands of steps in thousands of categories.
+fn progress_by_category(steps: &[Step]) -> HashMap<Box<str>, Progress> {
+    let mut walks: HashMap<&str, Walk> = HashMap::from([(ROOT, Walk::default())]);
+    for step in steps {
         let (at, kind, _) = step.at;
-        let searched_at = if kind == EventType::Search { Some(at) } else { step.search_of(category) };
-        first_search = [first_search, searched_at].into_iter().flatten().min();
+        // The whole shop has the searches themselves, a category the searches that led to a look at it.
+        let searched_at = (kind == EventType::Search).then_some(at);
+        walks.entry(ROOT).or_default().take(step, searched_at);
+        let searched_at = step.searched_at.filter(|_| kind == EventType::View);
+        for category in step.category.iter().flat_map(CategoryPath::prefixes) {
+            walks.entry(category).or_default().take(step, searched_at);
+        }
+    }
+    walks.into_iter().map(|(category, walk)| (category.into(), walk.progress())).collect()
+}
+
+/// A session's way through one category so far.
+#[derive(Default)]
+struct Walk {
+    first_search: Option<Timestamp>,
+    first_view: Option<Timestamp>,
+    depth: u8,
+    revenue: Cents,
+}
+
+impl Walk {
+    fn take(&mut self, step: &Step, searched_at: Option<Timestamp>) {
+        let (at, kind, _) = step.at;
+        self.first_search = [self.first_search, searched_at].into_iter().flatten().min();
         match kind {
             EventType::View => {
-                first_view = first_view.or(Some(at));
-                progress.depth = progress.depth.max(2);
+                self.first_view = self.first_view.or(Some(at));
+                self.depth = self.depth.max(2);
             }
-            EventType::AddToCart if progress.depth >= 2 => progress.depth = progress.depth.max(3),
-            EventType::Purchase if progress.depth >= 3 => progress.depth = 4,
+            EventType::AddToCart if self.depth >= 2 => self.depth = self.depth.max(3),
+            EventType::Purchase if self.depth >= 3 => self.depth = 4,
             EventType::Search | EventType::AddToCart | EventType::Purchase | EventType::Refund => {}
         }
         if kind == EventType::Purchase {
-            progress.revenue += step.amount;
+            self.revenue += step.amount;
         }
     }
-    progress.searched = first_search.is_some();
-    progress.by_search = first_search.is_some_and(|search| first_view.is_none_or(|view| search <= view));
-    if progress.searched {
-        progress.depth = progress.depth.max(1);
-    }
-    progress
-}
 
-impl Step {
-    fn lies_in(&self, category: &str) -> bool {
-        let is_prefix = |path: &CategoryPath| path.prefixes().any(|prefix| prefix == category);
-        category == ROOT || self.category.as_ref().is_some_and(is_prefix)
-    }
-
-    /// A category's search step is the search that led to a look at it. The whole shop has the searches
-    /// themselves.
-    fn search_of(&self, category: &str) -> Option<Timestamp> {
-        let (_, kind, _) = self.at;
-        self.searched_at.filter(|_| category != ROOT && kind == EventType::View)
+    fn progress(&self) -> Progress {
+        let searched_first = |search| self.first_view.is_none_or(|view| search <= view);
+        Progress {
+            searched: self.first_search.is_some(),
+            by_search: self.first_search.is_some_and(searched_first),
+            depth: self.depth.max(u8::from(self.first_search.is_some())),
+            revenue: self.revenue,
+        }
     }
 }
 
@@ -222,7 +228,7 @@ impl Total {
     fn add(&mut self, progress: &Progress, events: u64, sign: i64) {
         self.support += sign * i64::try_from(events).unwrap_or(i64::MAX);
         self.searched += sign * i64::from(progress.searched);
-        self.revenue += sign * progress.revenue.0;
+        self.revenue = self.revenue.saturating_add(sign * progress.revenue.0);
         let stages = if progress.by_search { &mut self.by_search } else { &mut self.by_browse };
         for reached in stages.iter_mut().take(usize::from(progress.depth)) {
             *reached += sign;

@@ -1,5 +1,7 @@
 //! The funnel's definition, told by example and held against a naive recount.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
