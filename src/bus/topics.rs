@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use crate::bus::{Bus, BusError, DEAD_LETTERS};
 use crate::model::event::Stream;
@@ -139,11 +139,13 @@ impl Bus {
         let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
         if !topics.is_empty() {
             let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-            admin.delete_topics(&names, &options).await.map_err(failed)?;
+            let removed = admin.delete_topics(&names, &options).await.map_err(failed)?;
+            all_removed(removed, RDKafkaErrorCode::UnknownTopicOrPartition).map_err(failed)?;
         }
         if !groups.is_empty() {
             let names: Vec<&str> = groups.iter().map(String::as_str).collect();
-            admin.delete_groups(&names, &options).await.map_err(failed)?;
+            let removed = admin.delete_groups(&names, &options).await.map_err(failed)?;
+            all_removed(removed, RDKafkaErrorCode::GroupIdNotFound).map_err(failed)?;
         }
         Ok(topics.len() + groups.len())
     }
@@ -164,4 +166,14 @@ impl Bus {
     pub(crate) fn failed(&self, what: &'static str, source: KafkaError) -> BusError {
         BusError::Failed { what, address: self.address().to_owned(), source }
     }
+}
+
+/// Looks at what became of each item. What was gone already is as good as removed; a group that still has
+/// members, or a topic that may not be removed, is an error.
+fn all_removed(
+    results: Vec<Result<String, (String, RDKafkaErrorCode)>>,
+    gone: RDKafkaErrorCode,
+) -> KafkaResult<()> {
+    let refused = results.into_iter().filter_map(Result::err).find(|(_, code)| *code != gone);
+    refused.map_or(Ok(()), |(_, code)| Err(KafkaError::AdminOp(code)))
 }

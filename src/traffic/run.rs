@@ -1,15 +1,12 @@
 //! A run: the simulator driven by the clock, its events handed to Kafka and counted.
 
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::bus::{Bus, Offer, Producer};
 use crate::catalog::shelf::ShelfProduct;
@@ -18,13 +15,10 @@ use crate::model::time::Timestamp;
 use crate::traffic::assortment::Assortment;
 use crate::traffic::schedule::Schedule;
 use crate::traffic::session::Simulated;
-use crate::traffic::settings::{Pace, TrafficSettings};
+use crate::traffic::settings::TrafficSettings;
 use crate::traffic::simulator::Simulator;
 use crate::traffic::tally::{Report, Tally};
 
-/// Events that may be sent at once: those of 100 ms, so that a high rate does not need a wait for each and
-/// a wait that took too long (a busy machine) is made up for.
-const BURSTS_PER_SECOND: u32 = 10;
 /// Longest wait before the stop is looked at again.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 /// Wait for room in a full queue.
@@ -54,7 +48,7 @@ pub async fn run(
     let driver = Driver {
         simulator: Simulator::new(assortment, currency, settings.mix(), seed, pace.start),
         schedule: Schedule::new(pace.start, pace.per_second),
-        limiter: limiter(pace),
+        by_the_clock: pace.by_the_clock,
         producer: Producer::new(bus)?,
         tally: Tally::default(),
         reports: Reports::new(settings.report_every()),
@@ -91,17 +85,11 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// `None` for as fast as can be.
-fn limiter(pace: Pace) -> Option<DefaultDirectRateLimiter> {
-    let rate = NonZeroU32::new(pace.per_second).filter(|_| pace.by_the_clock)?;
-    let burst = NonZeroU32::new(rate.get() / BURSTS_PER_SECOND).unwrap_or(NonZeroU32::MIN);
-    Some(RateLimiter::direct(Quota::per_second(rate).allow_burst(burst)))
-}
-
 struct Driver {
     simulator: Simulator,
     schedule: Schedule,
-    limiter: Option<DefaultDirectRateLimiter>,
+    /// Whether events wait for their times, or are sent as fast as can be.
+    by_the_clock: bool,
     producer: Producer,
     tally: Tally,
     reports: Reports,
@@ -113,14 +101,10 @@ impl Driver {
     fn drive(mut self, seed: u64, events_max: u64) -> anyhow::Result<Report> {
         let began = Instant::now();
         for _ in 0..events_max {
-            self.wait_for_turn();
+            let at = self.next_time();
             if self.stop.is_asked_for() {
                 break;
             }
-            let at = match &self.limiter {
-                Some(_) => self.schedule.next_by(Timestamp::now()),
-                None => self.schedule.next(),
-            };
             let simulated = self.simulator.act(at);
             if !self.hand_over(&simulated)? {
                 break;
@@ -132,16 +116,20 @@ impl Driver {
         Ok(Report::new(seed, self.tally, acknowledged, began.elapsed()))
     }
 
-    /// Waits as the rate demands, or until the run is stopped.
-    fn wait_for_turn(&self) {
-        let Some(limiter) = &self.limiter else { return };
-        let clock = DefaultClock::default();
-        while let Err(early) = limiter.check() {
-            if self.stop.is_asked_for() {
-                return;
-            }
-            std::thread::sleep(early.wait_time_from(clock.now()).min(WAIT_MAX));
+    /// The next event's time, once it has come or the run is stopped.
+    fn next_time(&mut self) -> Timestamp {
+        if !self.by_the_clock {
+            return self.schedule.next();
         }
+        let at = self.schedule.next_by(Timestamp::now());
+        while let Ok(wait) = (at - Timestamp::now()).to_std()
+            && !wait.is_zero()
+            && !self.stop.is_asked_for()
+        {
+            std::thread::sleep(wait.min(WAIT_MAX));
+            self.tell();
+        }
+        at
     }
 
     /// Hands an event over and counts it; `false` when the run was stopped while the queue was full.
@@ -213,6 +201,7 @@ impl Reports {
         Some(rate)
     }
 }
+
 /// Gives the final report as text, and as JSON where it was asked for; standard output holds only one of them.
 ///
 /// # Errors
