@@ -72,7 +72,7 @@ pub struct PriceFacet {
 pub struct PriceBucket {
     /// From this price on; null from the lowest.
     pub from: Option<f64>,
-    /// Below this price; null to the highest.
+    /// Below this price, which is not in it, whereas `max_price` includes its value; null to the highest.
     pub to: Option<f64>,
     /// Results in it.
     pub count: u64,
