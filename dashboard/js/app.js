@@ -49,5 +49,5 @@ const products = search();
 panels = [
   trending({ find: products.find }),
   funnels(),
-  fraud({ settled, noEvents: () => latest?.events?.total === 0, currency: () => latest?.currency ?? "USD" }),
+  fraud({ settled, noEvents: () => latest?.events?.total === 0, currency: () => latest?.currency }),
 ];
