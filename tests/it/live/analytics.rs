@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use poem::http::Method;
 use serde_json::{Value, json};
 use shoplens::analytics::fraud::{self, Severity};
-use shoplens::analytics::funnels::{Funnel, Steps};
+use shoplens::analytics::funnels::{self, Funnel, Steps};
 use shoplens::analytics::progress::Progress;
 use shoplens::analytics::range::Range;
 use shoplens::analytics::stats::Stats;
@@ -175,7 +175,6 @@ async fn trends_of_a_category_carry_what_the_catalogue_knows() {
 }
 
 fn funnel(before: i64, partition: u64, category: &str, entered: u64) -> (String, Timestamp, Value) {
-    let level = if category == "all" { 0 } else { category.split('.').count() };
     let steps = |entered: u64| json!({ "entered": entered, "viewed": entered / 2, "carted": entered / 4, "purchased": entered / 8 });
     let mut document = steps(entered);
     document["by_search"] = steps(entered - entered / 3);
@@ -183,7 +182,7 @@ fn funnel(before: i64, partition: u64, category: &str, entered: u64) -> (String,
     document["minute"] = json!(minute(before));
     document["partition"] = json!(partition);
     document["category"] = json!(category);
-    document["level"] = json!(level);
+    document["level"] = json!(funnels::level(category));
     document["support"] = json!(entered);
     document["searched"] = json!(entered - entered / 3);
     document["revenue_cents"] = json!(entered * 100);
