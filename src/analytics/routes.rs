@@ -12,8 +12,8 @@ use crate::analytics::fraud::{self, Cursor, Severity};
 use crate::analytics::range::Range;
 use crate::analytics::stats::Stats;
 use crate::analytics::{AnalyticsError, store, trending};
+use crate::http::parameter::{self, Given};
 use crate::http::problem::Failure;
-use crate::model::category::CategoryPath;
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::store::Store;
@@ -60,10 +60,10 @@ impl Api {
         #[oai(default = "ten", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<usize>,
         /// Only products in this category, of any level, such as `electronics.audio`.
-        category: Query<Option<String>>,
+        category: Query<Given<String>>,
     ) -> Result<Json<Trending>, Failure> {
         let window = Range::last(minutes.0, Timestamp::now());
-        let category = parse_category(category.0)?;
+        let category = parameter::category(category.0.0.as_deref())?;
         let question = trending::Question { window, size: size.0, category };
         let (progress, trends) = store::trending(&self.store, &question).await?;
         Ok(Json(Trending::new(window, self.currency, progress, trends)))
@@ -82,10 +82,10 @@ impl Api {
         #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "1440")))]
         minutes: Query<u32>,
         /// This category and those right below it, instead of the whole shop and its departments.
-        category: Query<Option<String>>,
+        category: Query<Given<String>>,
     ) -> Result<Json<Funnels>, Failure> {
         let range = Range::last(minutes.0, Timestamp::now());
-        let category = parse_category(category.0)?;
+        let category = parameter::category(category.0.0.as_deref())?;
         let (progress, funnels) = store::funnels(&self.store, range, category.as_ref()).await?;
         Ok(Json(Funnels::new(range, self.currency, progress, funnels)))
     }
@@ -99,19 +99,19 @@ impl Api {
     async fn fraud(
         &self,
         /// Only cases that bad.
-        severity: Query<Option<Severity>>,
+        severity: Query<Given<Severity>>,
         /// Only cases of this rule, such as `fast_refund`.
         #[oai(validator(max_length = 64))]
-        rule: Query<Option<String>>,
+        rule: Query<Given<String>>,
         /// Signals on a page.
         #[oai(default = "twenty", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<usize>,
         /// The `next_cursor` of the page before, with the same filters.
-        cursor: Query<Option<String>>,
+        cursor: Query<Given<String>>,
     ) -> Result<Json<Signals>, Failure> {
-        let after = given(cursor.0).as_deref().map(Cursor::decode).transpose()?;
-        let rule = given(rule.0);
-        let question = fraud::Question { severity: severity.0, rule, size: size.0, after };
+        let (Given(severity), Given(rule), Given(cursor)) = (severity.0, rule.0, cursor.0);
+        let after = cursor.as_deref().map(Cursor::decode).transpose()?;
+        let question = fraud::Question { severity, rule, size: size.0, after };
         Ok(Json(store::signals(&self.store, &question).await?.into()))
     }
 
@@ -141,20 +141,10 @@ fn twenty() -> usize {
     20
 }
 
-/// An empty text is what a form sends for a field that was left alone.
-fn given(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
-}
-
-fn parse_category(text: Option<String>) -> Result<Option<CategoryPath>, AnalyticsError> {
-    let path = given(text).map(|text| CategoryPath::parse(&text)).transpose();
-    path.map_err(|error| AnalyticsError::BadParameter { name: "category", detail: error.to_string() })
-}
-
 impl From<AnalyticsError> for Failure {
     fn from(error: AnalyticsError) -> Self {
         match error {
-            AnalyticsError::BadParameter { name, detail } => Self::bad_parameter(name, detail),
+            AnalyticsError::BadParameter(bad) => bad.into(),
             AnalyticsError::Store(error) => error.into(),
         }
     }

@@ -16,6 +16,7 @@ use crate::analytics::range::Range;
 use crate::analytics::stats::{EventTotals, Stats};
 use crate::analytics::trending::{Candidate, Counts, SUPPORT_MIN, Shown, Trend};
 use crate::analytics::{AnalyticsError, fraud, funnels, query, trending};
+use crate::http::parameter::BadParameter;
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
@@ -156,7 +157,7 @@ async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<(), An
         return Ok(());
     }
     let detail = format!("category must be one that has products, but {category} has none");
-    Err(AnalyticsError::BadParameter { name: "category", detail })
+    Err(BadParameter { parameter: "category", detail }.into())
 }
 
 /// A page of active fraud signals, the last seen first.

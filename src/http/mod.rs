@@ -7,6 +7,7 @@ mod framework;
 pub mod health;
 pub mod limit;
 pub mod pages;
+pub mod parameter;
 pub mod problem;
 pub mod server;
 

@@ -19,13 +19,14 @@ use serde_json::Value;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::http::parameter::BadParameter;
 use crate::model::category::CategoryPath;
 use crate::model::money::Currency;
 use crate::search::answer::{RawAnswer, RawOccurrences, Relaxation, SearchAnswer};
 use crate::search::autocomplete::Suggestions;
 use crate::search::query::Stage;
 use crate::search::relevance::Relevance;
-use crate::search::request::{BadParameter, SearchRequest, Words};
+use crate::search::request::{SearchRequest, Words};
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
@@ -42,8 +43,8 @@ pub struct Search {
 #[derive(Debug, Error)]
 pub enum SearchError {
     /// A parameter cannot be used.
-    #[error("{}", .0.detail)]
-    BadParameter(BadParameter),
+    #[error(transparent)]
+    BadParameter(#[from] BadParameter),
     /// Elasticsearch gave no usable answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -135,7 +136,7 @@ impl Search {
             return Ok(());
         }
         let detail = format!("category must be one that has products, but {category} has none");
-        Err(SearchError::BadParameter(BadParameter { parameter: "category", detail }))
+        Err(BadParameter { parameter: "category", detail }.into())
     }
 
     async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {
