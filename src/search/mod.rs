@@ -19,8 +19,8 @@ use serde_json::Value;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::catalog;
 use crate::http::parameter::BadParameter;
-use crate::model::category::CategoryPath;
 use crate::model::money::Currency;
 use crate::search::answer::{RawAnswer, RawOccurrences, Relaxation, SearchAnswer};
 use crate::search::autocomplete::Suggestions;
@@ -64,8 +64,10 @@ impl Search {
         let started = Instant::now();
         let (stage, raw) = self.relax(request).await?;
         let total = raw.total();
-        if let Some(category) = request.filters.category.as_ref().filter(|_| total == 0) {
-            self.check_category(category).await?;
+        if let Some(category) = request.filters.category.as_ref().filter(|_| total == 0)
+            && !catalog::has_category(&self.store, category).await?
+        {
+            return Err(catalog::unknown_category(category).into());
         }
         let (items, facets) = raw.into_items(request.page);
         Ok(SearchAnswer {
@@ -127,16 +129,6 @@ impl Search {
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
         let unknown = occurrences.unknown();
         Ok(unknown.filter(|at| query::may_be_another(request, *at)).collect())
-    }
-
-    async fn check_category(&self, category: &CategoryPath) -> Result<(), SearchError> {
-        let body = query::category_exists(category.as_str());
-        let found: Value = self.ask("look a category up", &body).await?;
-        if found["hits"]["total"]["value"] != 0 {
-            return Ok(());
-        }
-        let detail = format!("category must be one that has products, but {category} has none");
-        Err(BadParameter { parameter: "category", detail }.into())
     }
 
     async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {
