@@ -37,13 +37,39 @@ impl Severity {
     }
 }
 
+/// A rule of the processor that a case breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Rule {
+    /// The same product bought and given back again and again.
+    RefundLoop,
+    /// Money back minutes after the order, more than once.
+    FastRefund,
+    /// Most orders of a day came back.
+    AbnormalRefundRate,
+    /// Searches and views faster than a person can.
+    BotVelocity,
+}
+
+impl Rule {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RefundLoop => "refund_loop",
+            Self::FastRefund => "fast_refund",
+            Self::AbnormalRefundRate => "abnormal_refund_rate",
+            Self::BotVelocity => "bot_velocity",
+        }
+    }
+}
+
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// Only cases that bad.
     pub severity: Option<Severity>,
     /// Only cases of this rule.
-    pub rule: Option<String>,
+    pub rule: Option<Rule>,
     /// Most items of the answer.
     pub size: usize,
     /// Behind which case to go on.

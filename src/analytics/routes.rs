@@ -8,12 +8,13 @@ use poem_openapi::{OpenApi, Tags};
 
 use crate::analytics::answers::{Funnels, Overview, Signals, Trending};
 use crate::analytics::cache::Fresh;
-use crate::analytics::fraud::{self, Cursor, Severity};
+use crate::analytics::fraud::{self, Cursor, Rule, Severity};
 use crate::analytics::range::Range;
 use crate::analytics::stats::Stats;
-use crate::analytics::{AnalyticsError, store, trending};
-use crate::http::parameter::{self, Given};
+use crate::analytics::{AnalyticsError, funnels, store, trending};
+use crate::http::parameter::{self, BadParameter, Given};
 use crate::http::problem::Failure;
+use crate::model::category::CategoryPath;
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::store::Store;
@@ -59,11 +60,11 @@ impl Api {
         /// Products at most.
         #[oai(default = "ten", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<usize>,
-        /// Only products in this category, of any level, such as `electronics.audio`.
+        /// Only products in this category, of any level, such as `electronics.audio`; `all` for the whole shop.
         category: Query<Given<String>>,
     ) -> Result<Json<Trending>, Failure> {
         let window = Range::last(minutes.0, Timestamp::now());
-        let category = parameter::category(category.0.0.as_deref())?;
+        let category = parse_category(category.0)?;
         let question = trending::Question { window, size: size.0, category };
         let (progress, trends) = store::trending(&self.store, &question).await?;
         Ok(Json(Trending::new(window, self.currency, progress, trends)))
@@ -81,11 +82,11 @@ impl Api {
         /// Length of the range.
         #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "1440")))]
         minutes: Query<u32>,
-        /// This category and those right below it, instead of the whole shop and its departments.
+        /// This category and those right below it, instead of the whole shop (`all`) and its departments.
         category: Query<Given<String>>,
     ) -> Result<Json<Funnels>, Failure> {
         let range = Range::last(minutes.0, Timestamp::now());
-        let category = parameter::category(category.0.0.as_deref())?;
+        let category = parse_category(category.0)?;
         let (progress, funnels) = store::funnels(&self.store, range, category.as_ref()).await?;
         Ok(Json(Funnels::new(range, self.currency, progress, funnels)))
     }
@@ -100,9 +101,8 @@ impl Api {
         &self,
         /// Only cases that bad.
         severity: Query<Given<Severity>>,
-        /// Only cases of this rule, such as `fast_refund`.
-        #[oai(validator(max_length = 64))]
-        rule: Query<Given<String>>,
+        /// Only cases of this rule.
+        rule: Query<Given<Rule>>,
         /// Signals on a page.
         #[oai(default = "twenty", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<usize>,
@@ -139,6 +139,11 @@ fn ten() -> usize {
 
 fn twenty() -> usize {
     20
+}
+
+/// The category asked for; none for [`funnels::ROOT`], which stands for the whole shop.
+fn parse_category(category: Given<String>) -> Result<Option<CategoryPath>, BadParameter> {
+    parameter::category(category.0.as_deref().filter(|text| *text != funnels::ROOT))
 }
 
 impl From<AnalyticsError> for Failure {

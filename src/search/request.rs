@@ -109,6 +109,7 @@ impl RawSearch {
     pub fn check(self) -> Result<SearchRequest, BadParameter> {
         let Self { q, fuzzy, category, brands, min_price, max_price, page } = self;
         let category = parameter::category(category.as_deref())?;
+        let brands = brands.into_iter().filter(|brand| !brand.is_empty()).collect();
         let min_price = cents("min_price", min_price)?;
         let max_price = cents("max_price", max_price)?;
         if let (Some(min), Some(max)) = (min_price, max_price)
@@ -168,6 +169,13 @@ mod tests {
         for (raw, parameter) in cases {
             assert_eq!(raw.check().unwrap_err().parameter, parameter);
         }
+    }
+
+    #[test]
+    fn an_empty_brand_counts_as_not_given() {
+        let brands = vec![String::new(), "Voltara".to_owned()];
+        let request = RawSearch { brands, ..raw() }.check().unwrap();
+        assert_eq!(request.filters.brands, ["Voltara"]);
     }
 
     #[test]
