@@ -9,7 +9,6 @@
 //! An index that nobody has written yet reads as empty, so a new shop answers zeros and not errors.
 
 pub mod answers;
-pub mod cache;
 mod found;
 pub mod fraud;
 pub mod funnels;

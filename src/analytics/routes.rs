@@ -7,11 +7,11 @@ use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
 use crate::analytics::answers::{Funnels, Overview, Signals, Trending};
-use crate::analytics::cache::Fresh;
 use crate::analytics::fraud::{self, Cursor, Rule, Severity};
 use crate::analytics::range::Range;
 use crate::analytics::stats::Stats;
 use crate::analytics::{AnalyticsError, funnels, store, trending};
+use crate::http::fresh::Fresh;
 use crate::http::parameter::{self, BadParameter, Given};
 use crate::http::problem::Failure;
 use crate::model::category::CategoryPath;
