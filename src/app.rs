@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use poem::endpoint::make_sync;
-use poem::web::Html;
 use poem::{Endpoint, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 use tokio::net::TcpListener;
@@ -16,6 +16,9 @@ use crate::http::{self, health, server};
 use crate::search;
 use crate::search::relevance::{BadRelevance, Relevance};
 use crate::store::Store;
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
 
 /// What the service stands on.
 pub struct Edges {
@@ -55,12 +58,12 @@ pub fn app(
     limit: &RateLimit,
 ) -> Result<impl Endpoint<Output = Response> + use<>, BadRelevance> {
     let service = service(apis(edges, shop)?);
-    let (spec, swagger) = (service.spec(), service.swagger_ui_html());
+    let (spec, swagger) = (Bytes::from(service.spec()), Bytes::from(service.swagger_ui_html()));
     let limited = http::limited(service.into_endpoint(), limit.clone(), settings.timeout());
     let routes = Route::new()
         .nest("/", limited)
-        .at("/docs", poem::get(make_sync(move |_| Html(swagger.clone()))))
-        .at("/openapi.json", poem::get(make_sync(move |_| json(spec.clone()))));
+        .at("/docs", poem::get(make_sync(move |_| document(HTML, &swagger))))
+        .at("/openapi.json", poem::get(make_sync(move |_| document(JSON, &spec))));
     Ok(http::finished(routes, settings))
 }
 
@@ -79,8 +82,9 @@ fn service<T: OpenApi>(apis: T) -> OpenApiService<T, ()> {
     )
 }
 
-fn json(text: String) -> Response {
-    Response::builder().content_type("application/json").body(text)
+/// Answers a document that all requests share.
+fn document(content_type: &str, text: &Bytes) -> Response {
+    Response::builder().content_type(content_type).body(text.clone())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 // What the page shows, kept in its address, so that reload, back and a shared link show the same:
 // the search (`q`, `category`, `brand`, `min_price`, `max_price`, `fuzzy`, `page`) and the choices
-// of the other panels (`trending`, `funnels`, `in`, `severity`). Other parameters (`api`) are kept.
+// of the other panels (`trending`, `funnels`, `in`, `severity`). Other parameters are kept.
 
 const SEARCH = ["q", "category", "brand", "min_price", "max_price", "fuzzy", "page"];
 

@@ -1,16 +1,13 @@
 // The only module that speaks to the API: builds the address, reads the answer, and turns every
 // failure into a `Problem` (RFC 9457) that says whether anybody answered at all and when to come
-// back. The address is this page's own origin unless `?api=` or the meta tag names another.
+// back. The API is the server that this page came from: no link can put another's numbers into it.
 
 const TIMEOUT_MS = 15_000;
 /** How long to wait after a 429 that does not say. */
 const LIMITED_MS = 5_000;
 
-const BASE = chooseBase();
 /** The API's address for people. */
-export const API_ADDRESS = BASE || location.origin;
-/** Whether another server than the page's own is asked. */
-export const API_ELSEWHERE = BASE !== "" && BASE !== location.origin;
+export const API_ADDRESS = location.origin;
 /** How messages call the API. */
 export const API_NAME = "the API";
 
@@ -50,7 +47,7 @@ async function ask(path, params, signal) {
   for (const [name, value] of Object.entries(params ?? {})) {
     for (const one of [value].flat()) if (one !== undefined && one !== null && one !== "") query.append(name, one);
   }
-  const url = `${BASE}${path}${query.size ? `?${query}` : ""}`;
+  const url = `${API_ADDRESS}${path}${query.size ? `?${query}` : ""}`;
   const deadline = AbortSignal.timeout(TIMEOUT_MS);
   try {
     const response = await fetch(url, {
@@ -73,15 +70,8 @@ function parse(json) {
   }
 }
 
-function chooseBase() {
-  const asked =
-    new URLSearchParams(location.search).get("api") || document.querySelector('meta[name="shoplens-api"]')?.content || "";
-  if (!asked || !URL.canParse(asked) || !/^https?:$/.test(new URL(asked).protocol)) return "";
-  return asked.replace(/\/+$/, "");
-}
-
 function notTheApi(path, status) {
-  return `${API_ADDRESS} answered ${path} with ${status} and no JSON, so it is not the shoplens API; open this page with ?api=http://localhost:8000 to ask another address`;
+  return `${API_ADDRESS} answered ${path} with ${status} and no JSON, so it is not the shoplens API; open this page at the address of the API itself`;
 }
 
 function retryAfter(response) {

@@ -1,9 +1,8 @@
 // Joins the panels: the statistics' polls drive the header, and every panel asks again at once
 // when the API is back.
 
-import { API_ADDRESS, API_ELSEWHERE, get } from "./api.js";
+import { get } from "./api.js";
 import { header } from "./connection.js";
-import { byId, text } from "./dom.js";
 import { fraud } from "./fraud.js";
 import { funnels } from "./funnels.js";
 import { poll } from "./poll.js";
@@ -50,10 +49,5 @@ const products = search();
 panels = [
   trending({ find: products.find }),
   funnels(),
-  fraud({ settled, noEvents: () => latest?.events?.total === 0, currency: () => latest?.currency ?? "USD" }),
+  fraud({ settled, noEvents: () => latest?.events?.total === 0, currency: () => latest?.currency }),
 ];
-
-text(byId("foot-api"), API_ELSEWHERE ? `API: ${API_ADDRESS}` : "");
-for (const [id, path] of [["foot-docs", "/docs"], ["foot-redoc", "/redoc"], ["foot-openapi", "/openapi.json"]]) {
-  byId(id).href = API_ADDRESS + path;
-}

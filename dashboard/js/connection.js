@@ -2,7 +2,7 @@
 // The statistics' polls tell it how they went; when they succeed again after a failure, it calls
 // `recovered`, so that every other panel asks at once instead of at the end of its pause.
 
-import { API_ADDRESS, API_ELSEWHERE, notReady } from "./api.js";
+import { API_ADDRESS, notReady } from "./api.js";
 import { byId, text } from "./dom.js";
 import { ago, clock } from "./format.js";
 import { explain } from "./panel.js";
@@ -80,9 +80,7 @@ export function header({ retry, recovered }) {
 }
 
 function unreachable() {
-  const start = "Start it with scripts/demo, or look at the terminal it runs in; this page goes on by itself as soon as it answers.";
-  const cross = API_ELSEWHERE ? " If it does run there, its CORS setting must allow this page’s address." : "";
-  return `The API at ${API_ADDRESS} does not answer. ${start}${cross}`;
+  return `The API at ${API_ADDRESS} does not answer. Start it with scripts/demo, or look at the terminal it runs in; this page goes on by itself as soon as it answers.`;
 }
 
 function showFreshness(element, processing) {

@@ -121,9 +121,10 @@ function priceForm(change) {
     replace(bars, buckets.map((bucket) => bar(bucket, most)));
 
     function bar(bucket, tallest) {
-      const name = `${range(bucket.from, bucket.to, currency)}: ${count(bucket.count)} products`;
-      const pick = () => change({ min_price: String(bucket.from ?? ""), max_price: String(bucket.to ?? "") });
-      const inside = sameOrEmpty(search.min_price, bucket.from) && sameOrEmpty(search.max_price, bucket.to);
+      const highest = highestIn(bucket);
+      const name = `${range(bucket.from, highest, currency)}: ${count(bucket.count)} products`;
+      const pick = () => change({ min_price: String(bucket.from ?? ""), max_price: String(highest ?? "") });
+      const inside = sameOrEmpty(search.min_price, bucket.from) && sameOrEmpty(search.max_price, highest);
       return h("button", {
         type: "button",
         title: name,
@@ -138,6 +139,9 @@ function priceForm(change) {
   }
   return { show };
 }
+
+// A bucket ends below its `to`, whereas `max_price` includes its own value.
+const highestIn = ({ to }) => (typeof to === "number" ? Number((to - 0.01).toFixed(2)) : null);
 
 const sameOrEmpty = (typed, edge) => (typed === "" ? edge === null || edge === undefined : Number(typed) === edge);
 

@@ -28,9 +28,10 @@ export const decimal = (value) => (known(value) ? (Math.abs(value) >= 100 ? whol
 /** `12.3 %`. */
 export const percent = (value) => (known(value) ? percents.format(value) : NOTHING);
 
-/** An amount in major units; without cents when `round` is set. */
-export function money(value, currency = "USD", round = false) {
+/** An amount in major units, without cents when `round` is set; a bare number while no answer has named the currency. */
+export function money(value, currency, round = false) {
   if (!known(value)) return NOTHING;
+  if (!currency) return (round ? whole : plain).format(value);
   const key = `${currency} ${round}`;
   if (!currencies.has(key)) {
     const digits = round ? { maximumFractionDigits: 0, minimumFractionDigits: 0 } : {};

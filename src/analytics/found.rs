@@ -15,16 +15,9 @@ use crate::model::time::Timestamp;
 /// The answer to a search with aggregations `A` and documents `S`.
 #[derive(Deserialize)]
 pub struct Found<A, S = IgnoredAny> {
-    #[serde(rename = "_shards")]
-    pub shards: Shards,
     pub hits: Hits<S>,
     /// Absent where there is no index to search.
     pub aggregations: Option<A>,
-}
-
-#[derive(Deserialize)]
-pub struct Shards {
-    pub total: u32,
 }
 
 #[derive(Deserialize)]

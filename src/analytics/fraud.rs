@@ -8,7 +8,7 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::analytics::AnalyticsError;
+use crate::http::parameter::BadParameter;
 
 /// How bad a case is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum, Deserialize)]
@@ -37,13 +37,39 @@ impl Severity {
     }
 }
 
+/// A rule of the processor that a case breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Rule {
+    /// The same product bought and given back again and again.
+    RefundLoop,
+    /// Money back minutes after the order, more than once.
+    FastRefund,
+    /// Most orders of a day came back.
+    AbnormalRefundRate,
+    /// Searches and views faster than a person can.
+    BotVelocity,
+}
+
+impl Rule {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RefundLoop => "refund_loop",
+            Self::FastRefund => "fast_refund",
+            Self::AbnormalRefundRate => "abnormal_refund_rate",
+            Self::BotVelocity => "bot_velocity",
+        }
+    }
+}
+
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// Only cases that bad.
     pub severity: Option<Severity>,
     /// Only cases of this rule.
-    pub rule: Option<String>,
+    pub rule: Option<Rule>,
     /// Most items of the answer.
     pub size: usize,
     /// Behind which case to go on.
@@ -147,15 +173,15 @@ impl Cursor {
     /// Reads such a text.
     ///
     /// # Errors
-    /// [`AnalyticsError::BadParameter`] naming `cursor` for anything that [`Cursor::encode`] did not give.
-    pub fn decode(text: &str) -> Result<Self, AnalyticsError> {
+    /// [`BadParameter`] naming `cursor` for anything that [`Cursor::encode`] did not give.
+    pub fn decode(text: &str) -> Result<Self, BadParameter> {
         let decoded = (text.len() <= CURSOR_CHARS_MAX)
             .then(|| BASE64_URL_SAFE_NO_PAD.decode(text).ok())
             .flatten()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .and_then(|values| Self::from_sort_values(values).ok());
-        decoded.ok_or_else(|| AnalyticsError::BadParameter {
-            name: "cursor",
+        decoded.ok_or_else(|| BadParameter {
+            parameter: "cursor",
             detail: "cursor must be the next_cursor of an answer, unchanged".to_owned(),
         })
     }
@@ -173,10 +199,7 @@ mod tests {
         let numbers = BASE64_URL_SAFE_NO_PAD.encode("[1,2]");
         for text in ["", "x", "!!", numbers.as_str(), "a".repeat(2_000).as_str()] {
             let error = Cursor::decode(text).unwrap_err();
-            assert!(
-                matches!(error, AnalyticsError::BadParameter { name: "cursor", .. }),
-                "{text:?}: {error}"
-            );
+            assert_eq!(error.parameter, "cursor", "{text:?}: {error}");
         }
     }
 

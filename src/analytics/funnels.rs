@@ -82,7 +82,7 @@ impl Funnel {
 
 /// Depth of a category's path: 0 for [`ROOT`], 1 for a department.
 pub fn level(category: &str) -> usize {
-    if category == ROOT { 0 } else { category.split('.').count() }
+    if category == ROOT { 0 } else { category::level(category) }
 }
 
 /// Puts the category asked for first, with zeros where nobody was in it, then the others by sessions that

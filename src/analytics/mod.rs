@@ -9,7 +9,6 @@
 //! An index that nobody has written yet reads as empty, so a new shop answers zeros and not errors.
 
 pub mod answers;
-pub mod cache;
 mod found;
 pub mod fraud;
 pub mod funnels;
@@ -23,19 +22,15 @@ pub mod trending;
 
 use thiserror::Error;
 
+use crate::http::parameter::BadParameter;
 use crate::store::StoreError;
 
 /// Why a question was not answered.
 #[derive(Debug, Error)]
 pub enum AnalyticsError {
     /// A parameter has the right form but names something that is not there, or is damaged.
-    #[error("{detail}")]
-    BadParameter {
-        /// The parameter.
-        name: &'static str,
-        /// What is wrong with it, as a sentence without a full stop.
-        detail: String,
-    },
+    #[error(transparent)]
+    BadParameter(#[from] BadParameter),
     /// The exchange with Elasticsearch failed.
     #[error(transparent)]
     Store(#[from] StoreError),

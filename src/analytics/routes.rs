@@ -7,11 +7,12 @@ use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
 use crate::analytics::answers::{Funnels, Overview, Signals, Trending};
-use crate::analytics::cache::Fresh;
-use crate::analytics::fraud::{self, Cursor, Severity};
+use crate::analytics::fraud::{self, Cursor, Rule, Severity};
 use crate::analytics::range::Range;
 use crate::analytics::stats::Stats;
-use crate::analytics::{AnalyticsError, store, trending};
+use crate::analytics::{AnalyticsError, funnels, store, trending};
+use crate::http::fresh::Fresh;
+use crate::http::parameter::{self, BadParameter, Given};
 use crate::http::problem::Failure;
 use crate::model::category::CategoryPath;
 use crate::model::money::Currency;
@@ -59,8 +60,8 @@ impl Api {
         /// Products at most.
         #[oai(default = "ten", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<usize>,
-        /// Only products in this category, of any level, such as `electronics.audio`.
-        category: Query<Option<String>>,
+        /// Only products in this category, of any level, such as `electronics.audio`; `all` for the whole shop.
+        category: Query<Given<String>>,
     ) -> Result<Json<Trending>, Failure> {
         let window = Range::last(minutes.0, Timestamp::now());
         let category = parse_category(category.0)?;
@@ -81,8 +82,8 @@ impl Api {
         /// Length of the range.
         #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "1440")))]
         minutes: Query<u32>,
-        /// This category and those right below it, instead of the whole shop and its departments.
-        category: Query<Option<String>>,
+        /// This category and those right below it, instead of the whole shop (`all`) and its departments.
+        category: Query<Given<String>>,
     ) -> Result<Json<Funnels>, Failure> {
         let range = Range::last(minutes.0, Timestamp::now());
         let category = parse_category(category.0)?;
@@ -99,19 +100,18 @@ impl Api {
     async fn fraud(
         &self,
         /// Only cases that bad.
-        severity: Query<Option<Severity>>,
-        /// Only cases of this rule, such as `fast_refund`.
-        #[oai(validator(max_length = 64))]
-        rule: Query<Option<String>>,
+        severity: Query<Given<Severity>>,
+        /// Only cases of this rule.
+        rule: Query<Given<Rule>>,
         /// Signals on a page.
         #[oai(default = "twenty", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<usize>,
         /// The `next_cursor` of the page before, with the same filters.
-        cursor: Query<Option<String>>,
+        cursor: Query<Given<String>>,
     ) -> Result<Json<Signals>, Failure> {
-        let after = given(cursor.0).as_deref().map(Cursor::decode).transpose()?;
-        let rule = given(rule.0);
-        let question = fraud::Question { severity: severity.0, rule, size: size.0, after };
+        let (Given(severity), Given(rule), Given(cursor)) = (severity.0, rule.0, cursor.0);
+        let after = cursor.as_deref().map(Cursor::decode).transpose()?;
+        let question = fraud::Question { severity, rule, size: size.0, after };
         Ok(Json(store::signals(&self.store, &question).await?.into()))
     }
 
@@ -141,20 +141,15 @@ fn twenty() -> usize {
     20
 }
 
-/// An empty text is what a form sends for a field that was left alone.
-fn given(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
-}
-
-fn parse_category(text: Option<String>) -> Result<Option<CategoryPath>, AnalyticsError> {
-    let path = given(text).map(|text| CategoryPath::parse(&text)).transpose();
-    path.map_err(|error| AnalyticsError::BadParameter { name: "category", detail: error.to_string() })
+/// The category asked for; none for [`funnels::ROOT`], which stands for the whole shop.
+fn parse_category(category: Given<String>) -> Result<Option<CategoryPath>, BadParameter> {
+    parameter::category(category.0.as_deref().filter(|text| *text != funnels::ROOT))
 }
 
 impl From<AnalyticsError> for Failure {
     fn from(error: AnalyticsError) -> Self {
         match error {
-            AnalyticsError::BadParameter { name, detail } => Self::bad_parameter(name, detail),
+            AnalyticsError::BadParameter(bad) => bad.into(),
             AnalyticsError::Store(error) => error.into(),
         }
     }

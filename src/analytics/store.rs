@@ -16,6 +16,7 @@ use crate::analytics::range::Range;
 use crate::analytics::stats::{EventTotals, Stats};
 use crate::analytics::trending::{Candidate, Counts, SUPPORT_MIN, Shown, Trend};
 use crate::analytics::{AnalyticsError, fraud, funnels, query, trending};
+use crate::catalog;
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
@@ -150,13 +151,11 @@ pub async fn funnels(
 
 /// Refuses a category that the catalogue does not have. Where there is no catalogue, none is refused.
 async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<(), AnalyticsError> {
-    let body = query::any_product_in(category.as_str());
-    let found: Found<IgnoredAny> = ask(store, "look a category up", &Schema::PRODUCTS, &body).await?;
-    if category.as_str() == ROOT || found.shards.total == 0 || found.hits.total.value > 0 {
-        return Ok(());
+    match catalog::has_category(store, category).await {
+        Ok(true) | Err(StoreError::MissingIndex { .. }) => Ok(()),
+        Ok(false) => Err(catalog::unknown_category(category).into()),
+        Err(error) => Err(error.into()),
     }
-    let detail = format!("category must be one that has products, but {category} has none");
-    Err(AnalyticsError::BadParameter { name: "category", detail })
 }
 
 /// A page of active fraud signals, the last seen first.

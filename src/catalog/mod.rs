@@ -1,9 +1,11 @@
 //! The catalogue: what a shop sells, made up from data, and how it gets into the index `products`.
 //!
 //! [`taxonomy`] reads the categories of `data/`, [`synthesis`] makes products of them, [`index`] says what
-//! the index looks like, [`load`] fills a new version of it and switches the alias; [`shelf`] reads it back. Product `n` depends on
-//! the seed and on `n` alone, so that the same seed gives the same shop, in any order and of any size.
+//! the index looks like, [`load`] fills a new version of it and switches the alias; [`shelf`] reads it
+//! back, and [`has_category`] tells a mistyped category from an unvisited one. Product `n` depends on the
+//! seed and on `n` alone, so that the same seed gives the same shop, in any order and of any size.
 
+mod categories;
 pub mod index;
 pub mod load;
 pub mod progress;
@@ -11,3 +13,5 @@ pub mod shelf;
 pub mod synthesis;
 pub mod taxonomy;
 mod versions;
+
+pub use crate::catalog::categories::{has_category, unknown_category};

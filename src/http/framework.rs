@@ -57,8 +57,8 @@ fn in_words(reason: &str) -> String {
     if let Some(limit) = reason.strip_prefix("verification failed. ") {
         return limit_in_words(limit).unwrap_or_else(|| format!("breaks the rule {limit}"));
     }
-    if reason.contains("valid enumeration value") {
-        return "must be one of the values that /docs lists".to_owned();
+    if let Some((_, choices)) = reason.split_once(": must be one of ") {
+        return format!("must be one of {choices}");
     }
     let wanted = [("integer", "a whole number"), ("number", "a number"), ("boolean", "true or false")];
     let named = |kind: &str| reason.contains(&format!("\"{kind}")) || reason.contains(&format!("_{kind}"));
@@ -86,14 +86,22 @@ fn limit_in_words(limit: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::parameter::Given;
     use poem::http::Method;
     use poem::{Endpoint, EndpointExt, Request, Route};
     use poem_openapi::param::Query;
     use poem_openapi::payload::PlainText;
-    use poem_openapi::{OpenApi, OpenApiService};
+    use poem_openapi::{Enum, OpenApi, OpenApiService};
     use serde_json::Value;
 
     struct Probe;
+
+    #[derive(Debug, Enum)]
+    #[oai(rename_all = "snake_case")]
+    enum Shade {
+        Light,
+        VeryDark,
+    }
 
     #[OpenApi]
     impl Probe {
@@ -101,11 +109,12 @@ mod tests {
         async fn probe(
             &self,
             #[oai(validator(maximum(value = "100"), minimum(value = "1")))] size: Query<Option<u32>>,
-            #[oai(validator(minimum(value = "0")))] price: Query<Option<f64>>,
+            #[oai(validator(minimum(value = "0")))] price: Query<Given<f64>>,
+            shade: Query<Given<Shade>>,
             fuzzy: Query<Option<bool>>,
             #[oai(default, validator(max_items = 2))] brand: Query<Vec<String>>,
         ) -> PlainText<String> {
-            PlainText(format!("{:?}{:?}{:?}{:?}", size.0, price.0, fuzzy.0, brand.0))
+            PlainText(format!("{:?} {:?} {:?} {:?} {:?}", size.0, price.0.0, shade.0.0, fuzzy.0, brand.0))
         }
     }
 
@@ -129,6 +138,8 @@ mod tests {
             ("size=99999999999999999999", "size", "size must be a whole number"),
             ("price=cheap", "price", "price must be a number"),
             ("price=NaN", "price", "price must be at least 0"),
+            ("shade=grey", "shade", "shade must be one of light, very_dark"),
+            ("shade=Light", "shade", "shade must be one of light, very_dark"),
             ("fuzzy=maybe", "fuzzy", "fuzzy must be true or false"),
             ("brand=a&brand=b&brand=c", "brand", "brand may be given at most 2 times"),
         ];
@@ -136,6 +147,19 @@ mod tests {
             let (status, problem) = problem(Method::GET, &format!("/probe?{query}")).await;
             assert_eq!(status, 400, "{query}");
             assert_eq!((&problem["parameter"], &problem["detail"]), (&parameter.into(), &detail.into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_empty_parameter_counts_as_not_given() {
+        let endpoint = Route::new().nest("/", OpenApiService::new(Probe, "probe", "1"));
+        for (query, expected) in [
+            ("price=&shade=", "None None None None []"),
+            ("price=1.5&shade=very_dark", "None Some(1.5) Some(VeryDark) None []"),
+        ] {
+            let request = Request::builder().uri(format!("/probe?{query}").parse().unwrap()).finish();
+            let answer = endpoint.get_response(request).await.into_body().into_string().await.unwrap();
+            assert_eq!(answer, expected, "{query}");
         }
     }
 

@@ -1,12 +1,13 @@
 //! Whether the service runs, and whether what it stands on can be reached.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::convert::Infallible;
+use std::time::Duration;
 
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
 use crate::bus::Bus;
+use crate::http::fresh::Fresh;
 use crate::store::Store;
 
 /// Longest wait for one dependency.
@@ -18,13 +19,7 @@ const ANSWER_LASTS: Duration = Duration::from_secs(2);
 pub struct Api {
     store: Store,
     bus: Bus,
-    latest: Arc<Mutex<Option<Answer>>>,
-}
-
-#[derive(Clone)]
-struct Answer {
-    at: Instant,
-    readiness: Readiness,
+    readiness: Fresh<Readiness>,
 }
 
 /// Whether something can be used.
@@ -84,32 +79,14 @@ enum Tag {
 impl Api {
     /// The endpoints, asking these two.
     pub fn new(store: Store, bus: Bus) -> Self {
-        Self { store, bus, latest: Arc::default() }
+        Self { store, bus, readiness: Fresh::new(ANSWER_LASTS) }
     }
 
-    async fn readiness(&self) -> Readiness {
-        if let Some(readiness) = self.still_valid() {
-            return readiness;
-        }
+    async fn check(&self) -> Result<Readiness, Infallible> {
         let (store, bus) = tokio::join!(check_store(&self.store), check_bus(&self.bus));
         let up = store.status == Status::Up && bus.status == Status::Up;
         let status = if up { Status::Up } else { Status::Down };
-        let readiness = Readiness { status, dependencies: vec![store, bus] };
-        let answer = Answer { at: Instant::now(), readiness: readiness.clone() };
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-        readiness
-    }
-
-    /// The last answer if it is fresh. One caller that finds a stale one is to renew it; meanwhile the
-    /// others are given the stale one, so that checks never pile up.
-    fn still_valid(&self) -> Option<Readiness> {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = latest.as_mut()?;
-        if answer.at.elapsed() < ANSWER_LASTS {
-            return Some(answer.readiness.clone());
-        }
-        answer.at = Instant::now();
-        None
+        Ok(Readiness { status, dependencies: vec![store, bus] })
     }
 }
 
@@ -128,7 +105,7 @@ impl Api {
     /// An answer is up to two seconds old.
     #[oai(path = "/ready", method = "get", operation_id = "ready")]
     async fn ready(&self) -> Ready {
-        let readiness = self.readiness().await;
+        let Ok(readiness) = self.readiness.get(self.check()).await;
         match readiness.status {
             Status::Up => Ready::Up(Json(readiness)),
             Status::Down => Ready::Down(Json(readiness)),

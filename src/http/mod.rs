@@ -4,9 +4,11 @@
 //! Whatever goes wrong, also in the framework, leaves as an RFC 9457 problem document ([`problem`]).
 
 mod framework;
+pub mod fresh;
 pub mod health;
 pub mod limit;
 pub mod pages;
+pub mod parameter;
 pub mod problem;
 pub mod server;
 

@@ -6,6 +6,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::{Example, ToJSON};
 use poem_openapi::{ApiResponse, Object};
 
+use crate::http::parameter::BadParameter;
 use crate::store::StoreError;
 
 /// The media type of a problem document.
@@ -105,15 +106,16 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A query parameter whose value cannot be used; `detail` says so in a whole sentence.
-    pub fn bad_parameter(parameter: &str, detail: impl Into<String>) -> Self {
-        Self::BadRequest(Json(Problem::bad_parameter(parameter, detail)))
-    }
-
     /// A fault of ours, whose details stay in the log.
     pub fn internal() -> Self {
         let detail = "the request could not be answered; the log of the service says why";
         Self::Internal(Json(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)))
+    }
+}
+
+impl From<BadParameter> for Failure {
+    fn from(BadParameter { parameter, detail }: BadParameter) -> Self {
+        Self::BadRequest(Json(Problem::bad_parameter(parameter, detail)))
     }
 }
 

@@ -62,7 +62,9 @@ pub async fn serve<E>(
     drop(listener);
     stopping.send_replace(());
     let open = connections.len();
-    if tokio::time::timeout(SHUTDOWN_TIMEOUT, connections.join_all()).await.is_err() {
+    // One by one: `join_all` would panic here if a connection's task had.
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, ended).await.is_err() {
         tracing::warn!(open, "connections were cut off that did not end in time");
     }
 }
@@ -122,6 +124,24 @@ mod tests {
     use poem::{EndpointExt, IntoResponse};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::{Notify, oneshot};
+
+    #[tokio::test]
+    async fn a_connection_that_panicked_does_not_disturb_the_end() {
+        let endpoint = make(async |_| -> poem::Result<Response> { panic!("on purpose") });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = serve(listener, Arc::new(endpoint.map_to_response()), 1, async { drop(stopped.await) });
+        let asking = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(answer, "");
+            stop.send(()).unwrap();
+        };
+        tokio::time::timeout(SHUTDOWN_TIMEOUT, async { tokio::join!(serving, asking) }).await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_request_under_way_is_answered_before_the_service_stops() {

@@ -74,6 +74,11 @@ impl fmt::Display for CategoryPath {
     }
 }
 
+/// Depth of a path, in levels: 1 for a department.
+pub fn level(path: &str) -> usize {
+    path.split('.').count()
+}
+
 /// Words that are written in capitals.
 const ABBREVIATIONS: [&str; 5] = ["diy", "led", "pc", "tv", "usb"];
 
@@ -98,6 +103,11 @@ mod tests {
         let prefixes: Vec<_> = path.prefixes().collect();
         assert_eq!(prefixes, ["electronics", "electronics.computers", "electronics.computers.laptops"]);
         assert_eq!(path.department(), "electronics");
+    }
+
+    #[test]
+    fn a_department_is_the_first_level() {
+        assert_eq!(["garden", "garden.tools", "garden.tools.saws"].map(level), [1, 2, 3]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct CategoryCount {
     /// Its last level in words.
     pub label: String,
     /// 1 for a department.
-    pub level: u32,
+    pub level: usize,
     /// Results in it and below.
     pub count: u64,
 }
@@ -72,7 +72,7 @@ pub struct PriceFacet {
 pub struct PriceBucket {
     /// From this price on; null from the lowest.
     pub from: Option<f64>,
-    /// Below this price; null to the highest.
+    /// Below this price, which is not in it, whereas `max_price` includes its value; null to the highest.
     pub to: Option<f64>,
     /// Results in it.
     pub count: u64,
@@ -188,7 +188,7 @@ fn levels_around(chosen: Option<&CategoryPath>, counts: &Terms) -> Vec<CategoryC
     let counted = |path: &str, count: u64| CategoryCount {
         value: path.to_owned(),
         label: category::label(path),
-        level: level(path),
+        level: category::level(path),
         count,
     };
     let line = chosen.iter().flat_map(|path| path.prefixes());
@@ -196,10 +196,6 @@ fn levels_around(chosen: Option<&CategoryPath>, counts: &Terms) -> Vec<CategoryC
     let parent = chosen.map(CategoryPath::as_str).unwrap_or_default();
     let children = counts.buckets.iter().filter(|term| is_child(&term.key, parent));
     line.chain(children.map(|term| counted(&term.key, term.doc_count))).collect()
-}
-
-fn level(path: &str) -> u32 {
-    path.bytes().filter(|byte| *byte == b'.').count() as u32 + 1
 }
 
 fn is_child(path: &str, parent: &str) -> bool {
@@ -247,7 +243,7 @@ mod tests {
         Terms { buckets: counts.iter().map(term).collect() }
     }
 
-    fn paths(facet: &[CategoryCount]) -> Vec<(&str, u32, u64)> {
+    fn paths(facet: &[CategoryCount]) -> Vec<(&str, usize, u64)> {
         facet.iter().map(|entry| (entry.value.as_str(), entry.level, entry.count)).collect()
     }
 

@@ -19,13 +19,14 @@ use serde_json::Value;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::model::category::CategoryPath;
+use crate::catalog;
+use crate::http::parameter::BadParameter;
 use crate::model::money::Currency;
 use crate::search::answer::{RawAnswer, RawOccurrences, Relaxation, SearchAnswer};
 use crate::search::autocomplete::Suggestions;
 use crate::search::query::Stage;
 use crate::search::relevance::Relevance;
-use crate::search::request::{BadParameter, SearchRequest, Words};
+use crate::search::request::{SearchRequest, Words};
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
@@ -42,8 +43,8 @@ pub struct Search {
 #[derive(Debug, Error)]
 pub enum SearchError {
     /// A parameter cannot be used.
-    #[error("{}", .0.detail)]
-    BadParameter(BadParameter),
+    #[error(transparent)]
+    BadParameter(#[from] BadParameter),
     /// Elasticsearch gave no usable answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,8 +64,10 @@ impl Search {
         let started = Instant::now();
         let (stage, raw) = self.relax(request).await?;
         let total = raw.total();
-        if let Some(category) = request.filters.category.as_ref().filter(|_| total == 0) {
-            self.check_category(category).await?;
+        if let Some(category) = request.filters.category.as_ref().filter(|_| total == 0)
+            && !catalog::has_category(&self.store, category).await?
+        {
+            return Err(catalog::unknown_category(category).into());
         }
         let (items, facets) = raw.into_items(request.page);
         Ok(SearchAnswer {
@@ -126,16 +129,6 @@ impl Search {
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
         let unknown = occurrences.unknown();
         Ok(unknown.filter(|at| query::may_be_another(request, *at)).collect())
-    }
-
-    async fn check_category(&self, category: &CategoryPath) -> Result<(), SearchError> {
-        let body = query::category_exists(category.as_str());
-        let found: Value = self.ask("look a category up", &body).await?;
-        if found["hits"]["total"]["value"] != 0 {
-            return Ok(());
-        }
-        let detail = format!("category must be one that has products, but {category} has none");
-        Err(SearchError::BadParameter(BadParameter { parameter: "category", detail }))
     }
 
     async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {

@@ -1,5 +1,6 @@
 //! What a shopper asks for, checked once.
 
+use crate::http::parameter::{self, BadParameter};
 use crate::model::category::CategoryPath;
 use crate::model::money::Cents;
 
@@ -100,15 +101,6 @@ pub struct RawSearch {
     pub page: Page,
 }
 
-/// A parameter that cannot be used, and why in a whole sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadParameter {
-    /// Its name.
-    pub parameter: &'static str,
-    /// Why.
-    pub detail: String,
-}
-
 impl RawSearch {
     /// Checks what the signature of the endpoint cannot.
     ///
@@ -116,8 +108,8 @@ impl RawSearch {
     /// [`BadParameter`] for the first parameter that cannot be used.
     pub fn check(self) -> Result<SearchRequest, BadParameter> {
         let Self { q, fuzzy, category, brands, min_price, max_price, page } = self;
-        let category = category.filter(|text| !text.is_empty()).map(|text| CategoryPath::parse(&text));
-        let category = category.transpose().map_err(|error| bad("category", error.to_string()))?;
+        let category = parameter::category(category.as_deref())?;
+        let brands = brands.into_iter().filter(|brand| !brand.is_empty()).collect();
         let min_price = cents("min_price", min_price)?;
         let max_price = cents("max_price", max_price)?;
         if let (Some(min), Some(max)) = (min_price, max_price)
@@ -177,6 +169,13 @@ mod tests {
         for (raw, parameter) in cases {
             assert_eq!(raw.check().unwrap_err().parameter, parameter);
         }
+    }
+
+    #[test]
+    fn an_empty_brand_counts_as_not_given() {
+        let brands = vec![String::new(), "Voltara".to_owned()];
+        let request = RawSearch { brands, ..raw() }.check().unwrap();
+        assert_eq!(request.filters.brands, ["Voltara"]);
     }
 
     #[test]

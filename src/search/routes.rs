@@ -4,10 +4,11 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
+use crate::http::parameter::Given;
 use crate::http::problem::Failure;
 use crate::search::answer::SearchAnswer;
 use crate::search::autocomplete::Suggestions;
-use crate::search::request::{BadParameter, Page, RawSearch, Words};
+use crate::search::request::{Page, RawSearch, Words};
 use crate::search::{Search, SearchError};
 
 /// The endpoints of the search.
@@ -40,16 +41,16 @@ impl Api {
         #[oai(default = "yes")]
         fuzzy: Query<bool>,
         /// A category of any level, such as `electronics.computers.laptops`.
-        category: Query<Option<String>>,
+        category: Query<Given<String>>,
         /// A brand; given several times, any of them.
         #[oai(default, validator(max_items = 50))]
         brand: Query<Vec<String>>,
         /// Lowest price, in major units.
         #[oai(validator(minimum(value = "0"), maximum(value = "1000000000")))]
-        min_price: Query<Option<f64>>,
+        min_price: Query<Given<f64>>,
         /// Highest price, in major units.
         #[oai(validator(minimum(value = "0"), maximum(value = "1000000000")))]
-        max_price: Query<Option<f64>>,
+        max_price: Query<Given<f64>>,
         /// The page, from 1; `page` × `size` must be at most 10,000.
         #[oai(default = "first_page", validator(minimum(value = "1")))]
         page: Query<u32>,
@@ -58,16 +59,8 @@ impl Api {
         size: Query<u32>,
     ) -> Result<Json<SearchAnswer>, Failure> {
         let page = Page { number: page.0, size: size.0 };
-        let (min_price, max_price) = (min_price.0, max_price.0);
-        let raw = RawSearch {
-            q: q.0,
-            fuzzy: fuzzy.0,
-            category: category.0,
-            brands: brand.0,
-            min_price,
-            max_price,
-            page,
-        };
+        let (category, Given(min_price), Given(max_price)) = (category.0.0, min_price.0, max_price.0);
+        let raw = RawSearch { q: q.0, fuzzy: fuzzy.0, category, brands: brand.0, min_price, max_price, page };
         Ok(Json(self.search.search(&raw.check()?).await?))
     }
 
@@ -102,12 +95,6 @@ fn page_size() -> u32 {
 
 fn suggestions() -> u32 {
     8
-}
-
-impl From<BadParameter> for Failure {
-    fn from(BadParameter { parameter, detail }: BadParameter) -> Self {
-        Self::bad_parameter(parameter, detail)
-    }
 }
 
 impl From<SearchError> for Failure {

@@ -186,6 +186,11 @@ class Browser:
         self.devtools("Network.enable", {})
         self.devtools("Network.emulateNetworkConditions", rates)
 
+    def block(self, urls):
+        """Lets every request to these addresses fail, in which `*` stands for anything; none allows all again."""
+        self.devtools("Network.enable", {})
+        self.devtools("Network.setBlockedURLs", {"urls": urls})
+
     def devtools(self, command, parameters):
         """Sends one command of Chromium's own protocol."""
         return self._send("POST", f"{self.session}/goog/cdp/execute", {"cmd": command, "params": parameters})

@@ -15,7 +15,8 @@ const LAYERS: [&[&str]; 6] = [
     &["app"],
 ];
 /// Slices that use another, through what its `mod.rs` shows.
-const SLICES_THAT_MEET: [(&str, &str); 1] = [("traffic", "catalog")];
+const SLICES_THAT_MEET: [(&str, &str); 3] =
+    [("analytics", "catalog"), ("search", "catalog"), ("traffic", "catalog")];
 const FILE_LINES_MAX: usize = 500;
 const BINARY_LINES_MAX: usize = 60;
 

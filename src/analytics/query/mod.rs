@@ -109,16 +109,6 @@ pub fn shown(ids: &[&str]) -> Value {
     })
 }
 
-/// Whether the catalogue has a product in this category: total hits 0 or more.
-pub fn any_product_in(category: &str) -> Value {
-    json!({
-        "size": 0,
-        "terminate_after": 1,
-        "track_total_hits": true,
-        "query": { "bool": { "filter": [{ "term": { "categories": category } }] } },
-    })
-}
-
 /// The funnels of a category and of the categories right below it.
 pub fn funnels(window: Range, category: &str) -> Value {
     let below = if category == funnels::ROOT {
@@ -153,7 +143,7 @@ pub fn funnels(window: Range, category: &str) -> Value {
 pub fn signals(question: &fraud::Question) -> Value {
     let mut filter = vec![json!({ "term": { "active": true } })];
     filter.extend(question.severity.map(|severity| json!({ "term": { "severity": severity.as_str() } })));
-    filter.extend(question.rule.as_ref().map(|rule| json!({ "term": { "rule": rule } })));
+    filter.extend(question.rule.map(|rule| json!({ "term": { "rule": rule.as_str() } })));
     let mut body = json!({
         "size": question.size + 1,
         "track_total_hits": true,

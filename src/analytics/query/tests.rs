@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::analytics::fraud::{Cursor, Question, Severity};
+use crate::analytics::fraud::{Cursor, Question, Rule, Severity};
 
 fn now() -> Timestamp {
     Timestamp::parse("2026-11-21T10:07:30Z").unwrap()
@@ -75,7 +75,7 @@ fn the_whole_shop_is_asked_for_with_its_departments() {
 fn a_page_of_signals_goes_on_behind_the_cursor() {
     let values = vec![json!(1_795_219_200_000_i64), json!("fast_refund"), json!("u1"), json!(0), json!(null)];
     let after = Some(Cursor::from_sort_values(values).unwrap());
-    let rule = Some("fast_refund".to_owned());
+    let rule = Some(Rule::FastRefund);
     let body = signals(&Question { severity: Some(Severity::High), rule, size: 20, after });
     assert_snapshot!(lines(&body), @r#"
     query: {"bool":{"filter":[{"term":{"active":true}},{"term":{"severity":"high"}},{"term":{"rule":"fast_refund"}}]}}

@@ -55,15 +55,6 @@ pub fn occurrences(words: &Words, relevance: &Relevance) -> Value {
     })
 }
 
-/// The question whether a category has any product.
-pub fn category_exists(category: &str) -> Value {
-    json!({
-        "size": 0,
-        "terminate_after": 1,
-        "query": { "term": { "categories": category } },
-    })
-}
-
 /// Whether the word at this position may stand for similar ones: the last one may be unfinished, others
 /// misspelled.
 pub fn may_be_another(request: &SearchRequest, at: usize) -> bool {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use poem::http::Method;
 use serde_json::{Value, json};
-use shoplens::analytics::fraud::{self, Severity};
-use shoplens::analytics::funnels::{Funnel, Steps};
+use shoplens::analytics::fraud::{self, Rule, Severity};
+use shoplens::analytics::funnels::{self, Funnel, Steps};
 use shoplens::analytics::progress::Progress;
 use shoplens::analytics::range::Range;
 use shoplens::analytics::stats::Stats;
@@ -169,13 +169,12 @@ async fn trends_of_a_category_carry_what_the_catalogue_knows() {
         assert!(ask("toys").await.unwrap().1.is_empty());
         let error = ask("nowhere").await.unwrap_err();
         assert_eq!(error.to_string(), "category must be one that has products, but nowhere has none");
-        assert!(matches!(error, AnalyticsError::BadParameter { name: "category", .. }));
+        assert!(matches!(error, AnalyticsError::BadParameter(bad) if bad.parameter == "category"));
     })
     .await;
 }
 
 fn funnel(before: i64, partition: u64, category: &str, entered: u64) -> (String, Timestamp, Value) {
-    let level = if category == "all" { 0 } else { category.split('.').count() };
     let steps = |entered: u64| json!({ "entered": entered, "viewed": entered / 2, "carted": entered / 4, "purchased": entered / 8 });
     let mut document = steps(entered);
     document["by_search"] = steps(entered - entered / 3);
@@ -183,7 +182,7 @@ fn funnel(before: i64, partition: u64, category: &str, entered: u64) -> (String,
     document["minute"] = json!(minute(before));
     document["partition"] = json!(partition);
     document["category"] = json!(category);
-    document["level"] = json!(level);
+    document["level"] = json!(funnels::level(category));
     document["support"] = json!(entered);
     document["searched"] = json!(entered - entered / 3);
     document["revenue_cents"] = json!(entered * 100);
@@ -257,7 +256,7 @@ async fn pages_of_signals_show_every_active_case_once_the_last_seen_first() {
         }
         assert_eq!((sizes, ids.len()), (vec![10, 10, 5], 25));
         assert!(last_seen.is_sorted_by(|a, b| a >= b));
-        let rule = Some("fast_refund".to_owned());
+        let rule = Some(Rule::FastRefund);
         let question = fraud::Question { severity: Some(Severity::Critical), rule, size: 3, after: None };
         let page = store::signals(&shop.store, &question).await.unwrap();
         assert_eq!((page.total, page.items.len(), page.next), (3, 3, None));
@@ -347,6 +346,8 @@ async fn the_endpoints_answer_decimals_and_words() {
                 "reason": "5 view sessions, 0.0 expected",
             }])
         );
+        let of_the_shop = service.get("/trending?category=all").await;
+        assert_eq!(of_the_shop["items"], trending["items"]);
         let funnels = service.get("/funnels?minutes=5&category=").await;
         assert_eq!(
             funnels["categories"],
@@ -379,6 +380,7 @@ async fn a_bad_parameter_of_the_analytics_is_named() {
             ("/funnels?minutes=ten", "minutes"),
             ("/funnels?category=nowhere", "category"),
             ("/fraud?severity=awful", "severity"),
+            ("/fraud?rule=unheard_of", "rule"),
             ("/fraud?cursor=abc", "cursor"),
             ("/fraud?size=0", "size"),
         ] {

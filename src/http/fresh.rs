@@ -6,7 +6,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// Keeps the last answer for a while. Whoever comes while it is being made waits for it instead of
-/// making another: twenty open dashboards cost one question.
+/// making another: twenty open dashboards cost one question, and a flood of
+/// probes one check.
 #[derive(Debug)]
 pub struct Fresh<T> {
     max_age: Duration,
@@ -64,6 +65,14 @@ mod tests {
     async fn an_answer_that_is_too_old_is_made_again() {
         let fresh = Fresh::new(Duration::ZERO);
         assert_eq!(fresh.get(async { Ok::<_, ()>(1) }).await, Ok(1));
+        assert_eq!(fresh.get(async { Ok::<_, ()>(2) }).await, Ok(2));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_hangs_up_leaves_no_answer_behind() {
+        let fresh = Fresh::new(MINUTE);
+        let hangs = fresh.get(std::future::pending::<Result<u32, ()>>());
+        assert!(tokio::time::timeout(Duration::ZERO, hangs).await.is_err());
         assert_eq!(fresh.get(async { Ok::<_, ()>(2) }).await, Ok(2));
     }
 
