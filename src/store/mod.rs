@@ -5,6 +5,7 @@
 
 pub mod bulk;
 mod error;
+pub mod found;
 pub mod schema;
 
 use std::fs;
