@@ -1,8 +1,6 @@
-//! The JSON of Elasticsearch's answers, as far as it is read.
+//! The JSON of the aggregations that [`crate::analytics::query`] asks for, as far as it is read.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::Value;
 
 use crate::analytics::fraud::Severity;
 use crate::analytics::funnels::{Funnel, Steps};
@@ -11,85 +9,19 @@ use crate::model::event::EventType;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
-
-/// The answer to a search with aggregations `A` and documents `S`.
-#[derive(Deserialize)]
-pub struct Found<A, S = IgnoredAny> {
-    pub hits: Hits<S>,
-    /// Absent where there is no index to search.
-    pub aggregations: Option<A>,
-}
-
-#[derive(Deserialize)]
-pub struct Hits<S> {
-    /// Absent unless it is asked for.
-    #[serde(default)]
-    pub total: Total,
-    #[serde(default = "Vec::new")]
-    pub hits: Vec<Hit<S>>,
-}
-
-#[derive(Deserialize, Default)]
-pub struct Total {
-    pub value: u64,
-}
-
-#[derive(Deserialize)]
-pub struct Hit<S> {
-    #[serde(rename = "_id")]
-    pub id: String,
-    #[serde(rename = "_source")]
-    pub source: S,
-    #[serde(default)]
-    pub sort: Vec<Value>,
-}
-
-impl<A, S> Found<A, S> {
-    /// The documents alone.
-    pub fn sources(self) -> impl Iterator<Item = S> {
-        self.hits.hits.into_iter().map(|hit| hit.source)
-    }
-}
-
-/// A sum of whole numbers, which comes as a float: exact up to 2^53.
-#[derive(Deserialize, Clone, Copy)]
-pub struct Sum {
-    value: f64,
-}
-
-impl Sum {
-    fn count(self) -> u64 {
-        self.value.max(0.0).round() as u64
-    }
-
-    fn cents(self) -> Cents {
-        Cents(self.value.round() as i64)
-    }
-}
-
-#[derive(Deserialize)]
-pub struct Terms<B> {
-    pub buckets: Vec<B>,
-}
-
-/// A term and how many documents have it.
-#[derive(Deserialize)]
-pub struct Counted<K> {
-    pub key: K,
-    pub doc_count: u64,
-}
+use crate::store::found::{Buckets, Counted, Metric, Passed};
 
 /// An aggregation by product.
 #[derive(Deserialize)]
 pub struct Products<B> {
-    pub products: Terms<B>,
+    pub products: Buckets<B>,
 }
 
 /// To [`crate::analytics::query::trend_candidates`] and [`crate::analytics::query::sessions_before`].
 #[derive(Deserialize)]
 pub struct ViewSessions {
     key: ProductId,
-    view_sessions: Sum,
+    view_sessions: Metric<f64>,
 }
 
 impl ViewSessions {
@@ -102,12 +34,12 @@ impl ViewSessions {
 #[derive(Deserialize)]
 pub struct TrendBucket {
     key: ProductId,
-    view_sessions: Sum,
-    views: Sum,
-    carts: Sum,
-    purchases: Sum,
-    refunds: Sum,
-    revenue_cents: Sum,
+    view_sessions: Metric<f64>,
+    views: Metric<f64>,
+    carts: Metric<f64>,
+    purchases: Metric<f64>,
+    refunds: Metric<f64>,
+    revenue_cents: Metric<f64>,
 }
 
 impl TrendBucket {
@@ -133,31 +65,31 @@ pub struct Pane {
 /// To [`crate::analytics::query::funnels`].
 #[derive(Deserialize)]
 pub struct Funnels {
-    pub categories: Terms<FunnelBucket>,
+    pub categories: Buckets<FunnelBucket>,
 }
 
 #[derive(Deserialize)]
 pub struct FunnelBucket {
     key: String,
-    searched: Sum,
-    revenue_cents: Sum,
-    entered: Sum,
-    viewed: Sum,
-    carted: Sum,
-    purchased: Sum,
-    by_search_entered: Sum,
-    by_search_viewed: Sum,
-    by_search_carted: Sum,
-    by_search_purchased: Sum,
-    by_browse_entered: Sum,
-    by_browse_viewed: Sum,
-    by_browse_carted: Sum,
-    by_browse_purchased: Sum,
+    searched: Metric<f64>,
+    revenue_cents: Metric<f64>,
+    entered: Metric<f64>,
+    viewed: Metric<f64>,
+    carted: Metric<f64>,
+    purchased: Metric<f64>,
+    by_search_entered: Metric<f64>,
+    by_search_viewed: Metric<f64>,
+    by_search_carted: Metric<f64>,
+    by_search_purchased: Metric<f64>,
+    by_browse_entered: Metric<f64>,
+    by_browse_viewed: Metric<f64>,
+    by_browse_carted: Metric<f64>,
+    by_browse_purchased: Metric<f64>,
 }
 
 impl From<FunnelBucket> for Funnel {
     fn from(bucket: FunnelBucket) -> Self {
-        let steps = |[entered, viewed, carted, purchased]: [Sum; 4]| Steps {
+        let steps = |[entered, viewed, carted, purchased]: [Metric<f64>; 4]| Steps {
             entered: entered.count(),
             viewed: viewed.count(),
             carted: carted.count(),
@@ -188,24 +120,19 @@ impl From<FunnelBucket> for Funnel {
 /// To [`crate::analytics::query::event_totals`].
 #[derive(Deserialize)]
 pub struct EventTypes {
-    pub types: Terms<Counted<EventType>>,
+    pub types: Buckets<Counted<EventType>>,
 }
 
 /// To [`crate::analytics::query::recent_events`].
 #[derive(Deserialize)]
 pub struct Recent {
-    pub last_minute: Documents,
+    pub last_minute: Passed,
     purchases: Purchases,
 }
 
 #[derive(Deserialize)]
-pub struct Documents {
-    pub doc_count: u64,
-}
-
-#[derive(Deserialize)]
 struct Purchases {
-    revenue_cents: Sum,
+    revenue_cents: Metric<f64>,
 }
 
 impl Recent {
@@ -217,5 +144,5 @@ impl Recent {
 /// To [`crate::analytics::query::signals_by_severity`].
 #[derive(Deserialize)]
 pub struct Severities {
-    pub severities: Terms<Counted<Severity>>,
+    pub severities: Buckets<Counted<Severity>>,
 }

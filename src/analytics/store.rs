@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::try_join;
 
 use crate::analytics::found::{
-    EventTypes, Found, Funnels, Hit, Pane, Products, Recent, Severities, TrendBucket, ViewSessions,
+    EventTypes, Funnels, Pane, Products, Recent, Severities, TrendBucket, ViewSessions,
 };
 use crate::analytics::fraud::{Cursor, Page, Severity, Signal};
 use crate::analytics::funnels::{Funnel, ROOT};
@@ -21,6 +21,7 @@ use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
+use crate::store::found::{Aggregated, Found, Hit};
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
@@ -104,8 +105,8 @@ async fn first_minute(
     window: Range,
 ) -> Result<Option<Timestamp>, AnalyticsError> {
     let (what, body) = ("find the first minute with events", query::first_pane(start, window));
-    let found: Found<IgnoredAny, Pane> = ask(store, what, &Schema::PRODUCT_TRENDS, &body).await?;
-    Ok(found.sources().next().map(|pane| pane.minute))
+    let found: Found<Pane> = ask(store, what, &Schema::PRODUCT_TRENDS, &body).await?;
+    Ok(found.hits.sources().next().map(|pane| pane.minute))
 }
 
 /// One search of the panes, added up by product.
@@ -114,7 +115,7 @@ async fn ask_by_product<B: DeserializeOwned>(
     what: &'static str,
     body: &Value,
 ) -> Result<Vec<B>, AnalyticsError> {
-    let found: Found<Products<B>> = ask(store, what, &Schema::PRODUCT_TRENDS, body).await?;
+    let found: Aggregated<Option<Products<B>>> = ask(store, what, &Schema::PRODUCT_TRENDS, body).await?;
     Ok(found.aggregations.map(|found| found.products.buckets).unwrap_or_default())
 }
 
@@ -125,8 +126,8 @@ async fn shown(store: &Store, trends: &[Trend]) -> Result<HashMap<ProductId, Sho
     }
     let ids: Vec<&str> = trends.iter().map(|trend| trend.product_id.as_str()).collect();
     let body = query::shown(&ids);
-    let found: Found<IgnoredAny, Shown> = ask(store, "look products up", &Schema::PRODUCTS, &body).await?;
-    Ok(found.sources().map(|shown| (shown.id.clone(), shown)).collect())
+    let found: Found<Shown> = ask(store, "look products up", &Schema::PRODUCTS, &body).await?;
+    Ok(found.hits.sources().map(|shown| (shown.id.clone(), shown)).collect())
 }
 
 /// The funnel of the whole shop or of a category, then those right below it.
@@ -140,7 +141,7 @@ pub async fn funnels(
 ) -> Result<(Progress, Vec<Funnel>), AnalyticsError> {
     let asked = category.map_or(ROOT, CategoryPath::as_str);
     let body = query::funnels(window, asked);
-    let (progress, found): (Progress, Found<Funnels>) =
+    let (progress, found): (Progress, Aggregated<Option<Funnels>>) =
         try_join!(progress(store, SESSIONS), ask(store, "add up funnels", &Schema::CATEGORY_FUNNELS, &body))?;
     let buckets = found.aggregations.map(|found| found.categories.buckets).unwrap_or_default();
     if let (true, Some(category)) = (buckets.is_empty(), category) {
@@ -165,8 +166,8 @@ async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<(), An
 pub async fn signals(store: &Store, question: &fraud::Question) -> Result<Page, AnalyticsError> {
     let what = "list fraud signals";
     let body = query::signals(question);
-    let found: Found<IgnoredAny, Signal> = ask(store, what, &Schema::FRAUD_SIGNALS, &body).await?;
-    let total = found.hits.total.value;
+    let found: Found<Signal> = ask(store, what, &Schema::FRAUD_SIGNALS, &body).await?;
+    let total = found.total();
     let mut hits = found.hits.hits;
     let has_more = hits.len() > question.size;
     hits.truncate(question.size);
@@ -196,29 +197,31 @@ pub async fn stats(store: &Store, now: Timestamp) -> Result<Stats, AnalyticsErro
 }
 
 async fn count_products(store: &Store) -> Result<u64, AnalyticsError> {
-    let found: Found<IgnoredAny> = ask(store, "count products", &Schema::PRODUCTS, &query::count()).await?;
-    Ok(found.hits.total.value)
+    let found: Found = ask(store, "count products", &Schema::PRODUCTS, &query::count()).await?;
+    Ok(found.total())
 }
 
 async fn count_events(store: &Store) -> Result<EventTotals, AnalyticsError> {
     let body = query::event_totals();
-    let found: Found<EventTypes> = ask(store, "count events", &Schema::EVENTS, &body).await?;
+    let found: Aggregated<Option<EventTypes>> = ask(store, "count events", &Schema::EVENTS, &body).await?;
+    let total = found.total();
     let types = found.aggregations.map(|found| found.types.buckets).unwrap_or_default();
     let by_type = types.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect();
-    Ok(EventTotals { total: found.hits.total.value, by_type })
+    Ok(EventTotals { total, by_type })
 }
 
 /// Events of the last minute and revenue of the last hour.
 async fn count_recent(store: &Store, now: Timestamp) -> Result<(u64, Cents), AnalyticsError> {
     let body = query::recent_events(now);
-    let found: Found<Recent> = ask(store, "count recent events", &Schema::EVENTS, &body).await?;
+    let found: Aggregated<Option<Recent>> = ask(store, "count recent events", &Schema::EVENTS, &body).await?;
     let recent = found.aggregations.map(|recent| (recent.last_minute.doc_count, recent.revenue()));
     Ok(recent.unwrap_or_default())
 }
 
 async fn count_signals(store: &Store) -> Result<BTreeMap<Severity, u64>, AnalyticsError> {
     let body = query::signals_by_severity();
-    let found: Found<Severities> = ask(store, "count fraud signals", &Schema::FRAUD_SIGNALS, &body).await?;
+    let found: Aggregated<Option<Severities>> =
+        ask(store, "count fraud signals", &Schema::FRAUD_SIGNALS, &body).await?;
     let severities = found.aggregations.map(|found| found.severities.buckets).unwrap_or_default();
     Ok(severities.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect())
 }
@@ -230,16 +233,16 @@ async fn progress(store: &Store, group: &'static str) -> Result<Progress, Analyt
 async fn frontiers(store: &Store, group: Option<&str>) -> Result<Vec<Frontier>, AnalyticsError> {
     let body = query::frontiers(group);
     let what = "read how far the processor is";
-    let found: Found<IgnoredAny, Frontier> = ask(store, what, &Schema::PROCESSOR_FRONTIERS, &body).await?;
-    Ok(found.sources().collect())
+    let found: Found<Frontier> = ask(store, what, &Schema::PROCESSOR_FRONTIERS, &body).await?;
+    Ok(found.hits.sources().collect())
 }
 
 /// One search. An index that nobody has written yet is empty.
-async fn ask<A: DeserializeOwned, S: DeserializeOwned>(
+async fn ask<T: DeserializeOwned>(
     store: &Store,
     what: &'static str,
     index: &Schema,
     body: &Value,
-) -> Result<Found<A, S>, AnalyticsError> {
+) -> Result<T, AnalyticsError> {
     Ok(store.search(what, index.name, Missing::IsEmpty, body).await?)
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::http::parameter::BadParameter;
 use crate::model::category::CategoryPath;
+use crate::store::found::Found;
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
@@ -13,8 +14,8 @@ use crate::store::{Missing, Store, StoreError};
 /// [`StoreError`]; [`StoreError::MissingIndex`] when there is no catalogue.
 pub async fn has_category(store: &Store, category: &CategoryPath) -> Result<bool, StoreError> {
     let (what, body) = ("look a category up", any_product_in(category));
-    let found: Value = store.search(what, Schema::PRODUCTS.name, Missing::IsError, &body).await?;
-    Ok(found["hits"]["total"]["value"] != 0)
+    let found: Found = store.search(what, Schema::PRODUCTS.name, Missing::IsError, &body).await?;
+    Ok(found.total() > 0)
 }
 
 /// The refusal of a category that the catalogue does not have.

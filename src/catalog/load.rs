@@ -18,6 +18,7 @@ use crate::catalog::synthesis::Catalogue;
 use crate::catalog::versions::Versions;
 use crate::model::product::Product;
 use crate::store::bulk::{Mode, Operation, Written};
+use crate::store::found::{Aggregated, Metric};
 use crate::store::schema::Schema;
 use crate::store::{Method, Store, StoreError};
 
@@ -250,21 +251,8 @@ struct Contents {
 
 async fn contents(store: &Store, index: &str) -> Result<Contents, StoreError> {
     #[derive(Deserialize)]
-    struct Answer {
-        hits: Hits,
-        aggregations: Aggregations,
-    }
-    #[derive(Deserialize)]
-    struct Hits {
-        total: Number,
-    }
-    #[derive(Deserialize)]
-    struct Aggregations {
-        categories: Number,
-    }
-    #[derive(Deserialize)]
-    struct Number {
-        value: u64,
+    struct Categories {
+        categories: Metric<u64>,
     }
     let path = format!("/{index}/_refresh");
     store.send::<Value>("refresh the new catalogue", Method::Post, &path, None).await?;
@@ -274,8 +262,9 @@ async fn contents(store: &Store, index: &str) -> Result<Contents, StoreError> {
         "aggs": { "categories": { "cardinality": { "field": "category" } } },
     });
     let path = format!("/{index}/_search");
-    let answer: Answer = store.send("count the new catalogue", Method::Post, &path, Some(&body)).await?;
-    Ok(Contents { products: answer.hits.total.value, categories: answer.aggregations.categories.value })
+    let found: Aggregated<Categories> =
+        store.send("count the new catalogue", Method::Post, &path, Some(&body)).await?;
+    Ok(Contents { products: found.total(), categories: found.aggregations.categories.value })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
+use crate::store::found::Found;
 use crate::store::{Missing, Store, StoreError};
 
 /// Products of one answer: a few MB of JSON, well below Elasticsearch's limit of 10,000 hits.
@@ -68,9 +69,10 @@ pub async fn read(store: &Store, currency: Currency) -> Result<Vec<ShelfProduct>
     let mut shelf: Vec<ShelfProduct> = Vec::new();
     loop {
         let body = page(shelf.last());
-        let answer: Answer = store.search("read the catalogue", "products", Missing::IsError, &body).await?;
-        let count = answer.hits.hits.len();
-        shelf.extend(answer.hits.hits.into_iter().map(|hit| hit._source));
+        let found: Found<ShelfProduct> =
+            store.search("read the catalogue", "products", Missing::IsError, &body).await?;
+        let count = found.hits.hits.len();
+        shelf.extend(found.hits.sources());
         if count < PAGE_PRODUCTS {
             break;
         }
@@ -98,19 +100,4 @@ fn page(after: Option<&ShelfProduct>) -> Value {
         body["search_after"] = json!([product.id]);
     }
     body
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    hits: Hits,
-}
-
-#[derive(Deserialize)]
-struct Hits {
-    hits: Vec<Hit>,
-}
-
-#[derive(Deserialize)]
-struct Hit {
-    _source: ShelfProduct,
 }

@@ -106,6 +106,7 @@ mod tests {
     #[OpenApi]
     impl Probe {
         #[oai(path = "/probe", method = "get")]
+        #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]
         async fn probe(
             &self,
             #[oai(validator(maximum(value = "100"), minimum(value = "1")))] size: Query<Option<u32>>,

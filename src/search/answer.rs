@@ -10,6 +10,7 @@ use crate::model::product::Product;
 use crate::search::facets::{BrandCount, CategoryCount, Facets, PriceBucket, PriceFacet, RawFacets};
 use crate::search::query::Stage;
 use crate::search::request::Page;
+use crate::store::found::{Aggregated, Buckets, Found, Hit, Passed};
 
 /// A page of products.
 #[derive(Debug, Clone, PartialEq, Object)]
@@ -98,63 +99,36 @@ pub struct Item {
 
 /// Elasticsearch's answer to a search for products.
 #[derive(Debug, Deserialize)]
-pub struct RawAnswer {
-    hits: Hits,
-    aggregations: Aggregations,
-}
-
-#[derive(Debug, Deserialize)]
-struct Hits {
-    total: Total,
-    hits: Vec<Hit>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Total {
-    value: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Hit {
-    #[serde(rename = "_score")]
-    score: Option<f64>,
-    #[serde(rename = "_source")]
-    product: Product,
-}
+pub struct RawAnswer(Found<Product, Aggregations>);
 
 #[derive(Debug, Deserialize)]
 struct Aggregations {
     #[serde(flatten)]
     facets: RawFacets,
-    all_words: Option<DocCount>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DocCount {
-    doc_count: u64,
+    all_words: Option<Passed>,
 }
 
 impl RawAnswer {
     /// Products found, on all pages.
     pub fn total(&self) -> u64 {
-        self.hits.total.value
+        self.0.total()
     }
 
     /// Whether some product, filters aside, has all the words; true when there are none.
     pub fn some_has_all_words(&self) -> bool {
-        self.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
+        self.0.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
     }
 
     /// The products of a page, and the facets' counts.
     pub fn into_items(self, page: Page) -> (Vec<Item>, RawFacets) {
         let positions = page.offset().saturating_add(1)..;
-        let items = self.hits.hits.into_iter().zip(positions).map(|(hit, position)| item(hit, position));
-        (items.collect(), self.aggregations.facets)
+        let items = self.0.hits.hits.into_iter().zip(positions).map(|(hit, position)| item(hit, position));
+        (items.collect(), self.0.aggregations.facets)
     }
 }
 
-fn item(hit: Hit, position: u32) -> Item {
-    let product = hit.product;
+fn item(hit: Hit<Product>, position: u32) -> Item {
+    let product = hit.source;
     Item {
         id: product.id.into(),
         name: product.name,
@@ -178,24 +152,17 @@ fn item(hit: Hit, position: u32) -> Item {
 
 /// Elasticsearch's answer to the question which words occur at all.
 #[derive(Debug, Deserialize)]
-pub struct RawOccurrences {
-    aggregations: WordCounts,
-}
+pub struct RawOccurrences(Aggregated<WordCounts>);
 
 #[derive(Debug, Deserialize)]
 struct WordCounts {
-    words: Buckets,
-}
-
-#[derive(Debug, Deserialize)]
-struct Buckets {
-    buckets: Vec<DocCount>,
+    words: Buckets<Passed>,
 }
 
 impl RawOccurrences {
     /// The positions of the words that occur in no product.
     pub fn unknown(&self) -> impl Iterator<Item = usize> {
-        let counts = self.aggregations.words.buckets.iter().enumerate();
+        let counts = self.0.aggregations.words.buckets.iter().enumerate();
         counts.filter(|(_, count)| count.doc_count == 0).map(|(at, _)| at)
     }
 }

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::model::category;
 use crate::model::ids::ProductId;
-use crate::search::facets::{Term, Terms};
+use crate::search::facets::Counts;
 use crate::search::query;
 use crate::search::relevance::Relevance;
 use crate::search::request::Words;
+use crate::store::found::{Aggregated, Counted, Found};
 
 /// Most suggestions in one answer.
 pub const SUGGESTIONS_MAX: u32 = 20;
@@ -94,44 +95,23 @@ pub fn categories() -> Value {
 }
 
 /// Elasticsearch's answer to [`products`].
-#[derive(Debug, Deserialize)]
-pub struct RawProducts {
-    hits: Hits,
-    aggregations: Brands,
-}
+pub type RawProducts = Found<Named, Brands>;
 
+/// What is read of a product.
 #[derive(Debug, Deserialize)]
-struct Hits {
-    hits: Vec<Hit>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Hit {
-    #[serde(rename = "_source")]
-    product: Named,
-}
-
-#[derive(Debug, Deserialize)]
-struct Named {
+pub struct Named {
     id: ProductId,
     name: String,
 }
 
+/// The brands beside the products.
 #[derive(Debug, Deserialize)]
-struct Brands {
+pub struct Brands {
     brands: Counts,
 }
 
 /// Elasticsearch's answer to [`categories`].
-#[derive(Debug, Deserialize)]
-pub struct RawCategories {
-    aggregations: Counts,
-}
-
-#[derive(Debug, Deserialize)]
-struct Counts {
-    counts: Terms,
-}
+pub type RawCategories = Aggregated<Counts>;
 
 /// Puts the suggestions together: at most half of them categories, a few brands, then products.
 pub fn suggest(
@@ -148,10 +128,10 @@ pub fn suggest(
         value: term.key,
         count: Some(term.doc_count),
     });
-    let products = products.hits.hits.into_iter().map(|hit| Suggestion {
-        text: hit.product.name,
+    let products = products.hits.sources().map(|product| Suggestion {
+        text: product.name,
         kind: Kind::Product,
-        value: hit.product.id.into(),
+        value: product.id.into(),
         count: None,
     });
     let mut seen = HashSet::new();
@@ -165,14 +145,14 @@ pub fn suggest(
 
 /// Categories with a label of which every word so far begins a word: first those that begin with the whole
 /// text, then by their products.
-fn categories_beginning(words: &Words, counts: &[Term]) -> Vec<Suggestion> {
+fn categories_beginning(words: &Words, counts: &[Counted<String>]) -> Vec<Suggestion> {
     let text = words.text().to_lowercase();
     if text.is_empty() {
         return Vec::new();
     }
     let begins_a_word =
         |label: &str| text.split(' ').all(|typed| label.split(' ').any(|word| word.starts_with(typed)));
-    let mut found: Vec<(bool, &Term, String)> = counts
+    let mut found: Vec<(bool, &Counted<String>, String)> = counts
         .iter()
         .map(|term| (term, category::label(&term.key)))
         .filter(|(_, label)| begins_a_word(&label.to_lowercase()))
@@ -180,7 +160,7 @@ fn categories_beginning(words: &Words, counts: &[Term]) -> Vec<Suggestion> {
         .collect();
     // Stable, and Elasticsearch's buckets come by count.
     found.sort_by_key(|(later, ..)| *later);
-    let suggestion = |(_, term, label): (bool, &Term, String)| Suggestion {
+    let suggestion = |(_, term, label): (bool, &Counted<String>, String)| Suggestion {
         text: label,
         kind: Kind::Category,
         value: term.key.clone(),
@@ -210,10 +190,11 @@ impl Example for Suggestions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::found::{Buckets, Hit, Hits, Metric};
     use proptest::prelude::*;
 
-    fn counts(paths: &[&str]) -> Vec<Term> {
-        paths.iter().map(|path| Term { key: (*path).to_owned(), doc_count: 1 }).collect()
+    fn counts(paths: &[&str]) -> Vec<Counted<String>> {
+        paths.iter().map(|path| Counted { key: (*path).to_owned(), doc_count: 1 }).collect()
     }
 
     fn texts(typed: &str, paths: &[&str]) -> Vec<String> {
@@ -237,12 +218,14 @@ mod tests {
 
     fn raw(names: &[String], brands: &[&str]) -> RawProducts {
         let hit = |(at, name): (usize, &String)| Hit {
-            product: Named { id: ProductId::parse(&format!("p-{at}")).unwrap(), name: name.clone() },
+            id: format!("p-{at}"),
+            score: None,
+            source: Named { id: ProductId::parse(&format!("p-{at}")).unwrap(), name: name.clone() },
+            sort: Vec::new(),
         };
-        RawProducts {
-            hits: Hits { hits: names.iter().enumerate().map(hit).collect() },
-            aggregations: Brands { brands: Counts { counts: Terms { buckets: counts(brands) } } },
-        }
+        let hits = names.iter().enumerate().map(hit).collect();
+        let brands = Counts { counts: Buckets { buckets: counts(brands) } };
+        Found { hits: Hits { total: Metric::default(), hits }, aggregations: Brands { brands } }
     }
 
     proptest! {
@@ -251,7 +234,8 @@ mod tests {
             names in prop::collection::vec("[aA][bB]?", 0..30), size in 1u32..=SUGGESTIONS_MAX
         ) {
             let categories = counts(&["a", "a.ab", "a.ac", "a.ad"]);
-            let categories = RawCategories { aggregations: Counts { counts: Terms { buckets: categories } } };
+            let hits = Hits { total: Metric::default(), hits: Vec::new() };
+            let categories = Found { hits, aggregations: Counts { counts: Buckets { buckets: categories } } };
             let found = suggest(&Words::read("a"), size, raw(&names, &["Ab", "Ax"]), categories);
             let texts: HashSet<String> = found.iter().map(|one| one.text.to_lowercase()).collect();
             prop_assert_eq!(texts.len(), found.len());

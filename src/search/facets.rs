@@ -11,6 +11,7 @@ use crate::model::category::{self, CategoryPath};
 use crate::model::money::Cents;
 use crate::search::filter::{self, Facet};
 use crate::search::request::Filters;
+use crate::store::found::{Buckets, Counted, Metric};
 
 /// Category prefixes that are counted, of all levels together.
 const CATEGORIES_MAX: u32 = 1000;
@@ -114,47 +115,23 @@ fn price_ranges() -> Vec<Value> {
 /// Elasticsearch's counts.
 #[derive(Debug, Deserialize)]
 pub struct RawFacets {
-    category: Counted<Terms>,
-    brand: Counted<Terms>,
+    category: Counts,
+    brand: Counts,
     price: RawPrices,
 }
 
+/// The counts of one facet's values.
 #[derive(Debug, Deserialize)]
-struct Counted<T> {
-    counts: T,
-}
-
-/// The buckets of a `terms` aggregation.
-#[derive(Debug, Default, Deserialize)]
-pub struct Terms {
-    /// A value and its documents, the most frequent first.
-    pub buckets: Vec<Term>,
-}
-
-/// One bucket of a `terms` aggregation.
-#[derive(Debug, Deserialize)]
-pub struct Term {
-    /// The value.
-    pub key: String,
-    /// Its documents.
-    pub doc_count: u64,
+pub struct Counts {
+    /// The most frequent first.
+    pub counts: Buckets<Counted<String>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct RawPrices {
-    min: Metric,
-    max: Metric,
-    counts: Ranges,
-}
-
-#[derive(Debug, Deserialize)]
-struct Metric {
-    value: Option<f64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Ranges {
-    buckets: Vec<Range>,
+    min: Metric<Option<f64>>,
+    max: Metric<Option<f64>>,
+    counts: Buckets<Range>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -168,10 +145,12 @@ impl RawFacets {
     /// The facets, for the category that is chosen.
     pub fn shape(self, chosen: Option<&CategoryPath>) -> Facets {
         let brand = self.brand.counts.buckets.into_iter();
-        let major = |metric: &Metric| metric.value.map(|cents| Cents(cents as i64).to_major());
+        let major = |metric: &Metric<Option<f64>>| metric.value.map(|cents| Cents(cents as i64).to_major());
         Facets {
             category: levels_around(chosen, &self.category.counts),
-            brand: brand.map(|Term { key, doc_count }| BrandCount { value: key, count: doc_count }).collect(),
+            brand: brand
+                .map(|Counted { key, doc_count }| BrandCount { value: key, count: doc_count })
+                .collect(),
             price: PriceFacet {
                 min: major(&self.price.min),
                 max: major(&self.price.max),
@@ -182,7 +161,7 @@ impl RawFacets {
 }
 
 /// The chosen category's line from the department down, then its children by count.
-fn levels_around(chosen: Option<&CategoryPath>, counts: &Terms) -> Vec<CategoryCount> {
+fn levels_around(chosen: Option<&CategoryPath>, counts: &Buckets<Counted<String>>) -> Vec<CategoryCount> {
     let by_path: BTreeMap<&str, u64> =
         counts.buckets.iter().map(|term| (term.key.as_str(), term.doc_count)).collect();
     let counted = |path: &str, count: u64| CategoryCount {
@@ -238,9 +217,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn terms(counts: &[(&str, u64)]) -> Terms {
-        let term = |(key, doc_count): &(&str, u64)| Term { key: (*key).to_owned(), doc_count: *doc_count };
-        Terms { buckets: counts.iter().map(term).collect() }
+    fn terms(counts: &[(&str, u64)]) -> Buckets<Counted<String>> {
+        let term = |(key, doc_count): &(&str, u64)| Counted { key: (*key).to_owned(), doc_count: *doc_count };
+        Buckets { buckets: counts.iter().map(term).collect() }
     }
 
     fn paths(facet: &[CategoryCount]) -> Vec<(&str, usize, u64)> {

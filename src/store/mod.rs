@@ -6,6 +6,7 @@
 pub mod bulk;
 mod error;
 mod outage;
+pub mod found;
 pub mod schema;
 
 use std::fs;
