@@ -13,6 +13,7 @@ use shoplens::store::Store;
 
 /// Fills the shop's catalogue: the same seed gives the same products, and a second run replaces the first.
 #[derive(Debug, Parser)]
+#[command(version)]
 struct Settings {
     /// How many products, 1 to 1,000,000.
     #[arg(long, env = "PRODUCT_COUNT", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]

@@ -2,6 +2,7 @@
 //! `#[command(flatten)]`. Each setting is a flag and an environment variable; `.env` fills in what the
 //! environment lacks. Nothing but this module and `bin/` reads the environment.
 
+mod address;
 mod elasticsearch;
 mod http;
 mod kafka;
@@ -18,6 +19,7 @@ use clap::Parser;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
+pub use crate::config::address::ClusterAddress;
 pub use crate::config::elasticsearch::{ElasticsearchSettings, Login};
 pub use crate::config::http::HttpSettings;
 pub use crate::config::kafka::{KafkaSettings, SecurityProtocol};

@@ -7,13 +7,21 @@ use secrecy::SecretString;
 
 use crate::config::SettingError;
 
-/// The value, else the file's content without the line end; `None` when neither is set.
+/// The value, or the file's content without the line end; `None` when neither is set. `setting` is the
+/// file's: that of the value with `_FILE` after it.
+///
+/// # Errors
+/// [`SettingError::UnreadableFile`], and [`SettingError::Unusable`] when both are set.
 pub fn value_or_file(
     value: Option<&SecretString>,
     file: Option<&Path>,
     setting: &'static str,
 ) -> Result<Option<SecretString>, SettingError> {
-    let Some(path) = file.filter(|_| value.is_none()) else { return Ok(value.cloned()) };
+    let Some(path) = file else { return Ok(value.cloned()) };
+    if value.is_some() {
+        let why = format!("{} is set as well; only one of them may be", setting.trim_end_matches("_FILE"));
+        return Err(SettingError::Unusable { setting, why });
+    }
     let text = fs::read_to_string(path).map_err(|source| SettingError::UnreadableFile {
         setting,
         path: path.to_owned(),
@@ -37,9 +45,15 @@ mod tests {
     }
 
     #[test]
-    fn a_value_wins_over_a_file_and_is_not_shown() {
+    fn a_value_beside_a_file_is_refused_and_not_shown() {
         let value = SecretString::from("hush");
-        let read = value_or_file(Some(&value), Some(Path::new("/nowhere")), "X").unwrap().unwrap();
+        let error = value_or_file(Some(&value), Some(Path::new("/nowhere")), "X_FILE").unwrap_err();
+        assert_eq!(error.to_string(), "X_FILE cannot be used: X is set as well; only one of them may be");
+    }
+
+    #[test]
+    fn a_value_is_read_and_not_shown() {
+        let read = value_or_file(Some(&SecretString::from("hush")), None, "X_FILE").unwrap().unwrap();
         assert_eq!(read.expose_secret(), "hush");
         assert!(!format!("{read:?}").contains("hush"));
     }

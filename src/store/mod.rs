@@ -5,11 +5,12 @@
 
 pub mod bulk;
 mod error;
-mod outage;
 pub mod found;
+mod outage;
 pub mod schema;
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use elasticsearch::auth::Credentials;
 use elasticsearch::cert::{Certificate, CertificateValidation};
 use elasticsearch::http::headers::HeaderMap;
-use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
+use elasticsearch::http::transport::{BuildError, SingleNodeConnectionPool, Transport, TransportBuilder};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -44,31 +45,22 @@ impl Store {
     /// # Errors
     /// [`SettingError`] when a file of the settings cannot be read or the address cannot be used.
     pub fn new(settings: &ElasticsearchSettings, prefix: &str) -> Result<Self, SettingError> {
-        let unusable = |setting, why: String| SettingError::Unusable { setting, why };
-        let pool = SingleNodeConnectionPool::new(settings.elasticsearch_host.clone());
+        let address = &settings.elasticsearch_host;
+        let pool = SingleNodeConnectionPool::new(address.url().clone());
         let mut builder = TransportBuilder::new(pool).timeout(settings.timeout()).disable_proxy();
-        builder = match settings.login()? {
-            Login::Nobody => builder,
-            Login::Basic { user, password } => {
-                builder.auth(Credentials::Basic(user, password.expose_secret().to_owned()))
-            }
-            Login::ApiKey(key) => builder.auth(Credentials::EncodedApiKey(key.expose_secret().to_owned())),
-        };
-        if let Some(path) = &settings.elasticsearch_ca_file {
-            let setting = "ELASTICSEARCH_CA_FILE";
-            let pem = fs::read(path).map_err(|source| SettingError::UnreadableFile {
-                setting,
-                path: path.clone(),
-                source,
-            })?;
-            let certificate =
-                Certificate::from_pem(&pem).map_err(|error| unusable(setting, error.to_string()))?;
-            builder = builder.cert_validation(CertificateValidation::Full(certificate));
+        if let Some(credentials) = credentials(settings.login()?) {
+            builder = builder.auth(credentials);
         }
-        let transport = builder.build().map_err(|error| unusable("ELASTICSEARCH_HOST", error.to_string()))?;
+        if let Some(path) = &settings.elasticsearch_ca_file {
+            builder = builder.cert_validation(CertificateValidation::Full(certificate(path)?));
+        }
+        let unusable = |error: BuildError| SettingError::Unusable {
+            setting: "ELASTICSEARCH_HOST",
+            why: error.to_string(),
+        };
         Ok(Self {
-            transport,
-            address: settings.elasticsearch_host.as_str().into(),
+            transport: builder.build().map_err(unusable)?,
+            address: address.to_string().into(),
             prefix: prefix.into(),
             troubled: Arc::default(),
         })
@@ -177,4 +169,45 @@ pub enum Missing {
     IsEmpty,
     /// [`StoreError::MissingIndex`]: the shop cannot work without it.
     IsError,
+}
+
+fn credentials(login: Login) -> Option<Credentials> {
+    match login {
+        Login::Nobody => None,
+        Login::Basic { user, password } => {
+            Some(Credentials::Basic(user, password.expose_secret().to_owned()))
+        }
+        Login::ApiKey(key) => Some(Credentials::EncodedApiKey(key.expose_secret().to_owned())),
+    }
+}
+
+fn certificate(path: &Path) -> Result<Certificate, SettingError> {
+    let setting = "ELASTICSEARCH_CA_FILE";
+    let unreadable = |source| SettingError::UnreadableFile { setting, path: path.to_owned(), source };
+    let pem = fs::read(path).map_err(unreadable)?;
+    let unusable = |error: elasticsearch::Error| SettingError::Unusable { setting, why: error.to_string() };
+    Certificate::from_pem(&pem).map_err(unusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        elasticsearch: ElasticsearchSettings,
+    }
+
+    #[tokio::test]
+    async fn a_password_in_the_address_stands_in_no_error() {
+        // Port 1: nobody listens there.
+        let line = Line::parse_from(["it", "--elasticsearch-host=http://me:hush@127.0.0.1:1"]);
+        let error = Store::new(&line.elasticsearch, "").unwrap().health().await.unwrap_err();
+        let debug = format!("{error:?}");
+        let told = format!("{debug} {:#}", anyhow::Error::from(error));
+        assert!(told.contains("127.0.0.1:1"), "{told}");
+        assert!(!told.contains("hush"), "{told}");
+    }
 }
