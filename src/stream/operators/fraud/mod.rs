@@ -1,6 +1,6 @@
 //! Fraud: what each user ordered and gave back, by day of the order, and the verdicts on it.
 //!
-//! The facts of a user's day are written whole to `fraud-facts`; each rule of [`rules`] is a pure
+//! The facts of a user's day are written whole to `fraud-facts`; each rule of `rules.rs` is a pure
 //! function of them. A refund that comes more than three days after its order's day would need a state
 //! that is kept as long; it is counted in the day of the refund instead, as an old refund.
 

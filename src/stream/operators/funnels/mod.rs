@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::model::category::CategoryPath;
+use crate::model::category::{CategoryPath, level};
 use crate::model::event::{Action, Event, EventType};
 use crate::model::ids::SessionId;
 use crate::model::money::Cents;
@@ -242,7 +242,7 @@ impl Total {
             minute: pane.start,
             partition: pane.partition,
             category,
-            level: if category == ROOT { 0 } else { category.split('.').count() },
+            level: if category == ROOT { 0 } else { level(category) },
             support: self.support,
             all: all.into(),
             searched: self.searched,
