@@ -46,7 +46,8 @@ async fn administer(settings: Settings) -> anyhow::Result<()> {
         );
         let store = Store::new(&settings.elasticsearch, prefix)?;
         store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-        let (indices, topics) = (store.remove_all().await?, bus.remove_all().await?);
+        // Kafka first: it refuses while programs still read, and then nothing is half gone.
+        let (topics, indices) = (bus.remove_all().await?, store.remove_all().await?);
         println!("removed {indices} indices and templates, {topics} topics and groups");
         return Ok(());
     }

@@ -17,6 +17,21 @@ pub enum BusError {
         #[source]
         source: KafkaError,
     },
+    /// A topic or a group is still there.
+    #[error("Kafka did not remove {name}")]
+    NotRemoved {
+        /// Its full name.
+        name: String,
+        /// Why.
+        #[source]
+        source: KafkaError,
+    },
+    /// A group cannot be removed while programs read with it.
+    #[error("the group {group} still has members: stop the programs first")]
+    GroupInUse {
+        /// Its full name.
+        group: String,
+    },
     /// A topic is not as the processor needs it.
     #[error("topic {topic} {problem}")]
     UnusableTopic {

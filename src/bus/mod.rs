@@ -8,7 +8,7 @@ mod topics;
 use rdkafka::ClientConfig;
 use secrecy::ExposeSecret;
 
-use crate::config::{KafkaSettings, SecurityProtocol, SettingError};
+use crate::config::{KafkaSettings, SaslMechanism, SecurityProtocol, SettingError};
 use crate::model::event::Stream;
 
 pub use crate::bus::consumer::{Assigned, Change, Commit, GroupConsumer, Received};
@@ -71,28 +71,34 @@ fn client_config(settings: &KafkaSettings) -> Result<ClientConfig, SettingError>
         .set("log.connection.close", "false")
         .set("reconnect.backoff.max.ms", "2000");
     let protocol = settings.kafka_security_protocol;
-    if protocol == SecurityProtocol::Plaintext {
-        return Ok(config);
-    }
-    let encrypted = matches!(protocol, SecurityProtocol::Ssl | SecurityProtocol::SaslSsl);
-    let scram = protocol != SecurityProtocol::Ssl && settings.kafka_sasl_mechanism != "PLAIN";
-    if (encrypted || scram) && !cfg!(feature = "kafka-tls") {
-        return Err(SettingError::Unusable {
-            setting: "KAFKA_SECURITY_PROTOCOL",
-            why: format!(
-                "{} with {} needs a build with --features kafka-tls",
-                protocol.as_str(),
-                settings.kafka_sasl_mechanism
-            ),
-        });
-    }
+    check_build(protocol, settings.kafka_sasl_mechanism)?;
     config.set("security.protocol", protocol.as_str());
-    if let Some(path) = &settings.kafka_ca_file {
+    if let Some(path) = settings.kafka_ca_file.as_ref().filter(|_| protocol.is_encrypted()) {
         config.set("ssl.ca.location", path.display().to_string());
     }
-    if protocol == SecurityProtocol::Ssl {
-        return Ok(config);
+    if protocol.has_login() {
+        log_in(&mut config, settings)?;
     }
+    Ok(config)
+}
+
+/// What this build of librdkafka lacks without OpenSSL; it would say so less clearly.
+fn check_build(protocol: SecurityProtocol, mechanism: SaslMechanism) -> Result<(), SettingError> {
+    let lacking = if protocol.is_encrypted() {
+        ("KAFKA_SECURITY_PROTOCOL", protocol.as_str())
+    } else if protocol.has_login() && mechanism != SaslMechanism::Plain {
+        ("KAFKA_SASL_MECHANISM", mechanism.as_str())
+    } else {
+        return Ok(());
+    };
+    if cfg!(feature = "kafka-tls") {
+        return Ok(());
+    }
+    let (setting, value) = lacking;
+    Err(SettingError::Unusable { setting, why: format!("{value} needs a build with --features kafka-tls") })
+}
+
+fn log_in(config: &mut ClientConfig, settings: &KafkaSettings) -> Result<(), SettingError> {
     let (Some(user), Some(password)) = (&settings.kafka_sasl_username, settings.sasl_password()?) else {
         return Err(SettingError::Unusable {
             setting: "KAFKA_SECURITY_PROTOCOL",
@@ -101,8 +107,49 @@ fn client_config(settings: &KafkaSettings) -> Result<ClientConfig, SettingError>
         });
     };
     config
-        .set("sasl.mechanism", &settings.kafka_sasl_mechanism)
+        .set("sasl.mechanism", settings.kafka_sasl_mechanism.as_str())
         .set("sasl.username", user)
         .set("sasl.password", password.expose_secret());
-    Ok(config)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        kafka: KafkaSettings,
+    }
+
+    fn config(arguments: &[&str]) -> Result<ClientConfig, String> {
+        let line = Line::parse_from([&["it"], arguments].concat());
+        client_config(&line.kafka).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_plain_login_needs_no_other_build() {
+        let arguments = ["--kafka-security-protocol=SASL_PLAINTEXT", "--kafka-sasl-username=me"];
+        let error = config(&arguments).unwrap_err();
+        assert!(error.contains("KAFKA_SASL_PASSWORD") && !error.contains("kafka-tls"), "{error}");
+        let config = config(&[&arguments[..], &["--kafka-sasl-password=hush"]].concat()).unwrap();
+        assert_eq!(config.get("sasl.mechanism"), Some("PLAIN"));
+        assert_eq!(config.get("security.protocol"), Some("sasl_plaintext"));
+    }
+
+    #[cfg(not(feature = "kafka-tls"))]
+    #[test]
+    fn what_this_build_lacks_is_told_by_the_setting_that_asks_for_it() {
+        assert_eq!(
+            config(&["--kafka-security-protocol=SSL"]).unwrap_err(),
+            "KAFKA_SECURITY_PROTOCOL cannot be used: ssl needs a build with --features kafka-tls"
+        );
+        assert_eq!(
+            config(&["--kafka-security-protocol=SASL_PLAINTEXT", "--kafka-sasl-mechanism=scram-sha-512"])
+                .unwrap_err(),
+            "KAFKA_SASL_MECHANISM cannot be used: SCRAM-SHA-512 needs a build with --features kafka-tls"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::bus::{Bus, BusError, DEAD_LETTERS};
 use crate::model::event::Stream;
@@ -124,11 +124,12 @@ impl Bus {
         asked.await.map_err(|_| failed(KafkaError::Canceled))?.map_err(failed)
     }
 
-    /// Removes every topic and every consumer group without members whose name begins with the prefix;
-    /// nothing where there is no prefix. Gives how many there were.
+    /// Removes every consumer group and every topic whose name begins with the prefix; nothing where there
+    /// is no prefix. Gives how many there were.
     ///
     /// # Errors
-    /// [`BusError::Failed`] when no broker answers or it refuses.
+    /// [`BusError::GroupInUse`] for a group with members, before any topic is touched;
+    /// [`BusError::NotRemoved`] for what Kafka does not remove; [`BusError::Failed`] when no broker answers.
     pub async fn remove_all(&self) -> Result<usize, BusError> {
         if self.prefix.is_empty() {
             return Ok(0);
@@ -137,15 +138,16 @@ impl Bus {
         let (topics, groups) = self.names_with_prefix().await.map_err(failed)?;
         let admin: AdminClient<DefaultClientContext> = self.client_config().create().map_err(failed)?;
         let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
-        if !topics.is_empty() {
-            let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-            let removed = admin.delete_topics(&names, &options).await.map_err(failed)?;
-            all_removed(removed, RDKafkaErrorCode::UnknownTopicOrPartition).map_err(failed)?;
-        }
+        // Groups first: one with members tells that programs still use the topics.
         if !groups.is_empty() {
             let names: Vec<&str> = groups.iter().map(String::as_str).collect();
-            let removed = admin.delete_groups(&names, &options).await.map_err(failed)?;
-            all_removed(removed, RDKafkaErrorCode::GroupIdNotFound).map_err(failed)?;
+            let results = admin.delete_groups(&names, &options).await.map_err(failed)?;
+            results.into_iter().try_for_each(check_removed)?;
+        }
+        if !topics.is_empty() {
+            let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+            let results = admin.delete_topics(&names, &options).await.map_err(failed)?;
+            results.into_iter().try_for_each(check_removed)?;
         }
         Ok(topics.len() + groups.len())
     }
@@ -168,12 +170,34 @@ impl Bus {
     }
 }
 
-/// Looks at what became of each item. What was gone already is as good as removed; a group that still has
-/// members, or a topic that may not be removed, is an error.
-fn all_removed(
-    results: Vec<Result<String, (String, RDKafkaErrorCode)>>,
-    gone: RDKafkaErrorCode,
-) -> KafkaResult<()> {
-    let refused = results.into_iter().filter_map(Result::err).find(|(_, code)| *code != gone);
-    refused.map_or(Ok(()), |(_, code)| Err(KafkaError::AdminOp(code)))
+/// What is already gone is as good as removed.
+fn check_removed(result: Result<String, (String, RDKafkaErrorCode)>) -> Result<(), BusError> {
+    match result {
+        Ok(_)
+        | Err((
+            _,
+            RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::GroupIdNotFound,
+        )) => Ok(()),
+        Err((group, RDKafkaErrorCode::NonEmptyGroup)) => Err(BusError::GroupInUse { group }),
+        Err((name, code)) => Err(BusError::NotRemoved { name, source: KafkaError::AdminOp(code) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_removed_is_named_unless_it_was_gone_already() {
+        let check = |code| check_removed(Err(("demo-x".to_owned(), code))).map_err(|error| error.to_string());
+        assert!(check_removed(Ok("demo-x".to_owned())).is_ok());
+        assert_eq!(check(RDKafkaErrorCode::UnknownTopicOrPartition), Ok(()));
+        assert_eq!(check(RDKafkaErrorCode::GroupIdNotFound), Ok(()));
+        let in_use = "the group demo-x still has members: stop the programs first";
+        assert_eq!(check(RDKafkaErrorCode::NonEmptyGroup), Err(in_use.to_owned()));
+        let refused = "Kafka did not remove demo-x";
+        assert_eq!(check(RDKafkaErrorCode::TopicAuthorizationFailed), Err(refused.to_owned()));
+    }
 }

@@ -21,11 +21,11 @@ pub struct KafkaSettings {
     #[arg(long, env = "KAFKA_REPLICATION", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=7))]
     pub kafka_replication: i32,
     /// Encryption and login; `ssl` and `sasl-ssl` need a build with `--features kafka-tls`.
-    #[arg(long, env = "KAFKA_SECURITY_PROTOCOL", value_enum, default_value_t = SecurityProtocol::Plaintext)]
+    #[arg(long, env = "KAFKA_SECURITY_PROTOCOL", value_enum, ignore_case = true, default_value_t = SecurityProtocol::Plaintext)]
     pub kafka_security_protocol: SecurityProtocol,
-    /// Login method: PLAIN, or with `--features kafka-tls` SCRAM-SHA-256 or SCRAM-SHA-512.
-    #[arg(long, env = "KAFKA_SASL_MECHANISM", default_value = "PLAIN")]
-    pub kafka_sasl_mechanism: String,
+    /// Login method; the SCRAM ones need a build with `--features kafka-tls`.
+    #[arg(long, env = "KAFKA_SASL_MECHANISM", value_enum, ignore_case = true, default_value_t = SaslMechanism::Plain)]
+    pub kafka_sasl_mechanism: SaslMechanism,
     /// Login name.
     #[arg(long, env = "KAFKA_SASL_USERNAME")]
     pub kafka_sasl_username: Option<String>,
@@ -40,7 +40,7 @@ pub struct KafkaSettings {
     pub kafka_ca_file: Option<PathBuf>,
 }
 
-/// How a connection to a broker is protected.
+/// How a connection to a broker is protected. Kafka's own spelling (`SASL_SSL`) is understood too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SecurityProtocol {
     /// Neither.
@@ -48,8 +48,10 @@ pub enum SecurityProtocol {
     /// Encrypted.
     Ssl,
     /// With a login.
+    #[value(alias = "sasl_plaintext")]
     SaslPlaintext,
     /// Both.
+    #[value(alias = "sasl_ssl")]
     SaslSsl,
 }
 
@@ -63,15 +65,99 @@ impl SecurityProtocol {
             Self::SaslSsl => "sasl_ssl",
         }
     }
+
+    /// Whether it encrypts.
+    pub fn is_encrypted(self) -> bool {
+        match self {
+            Self::Ssl | Self::SaslSsl => true,
+            Self::Plaintext | Self::SaslPlaintext => false,
+        }
+    }
+
+    /// Whether it logs in.
+    pub fn has_login(self) -> bool {
+        match self {
+            Self::SaslPlaintext | Self::SaslSsl => true,
+            Self::Plaintext | Self::Ssl => false,
+        }
+    }
+}
+
+/// How a login is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SaslMechanism {
+    /// By the password itself.
+    #[value(name = "PLAIN")]
+    Plain,
+    /// By SCRAM with SHA-256.
+    #[value(name = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// By SCRAM with SHA-512.
+    #[value(name = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// The name that Kafka gives it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
 }
 
 impl KafkaSettings {
     /// The password of the login, from its setting or its file.
     ///
     /// # Errors
-    /// [`SettingError`] when the file cannot be read.
+    /// [`SettingError`] when the file cannot be read or both are set.
     pub fn sasl_password(&self) -> Result<Option<SecretString>, SettingError> {
         let file = self.kafka_sasl_password_file.as_deref();
         secret::value_or_file(self.kafka_sasl_password.as_ref(), file, "KAFKA_SASL_PASSWORD_FILE")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        kafka: KafkaSettings,
+    }
+
+    fn settings(argument: &str) -> Result<KafkaSettings, String> {
+        let line = Line::try_parse_from(["it", argument]);
+        line.map(|line| line.kafka).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_protocol_is_understood_in_kafkas_spelling_and_in_ours() {
+        for (text, protocol) in [
+            ("PLAINTEXT", SecurityProtocol::Plaintext),
+            ("SSL", SecurityProtocol::Ssl),
+            ("SASL_PLAINTEXT", SecurityProtocol::SaslPlaintext),
+            ("SASL_SSL", SecurityProtocol::SaslSsl),
+            ("sasl-ssl", SecurityProtocol::SaslSsl),
+        ] {
+            let read = settings(&format!("--kafka-security-protocol={text}")).unwrap();
+            assert_eq!(read.kafka_security_protocol, protocol, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mechanism_is_understood_in_either_case_and_another_refused_with_what_there_is() {
+        for mechanism in SaslMechanism::value_variants() {
+            for text in [mechanism.as_str().to_owned(), mechanism.as_str().to_lowercase()] {
+                let read = settings(&format!("--kafka-sasl-mechanism={text}")).unwrap();
+                assert_eq!(read.kafka_sasl_mechanism, *mechanism, "{text}");
+            }
+        }
+        let error = settings("--kafka-sasl-mechanism=GSSAPI").unwrap_err();
+        assert!(error.contains("PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"), "{error}");
     }
 }

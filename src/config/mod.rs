@@ -22,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 pub use crate::config::address::ClusterAddress;
 pub use crate::config::elasticsearch::{ElasticsearchSettings, Login};
 pub use crate::config::http::HttpSettings;
-pub use crate::config::kafka::{KafkaSettings, SecurityProtocol};
+pub use crate::config::kafka::{KafkaSettings, SaslMechanism, SecurityProtocol};
 pub use crate::config::shop::ShopSettings;
 
 /// A setting that is well-formed by itself but cannot be used.

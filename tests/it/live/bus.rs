@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use shoplens::bus::Producer;
+use shoplens::bus::{BusError, Producer};
 use shoplens::model::event::Stream;
 use shoplens::model::event::door::partition_of;
 
-use crate::live::shop::{PATIENCE, with_shop};
+use crate::live::shop::{PATIENCE, eventually, with_shop};
 
 #[tokio::test]
 async fn topics_are_made_once_with_the_same_partitions() {
@@ -40,6 +40,29 @@ async fn a_record_lands_in_the_partition_that_the_door_expects() {
             .map(|p| consumer.fetch_watermarks(&topic, p, Duration::from_secs(10)).unwrap().1)
             .collect();
         assert_eq!(lengths, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_removed_while_a_program_reads() {
+    with_shop(async |shop| {
+        shop.bus.ensure_topics().await.unwrap();
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", &shop.servers.kafka.kafka_bootstrap_servers);
+        let group = shop.bus.name("reader");
+        let consumer: BaseConsumer = config.set("group.id", &group).create().unwrap();
+        consumer.subscribe(&[&shop.bus.topic(Stream::Search)]).unwrap();
+        eventually("the reader joins its group", async || {
+            drop(consumer.poll(Duration::from_millis(50)));
+            consumer.assignment().unwrap().count().checked_sub(1)
+        })
+        .await;
+        let error = shop.bus.remove_all().await.unwrap_err();
+        assert!(matches!(&error, BusError::GroupInUse { group: named } if *named == group), "{error}");
+        drop(consumer);
+        let topics = Stream::ALL.len() + 1;
+        assert_eq!(shop.bus.remove_all().await.unwrap(), topics + 1);
     })
     .await;
 }
