@@ -9,13 +9,15 @@ mod kafka;
 mod secret;
 mod shop;
 
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
-use clap::Parser;
+use anyhow::{Context, bail};
+use clap::{Command, Parser};
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
@@ -52,27 +54,97 @@ pub enum SettingError {
 /// How long a program waits at its start for a server that does not answer.
 pub const STARTUP_WAIT: Duration = Duration::from_secs(60);
 
-/// What every program does: reads `.env` and the settings, starts logging to standard error with the
-/// filter in `RUST_LOG` (default `info`), and runs. A failure is printed with its causes.
+/// The log's filter where `RUST_LOG` sets none.
+const LOG_FILTER: &str = "info,librdkafka=off,rdkafka=error";
+
+/// What every program does: reads `.env` and the settings, of which empty ones count as not set, starts
+/// logging to standard error with the filter in `RUST_LOG` (default `info`), and runs. A failure is printed
+/// with its causes.
 pub fn run<S: Parser, F: Future<Output = anyhow::Result<()>>>(program: impl FnOnce(S) -> F) -> ExitCode {
     // Before the settings are parsed: `.env` fills in what the environment lacks.
     let loaded = dotenvy::dotenv();
-    let settings = S::parse();
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,librdkafka=off,rdkafka=error".into());
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
-    let result = match loaded {
-        Err(error) if !error.not_found() => Err(anyhow::Error::from(error).context("reading .env")),
-        _ => tokio::runtime::Runtime::new()
-            .context("starting")
-            .and_then(|runtime| runtime.block_on(program(settings))),
-    };
-    match result {
+    let settings = parse();
+    match start(loaded, || program(settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn start<F: Future<Output = anyhow::Result<()>>>(
+    loaded: Result<PathBuf, dotenvy::Error>,
+    program: impl FnOnce() -> F,
+) -> anyhow::Result<()> {
+    let filter = log_filter(env::var_os("RUST_LOG"))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    match loaded.err().filter(|error| !error.not_found()) {
+        None => {}
+        // Not the error itself: it holds what was not understood, which may be a password.
+        Some(dotenvy::Error::LineParse(..)) => {
+            bail!("reading .env: a line is not NAME=value, or its value has spaces but no quotes")
+        }
+        Some(error) => return Err(error).context("reading .env"),
+    }
+    tokio::runtime::Runtime::new().context("starting")?.block_on(program())
+}
+
+/// The settings of the command line and the environment; ends the program where they are wrong.
+fn parse<S: Parser>() -> S {
+    let mut command = without_empty(S::command(), |name| env::var_os(name));
+    let parsed = S::from_arg_matches_mut(&mut command.get_matches_mut());
+    parsed.unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// Lets no argument take an empty value from the environment: `API_PORT=` shall mean the default, as it
+/// does in the scripts.
+fn without_empty(command: Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> Command {
+    command.mut_args(|argument| {
+        let value = argument.get_env().and_then(&variable);
+        if value.is_some_and(|value| value.is_empty()) { argument.env(None::<&str>) } else { argument }
+    })
+}
+
+fn log_filter(text: Option<OsString>) -> Result<EnvFilter, SettingError> {
+    let unusable = |why: String| SettingError::Unusable { setting: "RUST_LOG", why };
+    match text.filter(|text| !text.is_empty()) {
+        None => Ok(EnvFilter::new(LOG_FILTER)),
+        Some(text) => EnvFilter::try_new(text.to_string_lossy()).map_err(|error| unusable(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Arg, CommandFactory};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        http: HttpSettings,
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        let variable = |name: &OsStr| match name.to_str() {
+            Some("API_PORT") => Some(OsString::new()),
+            Some("API_HOST") => Some("0.0.0.0".into()),
+            _ => None,
+        };
+        let variables = |command: &Command| {
+            command.get_arguments().filter_map(Arg::get_env).map(OsStr::to_owned).collect::<Vec<_>>()
+        };
+        let mut expected = variables(&Line::command());
+        expected.retain(|name| name != "API_PORT");
+        assert_eq!(variables(&without_empty(Line::command(), variable)), expected);
+    }
+
+    #[test]
+    fn a_log_filter_that_cannot_be_read_is_told() {
+        let error = log_filter(Some("info,shoplens=loud".into())).unwrap_err().to_string();
+        assert!(error.starts_with("RUST_LOG cannot be used: "), "{error}");
+        assert_eq!(log_filter(Some("".into())).unwrap().to_string(), log_filter(None).unwrap().to_string());
     }
 }

@@ -1,5 +1,6 @@
 //! The one integration test binary: rules of the code, and with the feature `live` the real servers.
 
+mod settings;
 mod tidy;
 
 #[cfg(feature = "live")]
