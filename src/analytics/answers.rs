@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 
-use crate::analytics::fraud::{Page, Severity, Signal};
+use crate::analytics::fraud::{Page, Signal};
 use crate::analytics::funnels::{Funnel, Steps};
 use crate::analytics::progress::{Processing, Progress};
 use crate::analytics::range::Range;
@@ -11,6 +11,7 @@ use crate::analytics::stats::Stats;
 use crate::analytics::trending::{Shown, Trend};
 use crate::model::event::EventType;
 use crate::model::money::Currency;
+use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 
 /// Products that are viewed more than they usually are.

@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 
-use crate::analytics::fraud::Severity;
 use crate::analytics::funnels::{Funnel, Steps};
 use crate::analytics::trending::Counts;
 use crate::model::event::EventType;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
+use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 use crate::store::found::{Buckets, Counted, Metric, Passed};
 

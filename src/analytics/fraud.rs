@@ -9,33 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::http::parameter::BadParameter;
-
-/// How bad a case is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum, Deserialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth a look when there is time.
-    Low,
-    /// Worth a look.
-    Medium,
-    /// Likely fraud.
-    High,
-    /// Fraud beyond reasonable doubt.
-    Critical,
-}
-
-impl Severity {
-    /// The name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
+use crate::model::severity::Severity;
 
 /// A rule of the processor that a case breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use crate::analytics::fraud::Severity;
 use crate::analytics::progress::Processing;
 use crate::model::event::EventType;
 use crate::model::money::Cents;
+use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 
 /// How old an event must be to be counted in the last minute, in seconds: the processor writes every

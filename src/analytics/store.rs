@@ -9,7 +9,7 @@ use tokio::try_join;
 use crate::analytics::found::{
     EventTypes, Funnels, Pane, Products, Recent, Severities, TrendBucket, ViewSessions,
 };
-use crate::analytics::fraud::{Cursor, Page, Severity, Signal};
+use crate::analytics::fraud::{Cursor, Page, Signal};
 use crate::analytics::funnels::{Funnel, ROOT};
 use crate::analytics::progress::{Frontier, Processing, Progress, SESSIONS, TRENDS};
 use crate::analytics::range::Range;
@@ -20,6 +20,7 @@ use crate::catalog;
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
+use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 use crate::store::found::{Aggregated, Found, Hit};
 use crate::store::schema::Schema;

@@ -7,4 +7,5 @@ pub mod event;
 pub mod ids;
 pub mod money;
 pub mod product;
+pub mod severity;
 pub mod time;

@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::analytics::fraud::{Cursor, Question, Rule, Severity};
+use crate::analytics::fraud::{Cursor, Question, Rule};
+use crate::model::severity::Severity;
 
 fn now() -> Timestamp {
     Timestamp::parse("2026-11-21T10:07:30Z").unwrap()

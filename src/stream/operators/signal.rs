@@ -5,37 +5,11 @@ use serde_json::Value;
 
 use crate::model::event::Event;
 use crate::model::ids::{SessionId, UserId};
+use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 
 /// Most event ids that a signal shows as evidence: the first ones, so that it is a function of the set.
 pub const EVIDENCE_MAX: usize = 20;
-
-/// How much a signal should worry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Worth knowing.
-    Low,
-    /// Worth a look.
-    Medium,
-    /// Worth stopping.
-    High,
-    /// Stop now.
-    Critical,
-}
-
-impl Severity {
-    /// From how many times over its threshold a figure is: under 1.5 low, under 3 medium, under 6 high,
-    /// else critical.
-    pub fn of_score(score: f64) -> Self {
-        match score {
-            ..1.5 => Self::Low,
-            1.5..3.0 => Self::Medium,
-            3.0..6.0 => Self::High,
-            _ => Self::Critical,
-        }
-    }
-}
 
 /// A verdict of a rule on a visitor, as it is stored in `fraud-signals`.
 #[derive(Debug, Serialize)]

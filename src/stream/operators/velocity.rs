@@ -10,13 +10,14 @@ use uuid::Uuid;
 
 use crate::model::event::{Event, EventType};
 use crate::model::ids::{SessionId, UserId};
+use crate::model::severity::Severity;
 use crate::model::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
 use crate::stream::operators::funnels::LATENESS;
 use crate::stream::operators::keyed::Keyed;
-use crate::stream::operators::signal::{Evidence, Severity, Signal};
+use crate::stream::operators::signal::{Evidence, Signal};
 
 const RULE: &str = "bot_velocity";
 const RULE_VERSION: u16 = 1;

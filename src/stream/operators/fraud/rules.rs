@@ -6,10 +6,11 @@
 
 use serde_json::{Value, json};
 
+use crate::model::severity::Severity;
 use crate::model::time::DAY_MS;
 use crate::stream::fold::Pane;
 use crate::stream::operators::fraud::facts::{FAST, UserDay};
-use crate::stream::operators::signal::{Evidence, Severity, Signal};
+use crate::stream::operators::signal::{Evidence, Signal};
 
 /// A change of any threshold is another version.
 const VERSION: u16 = 1;
