@@ -29,6 +29,11 @@ pub use elasticsearch::http::Method;
 
 pub use crate::store::error::StoreError;
 
+/// An index that was made this moment refuses searches until its shard has started, some tens of ms later.
+const STARTING_WAIT: Duration = Duration::from_millis(100);
+/// Times that such a search is asked again before the refusal counts.
+const STARTING_ATTEMPTS_MAX: u32 = 10;
+
 /// A cluster, and the prefix of this shop's index names. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -117,6 +122,12 @@ impl Store {
             Missing::IsError => "",
         };
         let path = format!("/{}/_search?allow_partial_search_results=false{leniency}", self.name(index));
+        for _ in 0..STARTING_ATTEMPTS_MAX {
+            match self.send(what, Method::Post, &path, Some(body)).await {
+                Err(StoreError::Refused { status: 503, .. }) => tokio::time::sleep(STARTING_WAIT).await,
+                answer => return answer,
+            }
+        }
         self.send(what, Method::Post, &path, Some(body)).await
     }
 
