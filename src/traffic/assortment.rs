@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::shelf::ShelfProduct;
 use crate::model::event::{Attribution, Item};
@@ -24,6 +25,11 @@ const NAME_WORDS_MAX: usize = 6;
 const WORD_CHARS_MIN: usize = 3;
 /// Results that are kept: two pages, further down nobody looks.
 pub const RESULTS_KEPT: usize = 24;
+
+/// How interest in products drifts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bursts {}
 
 /// What a search is meant to find.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,27 +5,34 @@
 //! whoever reads the topics can check their own count against it.
 
 mod assortment;
+mod bots;
 mod chance;
 mod fraud;
+mod honest;
+mod label;
+mod persona;
 mod query;
 mod results;
 mod run;
 mod schedule;
-mod scraper;
 mod session;
 mod settings;
 mod shopper;
 mod simulator;
 mod tally;
+mod taste;
 mod visitor;
+mod world;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::traffic::assortment::Assortment;
+pub use crate::traffic::label::Label;
+pub use crate::traffic::persona::{Class, Persona};
 pub use crate::traffic::run::{publish, run};
 pub use crate::traffic::session::{Firsts, Simulated};
 pub use crate::traffic::settings::TrafficSettings;
-pub use crate::traffic::simulator::{Mix, Simulator};
+pub use crate::traffic::simulator::Simulator;
 pub use crate::traffic::tally::{Fraudsters, Report, Tally, Units};
-pub use crate::traffic::visitor::Persona;
+pub use crate::traffic::world::World;

@@ -46,7 +46,7 @@ pub async fn run(
     let assortment = Assortment::new(shelf).context("the shelf is empty")?;
     let stop = Stop::default();
     let driver = Driver {
-        simulator: Simulator::new(assortment, currency, settings.mix(), seed, pace.start),
+        simulator: Simulator::new(assortment, currency, settings.world(), seed, pace.start),
         schedule: Schedule::new(pace.start, pace.per_second),
         by_the_clock: pace.by_the_clock,
         producer: Producer::new(bus)?,

@@ -11,16 +11,21 @@ use crate::model::ids::{OrderId, SessionId};
 use crate::model::money::{Cents, Currency};
 use crate::model::time::Timestamp;
 use crate::traffic::assortment::Assortment;
+use crate::traffic::bots::scraper::Scraper;
 use crate::traffic::chance::Chance;
 use crate::traffic::fraud::Fraud;
-use crate::traffic::scraper::Scraper;
+use crate::traffic::label::Label;
+use crate::traffic::persona::Persona;
 use crate::traffic::shopper::Shopper;
-use crate::traffic::visitor::{Ids, Persona, Visitor};
+use crate::traffic::taste::Taste;
+use crate::traffic::visitor::{Ids, Visitor};
 
 /// What a script may use to decide.
 pub struct Moment<'a> {
     /// The time.
     pub now: Timestamp,
+    /// What the visitor likes.
+    pub taste: &'a Taste,
     /// What the shop sells.
     pub assortment: &'a Assortment,
     /// Chance.
@@ -178,7 +183,7 @@ impl Session {
             session_started_at: *self.started_at.get_or_insert(now),
             action,
         };
-        Simulated { event, persona: self.visitor.persona, firsts }
+        Simulated { event, persona: self.visitor.persona, firsts, label: None }
     }
 }
 
@@ -191,6 +196,8 @@ pub struct Simulated {
     pub persona: Persona,
     /// What it is the first of.
     pub firsts: Firsts,
+    /// What is to be known about its visitor, where there is something to say.
+    pub label: Option<Box<Label>>,
 }
 
 /// What an event is the first of.

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::config::SettingError;
 use crate::model::time::Timestamp;
-use crate::traffic::simulator::Mix;
+use crate::traffic::world::World;
 
 /// Simulated events a second of a run that goes as fast as it can.
 const UNPACED_PER_SECOND: u32 = 1_000;
@@ -56,9 +56,9 @@ pub struct Pace {
 }
 
 impl TrafficSettings {
-    /// The shares of bots and of fraudulent accounts.
-    pub fn mix(&self) -> Mix {
-        Mix { bot_ratio: self.bot_traffic_ratio, fraud_ratio: self.fraud_ratio }
+    /// Who comes to the shop.
+    pub fn world(&self) -> World {
+        World { bot_ratio: self.bot_traffic_ratio, fraud_ratio: self.fraud_ratio, ..World::default() }
     }
 
     /// Time between two reports.
@@ -122,7 +122,7 @@ mod tests {
             let error = settings(&[&format!("--bot-traffic-ratio={text}")]).unwrap_err();
             assert!(error.contains(text) && error.contains("number from 0 to 1"), "{error}");
         }
-        assert_eq!(settings(&["--fraud-ratio=1"]).unwrap().mix().fraud_ratio, 1.0);
+        assert_eq!(settings(&["--fraud-ratio=1"]).unwrap().world().fraud_ratio, 1.0);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use crate::model::event::{Action, Item, Order};
 use crate::model::ids::QueryId;
@@ -57,6 +58,11 @@ const GLANCES: u32 = 3;
 /// The reasons of honest shoppers.
 const REASONS: [&str; 5] =
     ["did not fit", "changed my mind", "arrived damaged", "not as described", "wrong item"];
+
+/// How plain shoppers behave.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Habits {}
 
 /// What a shopper remembers during a session.
 pub struct Shopper {

@@ -12,12 +12,15 @@ use rand::RngExt;
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::traffic::assortment::Assortment;
+use crate::traffic::bots::scraper::Scraper;
 use crate::traffic::chance::Chance;
 use crate::traffic::fraud::{Fraud, Scheme};
-use crate::traffic::scraper::Scraper;
+use crate::traffic::persona::Persona;
 use crate::traffic::session::{Comeback, Moment, Script, Session, Simulated, Step, Then};
 use crate::traffic::shopper::Shopper;
-use crate::traffic::visitor::{Ids, Persona, Visitor};
+use crate::traffic::taste::Taste;
+use crate::traffic::visitor::{Ids, Visitor};
+use crate::traffic::world::World;
 
 /// Share of new visitors who are logged in when they come.
 const HAS_ACCOUNT: f64 = 0.55;
@@ -32,20 +35,11 @@ const RESTING_MAX: usize = 100_000;
 /// Sessions that are under way or planned; beyond it nobody plans to come back.
 const WAITING_MAX: usize = 1_000_000;
 
-/// How the traffic is mixed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mix {
-    /// Share of events that programs cause, 0.0 to 1.0.
-    pub bot_ratio: f64,
-    /// Share of accounts that are after the shop's money, 0.0 to 1.0.
-    pub fraud_ratio: f64,
-}
-
 /// All visitors of one run.
 pub struct Simulator {
     assortment: Assortment,
     currency: Currency,
-    mix: Mix,
+    world: World,
     chance: Chance,
     ids: Ids,
     people: Crowd,
@@ -60,11 +54,17 @@ pub struct Simulator {
 impl Simulator {
     /// A shop without visitors. The same arguments and times give the same events, ids included; another
     /// `start` gives the same behaviour with other ids.
-    pub fn new(assortment: Assortment, currency: Currency, mix: Mix, seed: u64, start: Timestamp) -> Self {
+    pub fn new(
+        assortment: Assortment,
+        currency: Currency,
+        world: World,
+        seed: u64,
+        start: Timestamp,
+    ) -> Self {
         Self {
             assortment,
             currency,
-            mix,
+            world,
             chance: Chance::new(seed),
             ids: Ids::new(seed, start),
             people: Crowd::default(),
@@ -82,10 +82,10 @@ impl Simulator {
 
     /// What somebody does now. `now` must not lie before that of the call before.
     pub fn act(&mut self, now: Timestamp) -> Simulated {
-        let crowd = if self.chance.random_bool(self.mix.bot_ratio) { Kind::Program } else { Kind::Person };
+        let crowd = if self.chance.random_bool(self.world.bot_ratio) { Kind::Program } else { Kind::Person };
         let (mut session, step) = self.next_due(crowd, now).unwrap_or_else(|| self.new_session(crowd, now));
         let action = step.perform(self.currency, &mut self.ids);
-        let then = session.script.then(&action, &mut self.moment(now));
+        let then = session.script.then(&action, &mut self.moment(now, &session.visitor.taste));
         let simulated = session.record(self.ids.event(now), now, action);
         self.go_on(crowd, session, then, now);
         simulated
@@ -104,8 +104,8 @@ impl Simulator {
         }
     }
 
-    fn moment(&mut self, now: Timestamp) -> Moment<'_> {
-        Moment { now, assortment: &self.assortment, chance: &mut self.chance, ids: &mut self.ids }
+    fn moment<'a>(&'a mut self, now: Timestamp, taste: &'a Taste) -> Moment<'a> {
+        Moment { now, taste, assortment: &self.assortment, chance: &mut self.chance, ids: &mut self.ids }
     }
 
     fn crowd(&mut self, kind: Kind) -> &mut Crowd {
@@ -141,15 +141,15 @@ impl Simulator {
     /// Whether a guest may get an account now: not while the mix wants a fraudulent one, for they begin
     /// with their account.
     fn may_log_in(&mut self, visitor: &Visitor) -> bool {
-        let may = visitor.user_id.is_none() && self.fraud_due + self.mix.fraud_ratio < 1.0;
+        let may = visitor.user_id.is_none() && self.fraud_due + self.world.fraud_ratio < 1.0;
         if may {
-            self.fraud_due += self.mix.fraud_ratio;
+            self.fraud_due += self.world.fraud_ratio;
         }
         may
     }
 
     fn rest(&mut self, visitor: Visitor) {
-        if visitor.persona == Persona::Scraper {
+        if visitor.persona == Persona::PriceScraper {
             return;
         }
         if self.resting.len() < RESTING_MAX {
@@ -164,21 +164,21 @@ impl Simulator {
 
     fn new_session(&mut self, kind: Kind, now: Timestamp) -> (Session, Step) {
         let visitor = match kind {
-            Kind::Program => self.guest(Persona::Scraper),
+            Kind::Program => self.guest(Persona::PriceScraper),
             Kind::Person => self.returning().unwrap_or_else(|| self.new_person()),
         };
-        let mut moment = self.moment(now);
+        let mut moment = self.moment(now, &visitor.taste);
         let (step, script) = match visitor.persona {
-            Persona::Shopper => {
-                let (step, shopper) = Shopper::arrive(&mut moment);
-                (step, Script::Shopper(shopper))
-            }
-            Persona::Scraper => {
+            Persona::PriceScraper => {
                 let (step, scraper) = Scraper::arrive(&mut moment);
                 (step, Script::Scraper(scraper))
             }
-            Persona::RefundLooper => fraud(Scheme::RefundLoop, &mut moment),
-            Persona::FastRefunder => fraud(Scheme::FastRefund, &mut moment),
+            Persona::RefundLoop => fraud(Scheme::RefundLoop, &mut moment),
+            Persona::FastRefund => fraud(Scheme::FastRefund, &mut moment),
+            _ => {
+                let (step, shopper) = Shopper::arrive(&mut moment);
+                (step, Script::Shopper(shopper))
+            }
         };
         (Session::new(visitor, self.ids.session(), script), step)
     }
@@ -195,18 +195,18 @@ impl Simulator {
         if !self.chance.random_bool(HAS_ACCOUNT) {
             return self.guest(Persona::Shopper);
         }
-        self.fraud_due += self.mix.fraud_ratio;
+        self.fraud_due += self.world.fraud_ratio;
         let persona = if self.fraud_due < 1.0 {
             Persona::Shopper
         } else {
             self.fraud_due -= 1.0;
-            if self.chance.random_bool(0.5) { Persona::RefundLooper } else { Persona::FastRefunder }
+            if self.chance.random_bool(0.5) { Persona::RefundLoop } else { Persona::FastRefund }
         };
         Visitor { user_id: Some(self.ids.user()), ..self.guest(persona) }
     }
 
     fn guest(&mut self, persona: Persona) -> Visitor {
-        Visitor { persona, user_id: None, client_id: self.ids.client(), seen: false }
+        Visitor { persona, user_id: None, client_id: self.ids.client(), taste: Taste::default(), seen: false }
     }
 }
 

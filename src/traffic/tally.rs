@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::model::event::{Action, EventType, Item};
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
+use crate::traffic::persona::Persona;
 use crate::traffic::session::Simulated;
-use crate::traffic::visitor::Persona;
 
 /// What was simulated, counted. In JSON it is a part of the final report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -71,7 +71,7 @@ pub struct Fraudsters {
 impl Tally {
     /// Counts one event of so many bytes.
     pub fn count(&mut self, simulated: &Simulated, bytes: usize) {
-        let Simulated { event, persona, firsts } = simulated;
+        let Simulated { event, persona, firsts, label: _ } = simulated;
         *self.events.entry(event.event_type()).or_default() += 1;
         self.sessions += u64::from(firsts.of_session);
         self.entrants += u64::from(firsts.of_entry);
@@ -93,13 +93,13 @@ impl Tally {
         self.visitors += newcomer;
         self.users += newcomer * u64::from(event.user_id.is_some());
         match persona {
-            Persona::Shopper => {}
-            Persona::Scraper => {
+            Persona::PriceScraper => {
                 self.bots += newcomer;
                 self.bot_events += 1;
             }
-            Persona::RefundLooper => self.fraudsters.refund_loop += newcomer,
-            Persona::FastRefunder => self.fraudsters.fast_refund += newcomer,
+            Persona::RefundLoop => self.fraudsters.refund_loop += newcomer,
+            Persona::FastRefund => self.fraudsters.fast_refund += newcomer,
+            _ => {}
         }
         self.bytes += bytes as u64;
         self.first.get_or_insert(event.timestamp);

@@ -14,7 +14,7 @@ use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
 use crate::model::time::{MINUTE_MS, Timestamp};
 use crate::traffic::tally::{Fraudsters, Tally, Units};
-use crate::traffic::{Assortment, Mix, Persona, Simulated, Simulator};
+use crate::traffic::{Assortment, Persona, Simulated, Simulator, World};
 
 /// A product for tests.
 pub fn product(number: u32, path: &str, brand: &str, price_cents: i64) -> ShelfProduct {
@@ -52,10 +52,12 @@ pub fn shelf() -> Vec<ShelfProduct> {
 }
 
 const SEEDS: [u64; 3] = [1, 20_261_121, u64::MAX];
-const MIX: Mix = Mix { bot_ratio: 0.1, fraud_ratio: 0.02 };
+fn world(bot_ratio: f64, fraud_ratio: f64) -> World {
+    World { bot_ratio, fraud_ratio, ..World::default() }
+}
 
-fn simulate(seed: u64, mix: Mix, per_second: i64, count: i64) -> Vec<Simulated> {
-    let mut simulator = Simulator::new(Assortment::new(shelf()).unwrap(), Currency::EUR, mix, seed, at(0));
+fn simulate(seed: u64, world: World, per_second: i64, count: i64) -> Vec<Simulated> {
+    let mut simulator = Simulator::new(Assortment::new(shelf()).unwrap(), Currency::EUR, world, seed, at(0));
     (0..count).map(|n| simulator.act(at(n * 1_000 / per_second))).collect()
 }
 
@@ -88,7 +90,7 @@ proptest! {
         seed: u64, bot_ratio in 0.0..=1.0, fraud_ratio in 0.0..=1.0, per_second in 1i64..5_000
     ) {
         let door = Door { partitions: 12, currency: Currency::EUR };
-        for simulated in simulate(seed, Mix { bot_ratio, fraud_ratio }, per_second, 1_500) {
+        for simulated in simulate(seed, world(bot_ratio, fraud_ratio), per_second, 1_500) {
             let event = &simulated.event;
             let key = event.visitor().as_bytes();
             let place = Place {
@@ -106,17 +108,17 @@ proptest! {
 #[test]
 fn the_same_seed_and_start_give_the_same_bytes() {
     for seed in SEEDS {
-        let run = || simulate(seed, MIX, 500, 5_000).iter().flat_map(bytes).collect::<Vec<u8>>();
+        let run = || simulate(seed, World::default(), 500, 5_000).iter().flat_map(bytes).collect::<Vec<u8>>();
         assert!(run() == run());
     }
-    assert_ne!(simulate(1, MIX, 500, 100), simulate(2, MIX, 500, 100));
+    assert_ne!(simulate(1, World::default(), 500, 100), simulate(2, World::default(), 500, 100));
 }
 
 #[test]
 fn another_start_gives_the_same_behaviour_with_other_ids() {
     let behaviour = |start: i64| {
         let assortment = Assortment::new(shelf()).unwrap();
-        let mut simulator = Simulator::new(assortment, Currency::EUR, MIX, 7, at(start));
+        let mut simulator = Simulator::new(assortment, Currency::EUR, World::default(), 7, at(start));
         let events: Vec<_> = (0..2_000).map(|n| simulator.act(at(start + n * 10))).collect();
         let ids: BTreeSet<_> = events.iter().map(|one| one.event.session_id.clone()).collect();
         let kinds: Vec<_> = events.iter().map(|one| (one.persona, one.event.event_type())).collect();
@@ -129,7 +131,7 @@ fn another_start_gives_the_same_behaviour_with_other_ids() {
 
 #[test]
 fn ids_are_unique_and_a_session_keeps_its_visitor_and_start() {
-    let events = simulate(3, MIX, 1_000, 30_000);
+    let events = simulate(3, World::default(), 1_000, 30_000);
     let event_ids: BTreeSet<_> = events.iter().map(|one| one.event.event_id).collect();
     assert_eq!(event_ids.len(), events.len());
     assert_eq!(searches(&events).len() as f64, count(&events, EventType::Search));
@@ -142,7 +144,7 @@ fn ids_are_unique_and_a_session_keeps_its_visitor_and_start() {
 
 #[test]
 fn what_a_search_led_to_is_true_to_what_it_found() {
-    let events = simulate(4, MIX, 1_000, 30_000);
+    let events = simulate(4, World::default(), 1_000, 30_000);
     let searches = searches(&events);
     let mut checked = 0;
     for item in events.iter().flat_map(attributed) {
@@ -162,7 +164,7 @@ fn what_a_search_led_to_is_true_to_what_it_found() {
 
 #[test]
 fn a_refund_comes_in_a_later_session_of_the_one_who_ordered() {
-    let events = simulate(5, MIX, 100, 60_000);
+    let events = simulate(5, World::default(), 100, 60_000);
     let mut orders = HashMap::new();
     let mut refunds = 0;
     for Simulated { event, .. } in &events {
@@ -189,7 +191,7 @@ fn a_refund_comes_in_a_later_session_of_the_one_who_ordered() {
 fn the_mix_is_kept() {
     for seed in SEEDS {
         let mut tally = Tally::default();
-        simulate(seed, MIX, 500, 50_000).iter().for_each(|one| tally.count(one, 0));
+        simulate(seed, World::default(), 500, 50_000).iter().for_each(|one| tally.count(one, 0));
         let bots = tally.bot_events as f64 / 50_000.0;
         assert!((0.08..0.12).contains(&bots), "{bots}");
         let Fraudsters { refund_loop, fast_refund } = tally.fraudsters;
@@ -202,7 +204,7 @@ fn the_mix_is_kept() {
 #[test]
 fn the_rates_are_those_of_a_shop() {
     for seed in SEEDS {
-        let people = simulate(seed, Mix { bot_ratio: 0.0, fraud_ratio: 0.0 }, 100, 60_000);
+        let people = simulate(seed, world(0.0, 0.0), 100, 60_000);
         let sessions = people.iter().filter(|one| one.firsts.of_entry).count() as f64;
         let per_session = |event_type| count(&people, event_type) / sessions;
         let rates = EventType::ALL.map(per_session);
@@ -216,7 +218,7 @@ fn the_rates_are_those_of_a_shop() {
 #[test]
 fn clicks_fall_with_the_position() {
     for seed in SEEDS {
-        let events = simulate(seed, Mix { bot_ratio: 0.0, fraud_ratio: 0.0 }, 500, 50_000);
+        let events = simulate(seed, world(0.0, 0.0), 500, 50_000);
         let views = events.iter().filter(|one| one.event.event_type() == EventType::View);
         let positions =
             views.flat_map(attributed).filter_map(|item| Some(item.attribution.as_ref()?.position));
@@ -237,13 +239,13 @@ fn clicks_fall_with_the_position() {
 fn programs_are_faster_than_any_person_whatever_the_rate() {
     for per_second in [10, 100, 400] {
         let mut in_a_minute = BTreeMap::new();
-        for Simulated { event, persona, .. } in simulate(8, MIX, per_second, per_second * 150) {
+        for Simulated { event, persona, .. } in simulate(8, World::default(), per_second, per_second * 150) {
             let minute = event.timestamp.floor_to(MINUTE_MS);
             *in_a_minute.entry((persona, event.session_id, minute)).or_insert(0) += 1;
         }
         let most =
             |persona| in_a_minute.iter().filter(|((who, ..), _)| *who == persona).map(|(_, n)| *n).max();
-        let (person, program) = (most(Persona::Shopper), most(Persona::Scraper));
+        let (person, program) = (most(Persona::Shopper), most(Persona::PriceScraper));
         assert!(person < Some(30) && program > Some(45), "{per_second}/s: {person:?} {program:?}");
     }
 }
@@ -251,7 +253,7 @@ fn programs_are_faster_than_any_person_whatever_the_rate() {
 #[test]
 fn the_first_purchase_does_not_keep_anybody_waiting() {
     for per_second in [10, 100, 2_000] {
-        let events = simulate(6, MIX, per_second, per_second * 60);
+        let events = simulate(6, World::default(), per_second, per_second * 60);
         let first = events.iter().find(|one| one.event.event_type() == EventType::Purchase).unwrap();
         assert!(first.event.timestamp < at(45_000), "{per_second}/s: {}", first.event.timestamp);
     }
@@ -261,7 +263,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn the_tally_is_what_a_recount_of_the_events_gives(seed: u64, events in 1i64..3_000) {
-        let events = simulate(seed, MIX, 300, events);
+        let events = simulate(seed, World::default(), 300, events);
         let mut tally = Tally::default();
         events.iter().for_each(|one| tally.count(one, bytes(one).len()));
         let distinct = |id: fn(&Simulated) -> Option<String>| {
@@ -280,7 +282,7 @@ proptest! {
         prop_assert_eq!(tally.entrants, distinct(entered));
         prop_assert_eq!(tally.visitors, distinct(|one| Some(one.event.visitor().to_owned())));
         prop_assert_eq!(tally.users, distinct(|one| one.event.user_id.as_ref().map(ToString::to_string)));
-        let of_bots = |one: &Simulated| (one.persona == Persona::Scraper).then(|| one.event.visitor().to_owned());
+        let of_bots = |one: &Simulated| (one.persona == Persona::PriceScraper).then(|| one.event.visitor().to_owned());
         prop_assert_eq!(tally.bots, distinct(of_bots));
         let expected = Units {
             viewed: units(EventType::View),

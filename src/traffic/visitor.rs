@@ -6,19 +6,8 @@ use uuid::Uuid;
 use crate::model::ids::{ClientId, OrderId, QueryId, SessionId, UserId};
 use crate::model::time::Timestamp;
 use crate::traffic::chance::Chance;
-
-/// What a visitor is up to. The ground truth: no event tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Persona {
-    /// Looks around and sometimes buys.
-    Shopper,
-    /// A program that reads the catalogue.
-    Scraper,
-    /// Buys and gives back the same thing again and again.
-    RefundLooper,
-    /// Gives back dear things right after buying them.
-    FastRefunder,
-}
+use crate::traffic::persona::Persona;
+use crate::traffic::taste::Taste;
 
 /// Somebody with a browser.
 #[derive(Debug, Clone)]
@@ -29,6 +18,8 @@ pub struct Visitor {
     pub user_id: Option<UserId>,
     /// Their browser.
     pub client_id: ClientId,
+    /// What they like.
+    pub taste: Taste,
     /// Whether an event of theirs has been seen under this account or, for a guest, this browser.
     pub seen: bool,
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use crate::model::event::{Action, Item, Order};
 use crate::model::time::Timestamp;
@@ -20,6 +21,11 @@ const FAST_ROUNDS: std::ops::RangeInclusive<u32> = 2..=4;
 const CANDIDATES: u32 = 8;
 /// Mean seconds between the steps of somebody who knows the way.
 const BETWEEN_STEPS_S: f64 = 2.5;
+
+/// The kinds of fraud.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Schemes {}
 
 /// What such an account does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
