@@ -17,6 +17,11 @@ pub fn loading_body() -> Value {
     body
 }
 
+/// The rules by which a search takes one word for another, in Solr's format: `tv, television` or `telly => tv`.
+pub fn synonym_rules() -> impl Iterator<Item = &'static str> {
+    synonyms(SYNONYMS)
+}
+
 /// The settings that loading has changed, as the mapping's file has them.
 pub fn serving_settings() -> Value {
     let settings = &Schema::PRODUCTS.body()["settings"];

@@ -4,6 +4,7 @@
 //! then. [`run`] drives it by the clock and hands the events to Kafka; the [`Tally`] counts them, so that
 //! whoever reads the topics can check their own count against it.
 
+mod agenda;
 mod assortment;
 mod bots;
 mod chance;
@@ -11,12 +12,14 @@ mod fraud;
 mod honest;
 mod label;
 mod persona;
+mod population;
 mod query;
 mod results;
 mod run;
 mod schedule;
 mod session;
 mod settings;
+mod shape;
 mod shopper;
 mod simulator;
 mod tally;
@@ -27,12 +30,14 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use crate::traffic::assortment::Assortment;
+pub use crate::traffic::assortment::{Assortment, Burst, Bursts};
 pub use crate::traffic::label::Label;
 pub use crate::traffic::persona::{Class, Persona};
 pub use crate::traffic::run::{publish, run};
 pub use crate::traffic::session::{Firsts, Simulated};
 pub use crate::traffic::settings::TrafficSettings;
+pub use crate::traffic::shape::Shape;
+pub use crate::traffic::shopper::Habits;
 pub use crate::traffic::simulator::Simulator;
 pub use crate::traffic::tally::{Fraudsters, Report, Tally, Units};
 pub use crate::traffic::world::World;

@@ -1,15 +1,13 @@
-//! What shoppers type: the words of their need, now and then with a slip of the finger, and now and then
-//! something that no shop has on its shelves.
+//! What fingers make of a text: now and then a slip, and now and then something that no shop has on its
+//! shelves.
 
 use rand::RngExt;
 
 use crate::model::event::QUERY_CHARS_MAX;
 use crate::traffic::chance::Chance;
 
-/// Share of texts with a slip: what logs of shop searches show is 10 to 15 % on phones, less on keyboards.
-const TYPO_SHARE: f64 = 0.08;
 /// What people type into a shop's search box although it finds no product.
-const UNFINDABLE: [&str; 8] = [
+const UNFINDABLE: [&str; 10] = [
     "opening hours",
     "discount code",
     "return label",
@@ -18,37 +16,67 @@ const UNFINDABLE: [&str; 8] = [
     "careers",
     "warranty claim form",
     "store near me",
+    "newsletter unsubscribe",
+    "where is my parcel",
 ];
+/// The rows of a keyboard: fingers land beside a letter, hardly ever above it.
+const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
+/// Fewest letters that a search is sent with while they are typed.
+const BEGINNING_CHARS_MIN: usize = 3;
 
 /// A text that finds nothing.
-pub fn unfindable(chance: &mut Chance) -> String {
-    chance.one_of(&UNFINDABLE).copied().unwrap_or_default().to_owned()
+pub fn unfindable(chance: &mut Chance) -> &'static str {
+    chance.one_of(&UNFINDABLE).copied().unwrap_or_default()
 }
 
-/// The text as it is typed, at most [`QUERY_CHARS_MAX`] characters of it.
-pub fn typed(text: &str, chance: &mut Chance) -> String {
-    if text.chars().count() > QUERY_CHARS_MAX {
+/// The text as it is typed, at most [`QUERY_CHARS_MAX`] characters of it, with a slip in a share of `slips`.
+pub fn typed(text: String, slips: f64, chance: &mut Chance) -> String {
+    if text.len() > QUERY_CHARS_MAX && text.chars().count() > QUERY_CHARS_MAX {
         return text.chars().take(QUERY_CHARS_MAX).collect();
     }
-    if !chance.random_bool(TYPO_SHARE) {
-        return text.to_owned();
-    }
-    slipped(text, chance)
+    if chance.random::<f64>() < slips { slipped(&text, chance) } else { text }
 }
 
-/// Drops a letter or swaps it with the next one; never the first, which people get right.
+/// The first letters of a text, as a search that answers while one types gets them; `None` for a short text.
+pub fn beginning(text: &str, chance: &mut Chance) -> Option<String> {
+    let letters = text.chars().count();
+    let kept = (letters > BEGINNING_CHARS_MIN).then(|| chance.random_range(BEGINNING_CHARS_MIN..letters))?;
+    Some(text.chars().take(kept).collect::<String>().trim_end().to_owned())
+}
+
+/// Drops a letter, doubles it, swaps it with the next one or takes its neighbour on the keyboard; never the
+/// first, which people get right, and never beyond the longest text.
 fn slipped(text: &str, chance: &mut Chance) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     if letters.len() < 4 {
         return text.to_owned();
     }
     let at = chance.random_range(1..letters.len() - 1);
-    if chance.random_bool(0.5) {
-        letters.remove(at);
-    } else {
-        letters.swap(at, at + 1);
+    match chance.random_range(0..4) {
+        0 => {
+            letters.remove(at);
+        }
+        1 if letters.len() < QUERY_CHARS_MAX => {
+            if let Some(letter) = letters.get(at).copied() {
+                letters.insert(at, letter);
+            }
+        }
+        1 | 2 => letters.swap(at, at + 1),
+        _ => {
+            if let Some(letter) = letters.get_mut(at) {
+                *letter = neighbour(*letter, chance);
+            }
+        }
     }
     letters.into_iter().collect()
+}
+
+/// The letter to the left or to the right of this one; itself where there is none.
+fn neighbour(letter: char, chance: &mut Chance) -> char {
+    let row = ROWS.iter().find_map(|row| row.find(letter).map(|at| (row, at)));
+    let beside = if chance.random_bool(0.5) { 1 } else { usize::MAX };
+    let found = row.and_then(|(row, at)| row.as_bytes().get(at.wrapping_add(beside)));
+    found.map_or(letter, |byte| char::from(*byte))
 }
 
 #[cfg(test)]
@@ -57,18 +85,41 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn one_text_in_twelve_has_a_slip() {
+    fn slips_come_as_often_as_said_and_in_every_kind() {
         let mut chance = Chance::new(3);
-        let slips = (0..10_000).filter(|_| typed("headphones", &mut chance) != "headphones").count();
-        assert!((700..900).contains(&slips), "{slips}");
+        let typed: Vec<String> =
+            (0..10_000).map(|_| typed("headphones".to_owned(), 0.08, &mut chance)).collect();
+        let slips: Vec<&String> = typed.iter().filter(|text| *text != "headphones").collect();
+        assert!((650..850).contains(&slips.len()), "{}", slips.len());
+        for (slip, kind) in
+            [("hedphones", "dropped"), ("headdphones", "doubled"), ("haedphones", "swapped"), ("hradphones", "beside")]
+        {
+            assert!(slips.iter().any(|text| *text == slip), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_letter_is_taken_for_one_beside_it() {
+        let mut chance = Chance::new(1);
+        let beside: std::collections::BTreeSet<char> = (0..50).map(|_| neighbour('d', &mut chance)).collect();
+        assert_eq!(beside.into_iter().collect::<String>(), "fs");
+        assert_eq!(neighbour('5', &mut chance), '5');
     }
 
     proptest! {
         #[test]
         fn a_typed_text_is_never_too_long_and_keeps_its_first_letter(text in "\\PC{1,300}", seed: u64) {
-            let typed = typed(&text, &mut Chance::new(seed));
+            let typed = typed(text.clone(), 0.5, &mut Chance::new(seed));
             prop_assert!(typed.chars().count() <= QUERY_CHARS_MAX);
             prop_assert_eq!(typed.chars().next(), text.chars().next());
+        }
+
+        #[test]
+        fn a_beginning_begins_the_text(text in "[a-z ]{1,40}", seed: u64) {
+            match beginning(&text, &mut Chance::new(seed)) {
+                Some(beginning) => prop_assert!(text.starts_with(&beginning) && beginning.len() < text.len()),
+                None => prop_assert!(text.len() <= BEGINNING_CHARS_MIN),
+            }
         }
     }
 }

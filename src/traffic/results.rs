@@ -1,22 +1,19 @@
 //! An answered search as a shopper has it before them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::model::event::{Attribution, Item, Search};
 use crate::model::ids::QueryId;
 use crate::model::time::Timestamp;
-use crate::traffic::assortment::{Need, Rank};
+use crate::traffic::assortment::{Answer, Rank};
 use crate::traffic::session::{Moment, Step};
 
-/// Results on one page, as the API's default.
-const PAGE_RESULTS: usize = 12;
-
 /// What was asked.
+#[derive(Debug, Clone, Default)]
 pub struct Question {
     /// What was typed.
     pub text: String,
-    /// What it is meant to find; `None` for what no shop has.
-    pub need: Option<Need>,
     /// The filters that were set.
     pub filters: BTreeMap<String, String>,
     /// The first search of the chain, when this refines one.
@@ -29,39 +26,46 @@ pub struct Results {
     query_id: QueryId,
     /// The first search of its chain.
     pub intent_id: QueryId,
-    query: String,
-    ranks: Vec<Rank>,
+    /// What was typed.
+    pub query: String,
+    answer: Arc<Answer>,
     /// Bit n: position n + 1 has been clicked.
     clicked: u32,
+}
+
+impl Question {
+    /// A text without filters that begins a chain.
+    pub fn new(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
 }
 
 impl Results {
     /// Asks the assortment: the search to be done, and its results.
     pub fn of(question: Question, moment: &mut Moment<'_>) -> (Step, Self) {
-        let found = question.need.as_ref().map(|need| moment.assortment.find(need));
-        let (result_count, ranks) = found.map_or((0, Vec::new()), |found| (found.count, found.ranks));
+        let Question { text, filters, intent_id } = question;
+        let answer = moment.assortment.find(&text, &filters);
         let query_id = moment.ids.query();
-        let intent_id = question.intent_id.unwrap_or_else(|| query_id.clone());
-        let product_id = |rank: &Rank| moment.assortment.product(*rank).map(|product| product.id.clone());
+        let intent_id = intent_id.unwrap_or_else(|| query_id.clone());
         let search = Search {
             query_id: query_id.clone(),
             intent_id: intent_id.clone(),
-            query: question.text.clone(),
-            filters: question.filters,
-            result_count,
-            result_ids: ranks.iter().take(PAGE_RESULTS).filter_map(product_id).collect(),
+            query: text.clone(),
+            filters,
+            result_count: answer.count,
+            result_ids: answer.ids.clone(),
         };
-        (Step::Search(search), Self { query_id, intent_id, query: question.text, ranks, clicked: 0 })
+        (Step::Search(search), Self { query_id, intent_id, query: text, answer, clicked: 0 })
     }
 
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
-        self.ranks.is_empty()
+        self.answer.ranks.is_empty()
     }
 
     /// The result at a position from 1, with the attribution that it will carry from here on.
     pub fn at(&self, position: usize, searched_at: Timestamp, moment: &Moment<'_>) -> Option<(Rank, Item)> {
-        let rank = *self.ranks.get(position.checked_sub(1)?)?;
+        let rank = *self.answer.ranks.get(position.checked_sub(1)?)?;
         let attribution = Attribution {
             query_id: self.query_id.clone(),
             intent_id: self.intent_id.clone(),
@@ -74,15 +78,26 @@ impl Results {
 
     /// Where this product stands, from 1.
     pub fn position_of(&self, rank: Rank) -> Option<usize> {
-        self.ranks.iter().position(|other| *other == rank).map(|at| at + 1)
+        self.answer.ranks.iter().position(|other| *other == rank).map(|at| at + 1)
     }
 
     /// A position that catches the eye and has not been clicked yet; `None` when nothing new does.
     pub fn eye_catcher(&mut self, moment: &mut Moment<'_>) -> Option<usize> {
-        let at = moment.assortment.glance(self.ranks.len(), moment.chance)?;
-        let bit = 1_u32.checked_shl(u32::try_from(at).ok()?)?;
+        let at = moment.assortment.glance(self.answer.ranks.len(), moment.chance)?;
+        self.mark(at).then_some(at + 1)
+    }
+
+    /// Where this product stands, from 1, if it has not been clicked yet.
+    pub fn recognised(&mut self, rank: Rank) -> Option<usize> {
+        let position = self.position_of(rank)?;
+        self.mark(position - 1).then_some(position)
+    }
+
+    /// Notes a click, and tells whether it is the first one there.
+    fn mark(&mut self, at: usize) -> bool {
+        let Some(bit) = u32::try_from(at).ok().and_then(|at| 1_u32.checked_shl(at)) else { return false };
         let is_new = self.clicked & bit == 0;
         self.clicked |= bit;
-        is_new.then_some(at + 1)
+        is_new
     }
 }

@@ -4,34 +4,29 @@
 //! the visitor who has waited longest; when nobody waits, somebody new comes in. So the number of
 //! visitors follows the rate by itself, while each one's pace stays that of a person.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use rand::RngExt;
 
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
+use crate::traffic::agenda::Agenda;
 use crate::traffic::assortment::Assortment;
 use crate::traffic::bots::scraper::Scraper;
 use crate::traffic::chance::Chance;
 use crate::traffic::fraud::{Fraud, Scheme};
 use crate::traffic::persona::Persona;
+use crate::traffic::population::Population;
 use crate::traffic::session::{Comeback, Moment, Script, Session, Simulated, Step, Then};
-use crate::traffic::shopper::Shopper;
+use crate::traffic::shopper::{Habits, Shopper};
 use crate::traffic::taste::Taste;
 use crate::traffic::visitor::{Ids, Visitor};
 use crate::traffic::world::World;
 
 /// Share of new visitors who are logged in when they come.
 const HAS_ACCOUNT: f64 = 0.55;
-/// Share of sessions of somebody who was here before, once enough were.
-const RETURNS: f64 = 0.3;
-/// Visitors who must have left before one of them returns.
-const RESTING_MIN: usize = 200;
 /// Mean time between two requests of one program: three a second.
 const PROGRAM_GAP_MS: f64 = 333.0;
-/// Visitors who are remembered after they left.
-const RESTING_MAX: usize = 100_000;
 /// Sessions that are under way or planned; beyond it nobody plans to come back.
 const WAITING_MAX: usize = 1_000_000;
 
@@ -40,13 +35,14 @@ pub struct Simulator {
     assortment: Assortment,
     currency: Currency,
     world: World,
+    habits: Arc<Habits>,
     chance: Chance,
     ids: Ids,
     people: Crowd,
     programs: Crowd,
     program_turns: Turns,
     /// Visitors who left and may return.
-    resting: Vec<Visitor>,
+    population: Population,
     /// Fraudulent accounts that are due by the mix; one comes in when it reaches 1.
     fraud_due: f64,
 }
@@ -55,22 +51,24 @@ impl Simulator {
     /// A shop without visitors. The same arguments and times give the same events, ids included; another
     /// `start` gives the same behaviour with other ids.
     pub fn new(
-        assortment: Assortment,
+        mut assortment: Assortment,
         currency: Currency,
         world: World,
         seed: u64,
         start: Timestamp,
     ) -> Self {
+        assortment.stir(world.bursts.clone(), seed, start);
         Self {
             assortment,
             currency,
+            habits: Arc::new(world.shoppers.clone()),
+            population: Population::new(world.shoppers.returns),
             world,
             chance: Chance::new(seed),
             ids: Ids::new(seed, start),
             people: Crowd::default(),
             programs: Crowd::default(),
             program_turns: Turns { last: None, mean_ms: PROGRAM_GAP_MS },
-            resting: Vec::new(),
             fraud_due: 0.5,
         }
     }
@@ -82,6 +80,7 @@ impl Simulator {
 
     /// What somebody does now. `now` must not lie before that of the call before.
     pub fn act(&mut self, now: Timestamp) -> Simulated {
+        self.assortment.turn_to(now);
         let crowd = if self.chance.random_bool(self.world.bot_ratio) { Kind::Program } else { Kind::Person };
         let (mut session, step) = self.next_due(crowd, now).unwrap_or_else(|| self.new_session(crowd, now));
         let action = step.perform(self.currency, &mut self.ids);
@@ -118,7 +117,7 @@ impl Simulator {
     fn go_on(&mut self, kind: Kind, mut session: Session, then: Then, now: Timestamp) {
         match then {
             Then::Do(wait, step) if session.lasts_until(now + wait) => {
-                self.crowd(kind).wait(now + wait, session, step);
+                self.crowd(kind).waiting.add(now + wait, (session, step));
             }
             Then::LogIn(wait, step) if session.lasts_until(now + wait) => {
                 if self.may_log_in(&session.visitor) {
@@ -126,15 +125,15 @@ impl Simulator {
                     session.visitor.seen = false;
                     session = Session::new(session.visitor, self.ids.session(), session.script);
                 }
-                self.crowd(kind).wait(now + wait, session, step);
+                self.crowd(kind).waiting.add(now + wait, (session, step));
             }
             Then::Leave(Some(Comeback { after, step, script }))
                 if self.people.waiting.len() < WAITING_MAX =>
             {
                 let session = Session::new(session.visitor, self.ids.session(), script);
-                self.crowd(kind).wait(now + after, session, step);
+                self.crowd(kind).waiting.add(now + after, (session, step));
             }
-            Then::Do(..) | Then::LogIn(..) | Then::Leave(_) => self.rest(session.visitor),
+            Then::Do(..) | Then::LogIn(..) | Then::Leave(_) => self.rest(session.visitor, now),
         }
     }
 
@@ -148,25 +147,21 @@ impl Simulator {
         may
     }
 
-    fn rest(&mut self, visitor: Visitor) {
-        if visitor.persona == Persona::PriceScraper {
-            return;
-        }
-        if self.resting.len() < RESTING_MAX {
-            self.resting.push(visitor);
-        } else {
-            let at = self.chance.random_range(0..RESTING_MAX);
-            if let Some(forgotten) = self.resting.get_mut(at) {
-                *forgotten = visitor;
-            }
+    fn rest(&mut self, visitor: Visitor, now: Timestamp) {
+        if visitor.persona != Persona::PriceScraper {
+            self.population.rest(visitor, now, &mut self.chance);
         }
     }
 
     fn new_session(&mut self, kind: Kind, now: Timestamp) -> (Session, Step) {
         let visitor = match kind {
             Kind::Program => self.guest(Persona::PriceScraper),
-            Kind::Person => self.returning().unwrap_or_else(|| self.new_person()),
+            Kind::Person => {
+                let returning = self.population.returning(now, &mut self.chance);
+                returning.unwrap_or_else(|| self.new_person())
+            }
         };
+        let habits = self.habits.clone();
         let mut moment = self.moment(now, &visitor.taste);
         let (step, script) = match visitor.persona {
             Persona::PriceScraper => {
@@ -176,19 +171,11 @@ impl Simulator {
             Persona::RefundLoop => fraud(Scheme::RefundLoop, &mut moment),
             Persona::FastRefund => fraud(Scheme::FastRefund, &mut moment),
             _ => {
-                let (step, shopper) = Shopper::arrive(&mut moment);
+                let (step, shopper) = Shopper::arrive(&habits, &mut moment);
                 (step, Script::Shopper(shopper))
             }
         };
         (Session::new(visitor, self.ids.session(), script), step)
-    }
-
-    fn returning(&mut self) -> Option<Visitor> {
-        if self.resting.len() < RESTING_MIN || !self.chance.random_bool(RETURNS) {
-            return None;
-        }
-        let at = self.chance.random_range(0..self.resting.len());
-        Some(self.resting.swap_remove(at))
     }
 
     fn new_person(&mut self) -> Visitor {
@@ -206,7 +193,8 @@ impl Simulator {
     }
 
     fn guest(&mut self, persona: Persona) -> Visitor {
-        Visitor { persona, user_id: None, client_id: self.ids.client(), taste: Taste::default(), seen: false }
+        let taste = Taste::draw(&self.assortment, &mut self.chance);
+        Visitor { persona, user_id: None, client_id: self.ids.client(), taste, seen: false }
     }
 }
 
@@ -225,27 +213,15 @@ enum Kind {
 /// Sessions by the time of their next step.
 #[derive(Default)]
 struct Crowd {
-    waiting: BinaryHeap<Waiting>,
-    /// Of sessions that are due at the same time the one that was put in first is first.
-    arrivals: u64,
+    waiting: Agenda<(Session, Step)>,
 }
 
 impl Crowd {
-    fn wait(&mut self, until: Timestamp, session: Session, step: Step) {
-        self.arrivals += 1;
-        self.waiting
-            .push(Waiting { turn: Reverse((until, self.arrivals)), visit: Box::new((session, step)) });
-    }
-
     /// The session whose turn comes first, if it comes until then. One that the mix kept waiting for longer
     /// than a session may last is over.
     fn next(&mut self, now: Timestamp, until: Timestamp) -> Option<(Session, Step)> {
         loop {
-            let Reverse((turn, _)) = self.waiting.peek()?.turn;
-            if turn > until {
-                return None;
-            }
-            let (session, step) = *self.waiting.pop()?.visit;
+            let (session, step) = self.waiting.take_due(until)?;
             if session.lasts_until(now) {
                 return Some((session, step));
             }
@@ -269,31 +245,5 @@ impl Turns {
         self.last = Some(now);
         self.mean_ms += (since_last - self.mean_ms) * Self::WEIGHT;
         self.mean_ms
-    }
-}
-
-/// A session and what it does at its turn; the heap gives the least turn first.
-struct Waiting {
-    turn: Reverse<(Timestamp, u64)>,
-    visit: Box<(Session, Step)>,
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.turn == other.turn
-    }
-}
-
-impl Eq for Waiting {}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.turn.cmp(&other.turn)
     }
 }

@@ -163,6 +163,20 @@ fn what_a_search_led_to_is_true_to_what_it_found() {
 }
 
 #[test]
+fn a_search_found_what_the_shop_answers_to_its_text_and_filters() {
+    let assortment = Assortment::new(shelf()).unwrap();
+    let (mut filtered, mut empty, mut refined) = (0, 0, 0);
+    for (_, search) in searches(&simulate(9, World::default(), 1_000, 20_000)).values() {
+        let answer = assortment.find(&search.query, &search.filters);
+        assert_eq!((search.result_count, &search.result_ids), (answer.count, &answer.ids), "{search:?}");
+        filtered += usize::from(!search.filters.is_empty());
+        empty += usize::from(search.result_count == 0);
+        refined += usize::from(search.intent_id != search.query_id);
+    }
+    assert!(filtered > 100 && empty > 100 && refined > 100, "{filtered} {empty} {refined}");
+}
+
+#[test]
 fn a_refund_comes_in_a_later_session_of_the_one_who_ordered() {
     let events = simulate(5, World::default(), 100, 60_000);
     let mut orders = HashMap::new();

@@ -1,8 +1,6 @@
 //! A program that reads the catalogue: it searches and opens the results from the top down, one to
 //! seven a second, and never buys.
 
-use std::collections::BTreeMap;
-
 use chrono::TimeDelta;
 use rand::RngExt;
 
@@ -74,8 +72,6 @@ impl Scraper {
 }
 
 fn search(moment: &mut Moment<'_>) -> (Step, Results) {
-    let wanted = moment.assortment.wanted(moment.chance);
-    let need = moment.assortment.need(wanted, moment.chance);
-    let text = moment.assortment.words(&need);
-    Results::of(Question { text, need: Some(need), filters: BTreeMap::new(), intent_id: None }, moment)
+    let wanted = moment.assortment.popular(moment.chance);
+    Results::of(Question::new(moment.assortment.wording(wanted, moment.taste, moment.chance)), moment)
 }

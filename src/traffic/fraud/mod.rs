@@ -2,8 +2,6 @@
 //! other gives a dear thing back as soon as it is ordered. Both do in minutes what honest returns take
 //! days for, so that a demonstration of five minutes shows them.
 
-use std::collections::BTreeMap;
-
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -72,10 +70,8 @@ impl Fraud {
     }
 
     fn search(&mut self, moment: &mut Moment<'_>) -> Step {
-        let need = moment.assortment.need(self.target, moment.chance);
-        let text = moment.assortment.words(&need);
-        let question = Question { text, need: Some(need), filters: BTreeMap::new(), intent_id: None };
-        let (step, results) = Results::of(question, moment);
+        let text = moment.assortment.wording(self.target, moment.taste, moment.chance);
+        let (step, results) = Results::of(Question::new(text), moment);
         self.results = Some(results);
         step
     }
@@ -118,7 +114,7 @@ impl Fraud {
 
 /// The dearest of a few products that are sold.
 fn dear_product(moment: &mut Moment<'_>) -> Rank {
-    let candidates = (0..CANDIDATES).map(|_| moment.assortment.wanted(moment.chance));
+    let candidates = (0..CANDIDATES).map(|_| moment.assortment.popular(moment.chance));
     let price = |rank: &Rank| {
         let product = moment.assortment.product(*rank);
         product.map(|product| (product.stock > 0, product.price_cents))

@@ -1,0 +1,60 @@
+//! What an event costs before anybody writes it down: `cargo bench --bench simulate`.
+//!
+//! 50,000 products of the built-in catalogue; event times a millisecond apart, as at a thousand a second. The
+//! shop is busy before it is measured, so that the sessions of a full house are under way.
+
+#![expect(missing_docs, clippy::unwrap_used, reason = "criterion's macros make functions; a bench may panic")]
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+use shoplens::catalog::shelf::ShelfProduct;
+use shoplens::catalog::synthesis::Catalogue;
+use shoplens::catalog::taxonomy::Taxonomy;
+use shoplens::model::money::Currency;
+use shoplens::model::product::Product;
+use shoplens::model::time::Timestamp;
+use shoplens::traffic::{Assortment, Simulator, World};
+
+const PRODUCTS: u64 = 50_000;
+/// Events before the first measured one: ten minutes of the shop's time.
+const WARM_UP: i64 = 600_000;
+
+fn shelf() -> Vec<ShelfProduct> {
+    let taxonomy = Arc::new(Taxonomy::built_in().unwrap());
+    let catalogue = Catalogue { taxonomy, seed: 1, currency: Currency::EUR };
+    catalogue.products(1..=PRODUCTS).map(placed).collect()
+}
+
+fn placed(product: Product) -> ShelfProduct {
+    ShelfProduct {
+        id: product.id,
+        name: product.name,
+        category: product.category,
+        category_label: product.category_label,
+        brand: product.brand,
+        price_cents: product.price_cents,
+        currency: product.currency,
+        popularity: product.popularity,
+        stock: product.stock,
+    }
+}
+
+fn act(criterion: &mut Criterion) {
+    let start = Timestamp::from_millis(1_800_000_000_000);
+    let assortment = Assortment::new(shelf()).unwrap();
+    let mut simulator = Simulator::new(assortment, Currency::EUR, World::default(), 1, start);
+    let mut times = (0..).map(|millis| start + TimeDelta::milliseconds(millis));
+    times.by_ref().take(WARM_UP as usize).for_each(|now| drop(simulator.act(now)));
+    let mut group = criterion.benchmark_group("simulate");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("act", |bencher| {
+        bencher.iter(|| simulator.act(times.next().unwrap()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, act);
+criterion_main!(benches);
