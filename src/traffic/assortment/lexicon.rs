@@ -1,6 +1,8 @@
 //! What typed words mean to the shop's search: a word of a product, what people call the same thing, the
 //! beginning of a word that is still being typed, or a word with a slip of the finger.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use crate::catalog::index::synonym_rules;
@@ -11,10 +13,8 @@ pub type Word = u32;
 /// Words that must all be there.
 pub type Phrase = Vec<Word>;
 /// Phrases any of which will do: what one typed word, or a few in a row, can mean.
-pub type Meaning = Vec<Phrase>;
+pub type Meaning<'a> = Cow<'a, [Phrase]>;
 
-/// Most words in a row that have a meaning together.
-const PHRASE_WORDS_MAX: usize = 4;
 /// Shortest beginning of a word that is searched for.
 const PREFIX_CHARS_MIN: usize = 3;
 /// Most words that one beginning can stand for.
@@ -26,10 +26,16 @@ const SLIP_CHARS_MIN: usize = 4;
 #[derive(Default)]
 pub struct Lexicon {
     numbers: HashMap<String, Word>,
-    /// What a phrase of so many words means, where it means other things too.
-    synonyms: HashMap<String, Meaning>,
+    /// What means other things too, by its first word; the longest phrase first.
+    synonyms: HashMap<String, Vec<Synonym>>,
     /// Words by their letters.
     sorted: Vec<(String, Word)>,
+}
+
+struct Synonym {
+    /// The words that follow the first one.
+    rest: Vec<String>,
+    meaning: Vec<Phrase>,
 }
 
 impl Lexicon {
@@ -45,51 +51,51 @@ impl Lexicon {
         self.sorted.sort_unstable();
         for (typed, meant) in synonym_rules().flat_map(meanings) {
             let known = |phrase: &&str| words(phrase).map(|word| self.numbers.get(&word).copied()).collect();
-            let meaning: Meaning = meant.iter().filter_map(known).collect();
-            if !meaning.is_empty() {
-                self.synonyms.insert(joined(typed), meaning);
+            let meaning: Vec<Phrase> = meant.iter().filter_map(known).collect();
+            let mut typed = words(typed);
+            if let Some(first) = typed.next().filter(|_| !meaning.is_empty()) {
+                self.synonyms.entry(first).or_default().push(Synonym { rest: typed.collect(), meaning });
             }
+        }
+        for synonyms in self.synonyms.values_mut() {
+            synonyms.sort_by_key(|synonym| Reverse(synonym.rest.len()));
         }
     }
 
     /// What a text asks for: every one of the meanings. `None` when one of its words means nothing here.
     /// Of words that are a slip away the one with the greatest weight is meant.
-    pub fn read(&self, text: &str, weight: impl Fn(Word) -> usize) -> Option<Vec<Meaning>> {
+    pub fn read(&self, text: &str, weight: impl Fn(Word) -> usize) -> Option<Vec<Meaning<'_>>> {
         let typed: Vec<String> = words(text).collect();
         let mut rest = typed.as_slice();
         let mut meanings = Vec::new();
         while let [first, behind @ ..] = rest {
-            if let Some((meaning, count)) = self.synonym(rest) {
-                meanings.push(meaning.clone());
-                rest = rest.get(count..).unwrap_or_default();
+            if let Some(synonym) = self.synonym(first, behind) {
+                meanings.push(Cow::Borrowed(synonym.meaning.as_slice()));
+                rest = behind.get(synonym.rest.len()..).unwrap_or_default();
                 continue;
             }
             let is_last = behind.is_empty();
             let exact = self.numbers.get(first).map(|word| vec![vec![*word]]);
             let completed = || self.completions(first).filter(|_| is_last);
             let meant = || self.without_slip(first, &weight).map(|word| vec![vec![word]]);
-            meanings.push(exact.or_else(completed).or_else(meant)?);
+            meanings.push(Cow::Owned(exact.or_else(completed).or_else(meant)?));
             rest = behind;
         }
         (!meanings.is_empty()).then_some(meanings)
     }
 
-    /// The meaning of the longest phrase that the words begin with, and how many words it has.
-    fn synonym(&self, typed: &[String]) -> Option<(&Meaning, usize)> {
-        let longest = PHRASE_WORDS_MAX.min(typed.len());
-        (1..=longest).rev().find_map(|count| {
-            let phrase = typed.get(..count)?.join(" ");
-            self.synonyms.get(&phrase).map(|meaning| (meaning, count))
-        })
+    /// The longest phrase that the words begin with.
+    fn synonym(&self, first: &str, behind: &[String]) -> Option<&Synonym> {
+        self.synonyms.get(first)?.iter().find(|synonym| behind.starts_with(&synonym.rest))
     }
 
-    fn completions(&self, typed: &str) -> Option<Meaning> {
+    fn completions(&self, typed: &str) -> Option<Vec<Phrase>> {
         if typed.chars().count() < PREFIX_CHARS_MIN {
             return None;
         }
         let from = self.sorted.partition_point(|(word, _)| word.as_str() < typed);
         let fitting = self.sorted.iter().skip(from).take_while(|(word, _)| word.starts_with(typed));
-        let meaning: Meaning = fitting.take(COMPLETIONS_MAX).map(|(_, number)| vec![*number]).collect();
+        let meaning: Vec<Phrase> = fitting.take(COMPLETIONS_MAX).map(|(_, number)| vec![*number]).collect();
         (!meaning.is_empty()).then_some(meaning)
     }
 

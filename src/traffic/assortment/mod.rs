@@ -8,6 +8,7 @@ mod bursts;
 mod interest;
 mod lexicon;
 mod matcher;
+mod posting;
 mod shelf;
 mod wording;
 mod words;

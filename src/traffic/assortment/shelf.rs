@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::catalog::shelf::ShelfProduct;
+use crate::model::money::Cents;
 use crate::traffic::assortment::Rank;
 use crate::traffic::assortment::interest::Traits;
 
@@ -15,6 +16,8 @@ pub struct Shelf {
     pub products: Vec<ShelfProduct>,
     /// What a taste is about, of each.
     pub traits: Vec<Traits>,
+    /// The price of each.
+    pub prices: Vec<Cents>,
     /// The leaf categories.
     pub aisles: Vec<Aisle>,
     /// The brands by their numbers.
@@ -36,6 +39,7 @@ impl Shelf {
         products.sort_by(|a, b| b.popularity.total_cmp(&a.popularity).then_with(|| a.id.cmp(&b.id)));
         let mut shelf = Self {
             traits: Vec::with_capacity(products.len()),
+            prices: products.iter().map(|product| product.price_cents).collect(),
             aisles: Vec::new(),
             brands: Vec::new(),
             aisle_of: Vec::with_capacity(products.len()),
@@ -77,7 +81,7 @@ impl Shelf {
 
     fn level_prices(&mut self) {
         for aisle in &self.aisles {
-            let price = |rank: &Rank| self.products.get(*rank as usize).map(|product| product.price_cents);
+            let price = |rank: &Rank| self.prices.get(*rank as usize).copied();
             let mut by_price = aisle.ranks.clone();
             by_price.sort_by_key(price);
             for (place, rank) in by_price.iter().enumerate() {
