@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use rand::RngExt;
+use smol_str::{SmolStr, ToSmolStr};
 
-use crate::catalog::shelf::ShelfProduct;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
 use crate::traffic::assortment::lexicon::{Lexicon, Phrase, Word};
@@ -80,7 +80,7 @@ impl Matcher {
     }
 
     /// What the shop answers.
-    pub fn find(&self, text: &str, filters: &BTreeMap<String, String>, shelf: &Shelf) -> Arc<Answer> {
+    pub fn find(&self, text: &str, filters: &BTreeMap<SmolStr, SmolStr>, shelf: &Shelf) -> Arc<Answer> {
         let answers = &mut *self.answers.borrow_mut();
         answers.question.clear();
         answers.question.push_str(text);
@@ -100,7 +100,7 @@ impl Matcher {
         answer
     }
 
-    fn search(&self, text: &str, filters: &BTreeMap<String, String>, shelf: &Shelf) -> Answer {
+    fn search(&self, text: &str, filters: &BTreeMap<SmolStr, SmolStr>, shelf: &Shelf) -> Answer {
         let Some(meanings) = self.lexicon.read(text, |word| self.posting(word).ranks.len()) else {
             return Answer::default();
         };
@@ -188,7 +188,7 @@ struct Filters {
 }
 
 impl Filters {
-    fn new(named: &BTreeMap<String, String>, shelf: &Shelf) -> Self {
+    fn new(named: &BTreeMap<SmolStr, SmolStr>, shelf: &Shelf) -> Self {
         let mut filters = Self { brand: None, price_max: None, nothing: false };
         for (name, value) in named {
             let is_known = match name.as_str() {
@@ -218,11 +218,12 @@ impl Filters {
 }
 
 /// A filter that a product passes: its brand, or the next round price above its own.
-pub fn filter(product: &ShelfProduct, chance: &mut Chance) -> Option<(String, String)> {
+pub fn filter(rank: Rank, shelf: &Shelf, chance: &mut Chance) -> Option<(SmolStr, SmolStr)> {
     if chance.random_bool(0.5) {
-        return Some((FILTER_BRAND.to_owned(), product.brand.clone()));
+        return Some((FILTER_BRAND.into(), shelf.brand(rank)));
     }
-    let step = if product.price_cents < Cents(10_000) { 1_000 } else { 10_000 };
-    let price_max = (product.price_cents.0 / step).saturating_add(1).saturating_mul(step);
-    Some((FILTER_PRICE_MAX.to_owned(), (price_max / 100).to_string()))
+    let price = shelf.prices.get(rank as usize)?.0;
+    let step = if price < 10_000 { 1_000 } else { 10_000 };
+    let price_max = (price / step).saturating_add(1).saturating_mul(step);
+    Some((FILTER_PRICE_MAX.into(), (price_max / 100).to_smolstr()))
 }

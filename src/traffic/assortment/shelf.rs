@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use smol_str::SmolStr;
+
 use crate::catalog::shelf::ShelfProduct;
 use crate::model::money::Cents;
 use crate::traffic::assortment::Rank;
@@ -21,7 +23,7 @@ pub struct Shelf {
     /// The leaf categories.
     pub aisles: Vec<Aisle>,
     /// The brands by their numbers.
-    pub brands: Vec<String>,
+    pub brands: Vec<SmolStr>,
     aisle_of: Vec<u32>,
 }
 
@@ -56,7 +58,7 @@ impl Shelf {
                 aisle.ranks.push(rank as Rank);
             }
             let brand = *brands.entry(product.brand.clone()).or_insert_with(|| {
-                shelf.brands.push(product.brand.clone());
+                shelf.brands.push(product.brand.as_str().into());
                 shelf.brands.len() as u32 - 1
             });
             let next = u8::try_from(departments.len()).unwrap_or(u8::MAX);
@@ -72,6 +74,12 @@ impl Shelf {
     /// The leaf category of a product.
     pub fn aisle_of(&self, rank: Rank) -> Option<&Aisle> {
         self.aisles.get(*self.aisle_of.get(rank as usize)? as usize)
+    }
+
+    /// The brand of a product.
+    pub fn brand(&self, rank: Rank) -> SmolStr {
+        let number = self.traits.get(rank as usize).map_or(0, |traits| traits.brand);
+        self.brands.get(number as usize).cloned().unwrap_or_default()
     }
 
     /// The number of the leaf category of a product.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use rand::RngExt;
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::model::event::{Action, Item};
 use crate::model::ids::QueryId;
@@ -53,9 +54,9 @@ pub struct Shopper {
     /// The product whose page is open.
     looking_at: Rank,
     results: Option<Results>,
-    filters: BTreeMap<String, String>,
+    filters: BTreeMap<SmolStr, SmolStr>,
     /// What is still being typed.
-    unfinished: Option<String>,
+    unfinished: Option<SmolStr>,
     searched_at: Timestamp,
     refinements: u32,
     cart: Vec<Item>,
@@ -220,7 +221,7 @@ impl Shopper {
         self.refinements = 0;
         self.filters.clear();
         let text = if moment.chance.random_bool(self.habits.asks_unfindable) {
-            query::unfindable(moment.chance).to_owned()
+            query::unfindable(moment.chance).into()
         } else {
             self.wording(moment)
         };
@@ -243,7 +244,7 @@ impl Shopper {
             return self.search_on(text, moment);
         }
         let word = moment.assortment.narrowing_word(self.wanted, moment.chance);
-        let narrower = if text.contains(word) { text } else { format!("{word} {text}") };
+        let narrower = if text.contains(word) { text } else { format_smolstr!("{word} {text}") };
         self.search_on(query::typed(narrower, self.habits.slips, moment.chance), moment)
     }
 
@@ -254,13 +255,13 @@ impl Shopper {
         self.search_on(text, moment)
     }
 
-    fn wording(&self, moment: &mut Moment<'_>) -> String {
+    fn wording(&self, moment: &mut Moment<'_>) -> SmolStr {
         let text = moment.assortment.wording(self.wanted, moment.taste, moment.chance);
         query::typed(text, self.habits.slips, moment.chance)
     }
 
     /// Searches again in the same chain, if that is not too often already.
-    fn search_on(&mut self, text: String, moment: &mut Moment<'_>) -> Then {
+    fn search_on(&mut self, text: SmolStr, moment: &mut Moment<'_>) -> Then {
         if self.refinements >= REFINEMENTS_MAX {
             return Then::Leave(None);
         }
@@ -274,7 +275,7 @@ impl Shopper {
         self.results.as_ref().map(|results| results.intent_id.clone())
     }
 
-    fn search(&mut self, text: String, intent_id: Option<QueryId>, moment: &mut Moment<'_>) -> Step {
+    fn search(&mut self, text: SmolStr, intent_id: Option<QueryId>, moment: &mut Moment<'_>) -> Step {
         let question = Question { text, filters: self.filters.clone(), intent_id };
         let (step, results) = Results::of(question, moment);
         self.results = Some(results);
