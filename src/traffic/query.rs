@@ -92,9 +92,12 @@ mod tests {
             (0..10_000).map(|_| typed("headphones".into(), 0.08, &mut chance)).collect();
         let slips: Vec<&SmolStr> = typed.iter().filter(|text| *text != "headphones").collect();
         assert!((650..850).contains(&slips.len()), "{}", slips.len());
-        for (slip, kind) in
-            [("hedphones", "dropped"), ("headdphones", "doubled"), ("haedphones", "swapped"), ("hradphones", "beside")]
-        {
+        for (slip, kind) in [
+            ("hedphones", "dropped"),
+            ("headdphones", "doubled"),
+            ("haedphones", "swapped"),
+            ("hradphones", "beside"),
+        ] {
             assert!(slips.iter().any(|text| *text == slip), "{kind}");
         }
     }
