@@ -8,6 +8,7 @@
 pub mod door;
 pub mod enrich;
 mod wire;
+mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,8 +36,8 @@ pub const ITEMS_MAX: usize = 100;
 pub const QUANTITY_MAX: u32 = 10_000;
 
 /// One thing a shopper did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "wire::Wire", into = "wire::Wire")]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "wire::Wire")]
 pub struct Event {
     /// A UUIDv7 whose time is [`Event::timestamp`], so that a retry is the same event.
     pub event_id: Uuid,
