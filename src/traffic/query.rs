@@ -121,7 +121,7 @@ mod tests {
         #[test]
         fn a_beginning_begins_the_text(text in "[a-z ]{1,40}", seed: u64) {
             match beginning(&text, &mut Chance::new(seed)) {
-                Some(beginning) => prop_assert!(text.starts_with(&beginning) && beginning.len() < text.len()),
+                Some(beginning) => prop_assert!(text.starts_with(beginning.as_str()) && beginning.len() < text.len()),
                 None => prop_assert!(text.len() <= BEGINNING_CHARS_MIN),
             }
         }

@@ -10,7 +10,7 @@ use smol_str::{SmolStr, ToSmolStr};
 
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
-use crate::traffic::assortment::lexicon::{Lexicon, Phrase, Word};
+use crate::traffic::assortment::lexicon::{Lexicon, Meaning, Phrase, Term};
 use crate::traffic::assortment::posting::{Bits, Posting};
 use crate::traffic::assortment::shelf::Shelf;
 use crate::traffic::assortment::words::words;
@@ -39,7 +39,7 @@ pub struct Answer {
 /// The index of the shelf.
 pub struct Matcher {
     lexicon: Lexicon,
-    /// The products that have a word, by the word's number.
+    /// The products of each term, by its number.
     postings: Vec<Posting>,
     products: usize,
     /// Answers by their questions. They change what an answer costs, never what it is.
@@ -62,7 +62,8 @@ impl Matcher {
         let mut ranks_by_word: Vec<Vec<Rank>> = Vec::new();
         for (rank, product) in shelf.products.iter().enumerate() {
             let rank = rank as Rank;
-            let texts = [product.name.as_str(), &product.brand, &product.category_label, product.category.as_str()];
+            let texts =
+                [product.name.as_str(), &product.brand, &product.category_label, product.category.as_str()];
             for word in texts.into_iter().flat_map(words) {
                 let number = lexicon.number(word) as usize;
                 ranks_by_word.resize(ranks_by_word.len().max(number + 1), Vec::new());
@@ -73,10 +74,15 @@ impl Matcher {
                 }
             }
         }
-        lexicon.arrange();
+        let terms = lexicon.arrange();
         let products = shelf.products.len();
         let postings = ranks_by_word.into_iter().map(|ranks| Posting::new(ranks, products)).collect();
-        Self { lexicon, postings, products, answers: RefCell::default() }
+        let mut matcher = Self { lexicon, postings, products, answers: RefCell::default() };
+        for phrases in terms {
+            let posting = Posting::new(matcher.with_any(&phrases).ranks().collect(), products);
+            matcher.postings.push(posting);
+        }
+        matcher
     }
 
     /// What the shop answers.
@@ -101,10 +107,10 @@ impl Matcher {
     }
 
     fn search(&self, text: &str, filters: &BTreeMap<SmolStr, SmolStr>, shelf: &Shelf) -> Answer {
-        let Some(meanings) = self.lexicon.read(text, |word| self.posting(word).ranks.len()) else {
+        let Some(meanings) = self.lexicon.read(text, |term| self.posting(term).ranks.len()) else {
             return Answer::default();
         };
-        let mut sets: Vec<Set<'_>> = meanings.iter().map(|meaning| self.with_any(meaning)).collect();
+        let mut sets: Vec<Set<'_>> = meanings.iter().map(|meaning| self.set_of(meaning)).collect();
         sets.sort_by_key(Set::len);
         let Some((narrowest, others)) = sets.split_first() else { return Answer::default() };
         let filters = Filters::new(filters, shelf);
@@ -123,20 +129,27 @@ impl Matcher {
         answer
     }
 
-    fn posting(&self, word: Word) -> &Posting {
+    fn posting(&self, term: Term) -> &Posting {
         const NONE: &Posting = &Posting { ranks: Vec::new(), bits: None };
-        self.postings.get(word as usize).unwrap_or(NONE)
+        self.postings.get(term as usize).unwrap_or(NONE)
+    }
+
+    fn set_of(&self, meaning: &Meaning) -> Set<'_> {
+        match meaning {
+            Meaning::Term(term) => Set::Term(self.posting(*term)),
+            Meaning::Beginning(words) => {
+                let mut bits = Bits::new(self.products);
+                let ranks = words.iter().flat_map(|word| &self.posting(*word).ranks);
+                ranks.for_each(|rank| bits.set(*rank));
+                Set::Beginning(bits)
+            }
+        }
     }
 
     /// The products with one of these phrases.
-    fn with_any(&self, meaning: &[Phrase]) -> Set<'_> {
-        if let [phrase] = meaning
-            && let [word] = phrase.as_slice()
-        {
-            return Set::Word(self.posting(*word));
-        }
+    fn with_any(&self, phrases: &[Phrase]) -> Bits {
         let mut bits = Bits::new(self.products);
-        for phrase in meaning {
+        for phrase in phrases {
             let mut postings: Vec<&Posting> = phrase.iter().map(|word| self.posting(*word)).collect();
             postings.sort_by_key(|posting| posting.ranks.len());
             if let Some((rarest, others)) = postings.split_first() {
@@ -144,36 +157,36 @@ impl Matcher {
                 with_all.for_each(|rank| bits.set(*rank));
             }
         }
-        Set::Phrases(bits)
+        bits
     }
 }
 
 /// The products with one meaning.
 enum Set<'a> {
-    Word(&'a Posting),
-    Phrases(Bits),
+    Term(&'a Posting),
+    Beginning(Bits),
 }
 
 impl Set<'_> {
     fn len(&self) -> usize {
         match self {
-            Self::Word(posting) => posting.ranks.len(),
-            Self::Phrases(bits) => bits.len(),
+            Self::Term(posting) => posting.ranks.len(),
+            Self::Beginning(bits) => bits.len(),
         }
     }
 
     fn has(&self, rank: Rank) -> bool {
         match self {
-            Self::Word(posting) => posting.has(rank),
-            Self::Phrases(bits) => bits.has(rank),
+            Self::Term(posting) => posting.has(rank),
+            Self::Beginning(bits) => bits.has(rank),
         }
     }
 
     /// Walks along them, the best seller first.
     fn for_each(&self, keep: impl FnMut(Rank)) {
         match self {
-            Self::Word(posting) => posting.ranks.iter().copied().for_each(keep),
-            Self::Phrases(bits) => bits.ranks().for_each(keep),
+            Self::Term(posting) => posting.ranks.iter().copied().for_each(keep),
+            Self::Beginning(bits) => bits.ranks().for_each(keep),
         }
     }
 }

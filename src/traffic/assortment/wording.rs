@@ -158,12 +158,15 @@ impl Names {
 
 /// A name of the shop's, as the index keeps it, with what shoppers type for it.
 fn other_names() -> Vec<(String, SmolStr)> {
-    let of_rule = |(typed, meant): (&str, Vec<&str>)| {
-        let differs = |name: &String| *name != joined(typed);
-        let names = meant.into_iter().map(joined).filter(differs);
-        names.map(|name| (name, typed.into())).collect::<Vec<_>>()
+    let of_rule = |(typed, meant): (Vec<&str>, Vec<&str>)| {
+        let names: Vec<String> = meant.into_iter().map(joined).collect();
+        let pairs = typed.into_iter().flat_map(|typed| {
+            let others = names.iter().filter(move |name| **name != joined(typed));
+            others.map(move |name| (name.clone(), SmolStr::from(typed)))
+        });
+        pairs.collect::<Vec<_>>()
     };
-    synonym_rules().flat_map(meanings).flat_map(of_rule).collect()
+    synonym_rules().map(meanings).flat_map(of_rule).collect()
 }
 
 fn two(first: &str, second: &str) -> SmolStr {
