@@ -74,8 +74,9 @@ fn anything() -> &'static str {
 pub fn serve() -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
-        let address = acceptor.local_addr().first().map(ToString::to_string).unwrap_or_default();
-        println!("{}", address.replace("socket://", ""));
+        let addresses = acceptor.local_addr();
+        let address = addresses.first().and_then(|address| address.as_socket_addr());
+        println!("http://{}", address.context("the stub has no address")?);
         std::io::stdout().flush()?;
         let routes = Route::new().at("/_bulk", poem::post(bulk)).at("/accepted", poem::get(count));
         let routes = routes.at("*", poem::get(anything).put(anything).post(anything).head(anything));
