@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Milliseconds in one minute.
@@ -41,7 +41,52 @@ impl Timestamp {
 
     /// Reads an RFC 3339 text in any offset; finer digits than milliseconds are cut off.
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
+        let general = || Some(Self(DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis()));
+        Self::parse_canonical(text.as_bytes()).or_else(general)
+    }
+
+    /// Reads the form that [`fmt::Display`] writes, several times faster than the general one: an event has
+    /// two or three times, and its decoding is half of the processor's work.
+    fn parse_canonical(text: &[u8]) -> Option<Self> {
+        let [
+            y0,
+            y1,
+            y2,
+            y3,
+            b'-',
+            o0,
+            o1,
+            b'-',
+            d0,
+            d1,
+            b'T',
+            h0,
+            h1,
+            b':',
+            m0,
+            m1,
+            b':',
+            s0,
+            s1,
+            b'.',
+            f0,
+            f1,
+            f2,
+            b'Z',
+        ] = text
+        else {
+            return None;
+        };
+        let number = |digits: &[&u8]| {
+            let digit =
+                |sum: u32, digit: &&u8| digit.is_ascii_digit().then(|| sum * 10 + u32::from(**digit - b'0'));
+            digits.iter().try_fold(0, digit)
+        };
+        let year = i32::try_from(number(&[y0, y1, y2, y3])?).ok()?;
+        let day = NaiveDate::from_ymd_opt(year, number(&[o0, o1])?, number(&[d0, d1])?)?;
+        let (hour, minute, second) = (number(&[h0, h1])?, number(&[m0, m1])?, number(&[s0, s1])?);
+        let at = day.and_hms_milli_opt(hour, minute, second, number(&[f0, f1, f2])?)?;
+        Some(Self(at.and_utc().timestamp_millis()))
     }
 
     /// The start of the tumbling window of this length that the instant lies in, counted from 1970.
@@ -203,6 +248,17 @@ mod tests {
         fn a_time_is_written_as_chrono_writes_it(millis in -DAY_MS * 800_000..DAY_MS * 3_000_000) {
             let at = Timestamp::from_millis(millis);
             prop_assert_eq!(serde_json::to_string(&at).unwrap(), format!("\"{at}\""));
+        }
+
+        #[test]
+        fn the_fast_way_reads_what_the_general_one_reads(
+            text in "[0-2][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\\.[0-9:]{3}Z"
+        ) {
+            let general = DateTime::parse_from_rfc3339(&text).ok();
+            let general = general.map(|at| Timestamp::from_millis(at.timestamp_millis()));
+            prop_assert_eq!(Timestamp::parse(&text), general);
+            let fast = Timestamp::parse_canonical(text.as_bytes());
+            prop_assert!(fast.is_none() || fast == general);
         }
 
         #[test]

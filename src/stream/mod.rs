@@ -10,6 +10,7 @@
 //! `fold` and `ledger`, do no I/O. `worker` is the loop around them, `sink` carries a flush out.
 
 mod burial;
+mod commits;
 pub mod document;
 pub mod ends;
 mod flight;
@@ -18,8 +19,10 @@ pub mod groups;
 pub mod ledger;
 pub mod operators;
 pub mod part;
+pub mod partition;
 pub mod position;
 pub mod quiet;
+mod reread;
 pub mod run;
 #[cfg(test)]
 mod sim;

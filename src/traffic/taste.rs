@@ -25,7 +25,8 @@ impl Taste {
     /// Somebody's taste. It is made of a few products that they might want: so the tastes of all together
     /// are what the shop sells, and the law of interest stays what it is.
     pub fn draw(assortment: &Assortment, chance: &mut Chance) -> Self {
-        let products: [Traits; LIKED] = std::array::from_fn(|_| assortment.traits(assortment.popular(chance)));
+        let products: [Traits; LIKED] =
+            std::array::from_fn(|_| assortment.traits(assortment.popular(chance)));
         let [Traits { price_level, .. }, ..] = products;
         // Twice as many evening people as there are of any other kind.
         let hour = if chance.random_bool(0.4) { 17..22 } else { 7..24 };

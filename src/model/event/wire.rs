@@ -63,13 +63,31 @@ wire! {
     reason: SmolStr,
 }
 
+/// The type of an event or that of a tick. Not an untagged enum: serde would copy the text first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     #[default]
     Tick,
-    #[serde(untagged)]
-    Of(EventType),
+    Search,
+    View,
+    AddToCart,
+    Purchase,
+    Refund,
+}
+
+impl Kind {
+    /// `None` for a tick.
+    fn event_type(self) -> Option<EventType> {
+        match self {
+            Self::Tick => None,
+            Self::Search => Some(EventType::Search),
+            Self::View => Some(EventType::View),
+            Self::AddToCart => Some(EventType::AddToCart),
+            Self::Purchase => Some(EventType::Purchase),
+            Self::Refund => Some(EventType::Refund),
+        }
+    }
 }
 
 impl Wire {
@@ -93,7 +111,7 @@ impl TryFrom<Wire> for Event {
     type Error = Reject;
 
     fn try_from(mut wire: Wire) -> Result<Self, Reject> {
-        let Kind::Of(kind) = wire.event_type else {
+        let Some(kind) = wire.event_type.event_type() else {
             return Err(Reject::Unreadable("a tick is not a shopper's event".to_owned()));
         };
         let version = need!(wire, kind, schema_version);

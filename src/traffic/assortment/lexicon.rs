@@ -122,7 +122,8 @@ impl Lexicon {
             return None;
         }
         let candidates = self.from(first).take_while(|(word, _)| word.starts_with(first));
-        let near = candidates.filter(|(word, _)| word.len() >= SLIP_CHARS_MIN && are_a_slip_apart(word, typed));
+        let near =
+            candidates.filter(|(word, _)| word.len() >= SLIP_CHARS_MIN && are_a_slip_apart(word, typed));
         near.map(|(_, number)| *number).max_by_key(|number| weight(*number))
     }
 

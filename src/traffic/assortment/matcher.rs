@@ -153,7 +153,8 @@ impl Matcher {
             let mut postings: Vec<&Posting> = phrase.iter().map(|word| self.posting(*word)).collect();
             postings.sort_by_key(|posting| posting.ranks.len());
             if let Some((rarest, others)) = postings.split_first() {
-                let with_all = rarest.ranks.iter().filter(|rank| others.iter().all(|other| other.has(**rank)));
+                let with_all =
+                    rarest.ranks.iter().filter(|rank| others.iter().all(|other| other.has(**rank)));
                 with_all.for_each(|rank| bits.set(*rank));
             }
         }

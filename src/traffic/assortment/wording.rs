@@ -66,7 +66,8 @@ impl Wording {
             let brand = wording.brands.get(traits.brand as usize);
             let aisle = wording.aisles.get(shelf.aisle_number(rank as Rank));
             let is_common = |word: &str| {
-                brand.is_some_and(|brand| brand.contains(word)) || aisle.is_some_and(|aisle| aisle.own.contains(word))
+                brand.is_some_and(|brand| brand.contains(word))
+                    || aisle.is_some_and(|aisle| aisle.own.contains(word))
             };
             let pieces = name.split(|letter: char| !letter.is_alphanumeric());
             for word in pieces.filter(|word| !word.is_empty() && !is_common(word)).take(NAME_WORDS_MAX) {

@@ -71,9 +71,8 @@ impl Shopper {
     pub fn arrive(habits: &Arc<Habits>, moment: &mut Moment<'_>) -> (Step, Self) {
         let wanted = moment.assortment.wanted(moment.taste, moment.chance);
         let decided = moment.chance.random_bool(habits.decided);
-        let pace = habits.leisure
-            * moment.chance.random_range(0.6..1.4)
-            * if decided { DECIDED_PACE } else { 1.0 };
+        let pace =
+            habits.leisure * moment.chance.random_range(0.6..1.4) * if decided { DECIDED_PACE } else { 1.0 };
         let mut shopper = Self {
             habits: habits.clone(),
             wanted,
@@ -111,9 +110,7 @@ impl Shopper {
             Action::Search(_) => self.after_search(moment),
             Action::View(touch) => self.after_view(&touch.item, moment),
             Action::AddToCart(touch) => self.after_cart(&touch.item, moment),
-            Action::Purchase(order) => {
-                Then::Leave(refund::comeback(order, self.habits.gives_back, moment))
-            }
+            Action::Purchase(order) => Then::Leave(refund::comeback(order, self.habits.gives_back, moment)),
             Action::Refund(_) => Then::Leave(None),
         }
     }
@@ -136,8 +133,7 @@ impl Shopper {
 
     fn after_view(&mut self, item: &Item, moment: &mut Moment<'_>) -> Then {
         let Habits { goes_back, looks_at_alike, searches_again, logs_in, .. } = *self.habits;
-        let puts =
-            if self.decided { self.habits.decided_puts_into_cart } else { self.habits.puts_into_cart };
+        let puts = if self.decided { self.habits.decided_puts_into_cart } else { self.habits.puts_into_cart };
         let draw: f64 = moment.chance.random();
         if draw < puts {
             return self.put_into_cart(item, moment);
@@ -165,8 +161,7 @@ impl Shopper {
     fn after_cart(&mut self, item: &Item, moment: &mut Moment<'_>) -> Then {
         self.cart.push(item.clone());
         let Habits { shops_on, orders, .. } = *self.habits;
-        let checks_out =
-            if self.decided { self.habits.decided_checks_out } else { self.habits.checks_out };
+        let checks_out = if self.decided { self.habits.decided_checks_out } else { self.habits.checks_out };
         match moment.chance.random::<f64>() {
             draw if draw < checks_out => {
                 if !moment.chance.random_bool(orders) {

@@ -43,9 +43,8 @@ fn one_order_in_twenty_comes_back_within_days() {
 fn clicks_fall_with_the_position() {
     for seed in SEEDS {
         let shares = measured(seed, world(0.0, 0.0), 500, 50_000).click_shares;
-        let mean = |places: std::ops::Range<usize>| {
-            shares[places.clone()].iter().sum::<f64>() / places.len() as f64
-        };
+        let mean =
+            |places: std::ops::Range<usize>| shares[places.clone()].iter().sum::<f64>() / places.len() as f64;
         let bands = [mean(0..1), mean(1..2), mean(2..3), mean(3..6), mean(6..12), mean(12..24)];
         assert!(bands.is_sorted_by(|nearer, farther| nearer > farther), "{shares:?}");
     }
@@ -72,6 +71,7 @@ fn programs_and_fraudsters_are_as_many_as_was_asked_for() {
 fn habits_change_the_rates() {
     let eager = Habits { puts_into_cart: 0.2, orders: 0.95, ..Habits::default() };
     let eager = World { shoppers: eager, ..world(0.0, 0.0) };
-    let [usual, eager] = [world(0.0, 0.0), eager].map(|world| measured(1, world, 100, 20_000).funnel.rates()[3]);
+    let [usual, eager] =
+        [world(0.0, 0.0), eager].map(|world| measured(1, world, 100, 20_000).funnel.rates()[3]);
     assert!(eager > 1.5 * usual, "{eager} {usual}");
 }
