@@ -7,10 +7,13 @@
 
 mod checks;
 mod faults;
+mod members;
+mod outages;
 mod programs;
 mod proxy;
 mod records;
 mod storm;
+mod topics;
 
 #[path = "../it/live/recount.rs"]
 mod recount;

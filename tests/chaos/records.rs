@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -47,13 +47,25 @@ fn reader(shop: &Shop, topics: &[String]) -> (BaseConsumer, u64) {
     for topic in topics {
         let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
         for partition in metadata.topics()[0].partitions() {
-            let (first, end) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE).unwrap();
+            let (first, end) = first_and_end(&consumer, topic, partition.id());
             count += u64::try_from(end - first).unwrap();
             list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
         }
     }
     consumer.assign(&list).unwrap();
     (consumer, count)
+}
+
+/// Waits for the leader of a partition that was just made.
+fn first_and_end(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, PATIENCE) {
+            Ok(offsets) => return offsets,
+            Err(error) => assert!(Instant::now() < deadline, "{topic} {partition}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn read_all(shop: &Shop, topics: &[String], mut take: impl FnMut(OwnedMessage)) {
@@ -168,12 +180,21 @@ pub fn add_to_traffic(shop: &Shop, stop: &AtomicBool) -> Added {
 /// Another event in another visit a day before.
 fn made_late(payload: &[u8]) -> (String, Vec<u8>) {
     let mut event: Value = serde_json::from_slice(payload).unwrap();
-    let id = Uuid::now_v7().to_string();
+    let mut happened = Timestamp::MIN;
     for field in ["timestamp", "session_started_at"] {
         let at: Timestamp = serde_json::from_value(event[field].clone()).unwrap();
         event[field] = serde_json::to_value(at - LATE_BY).unwrap();
+        happened = happened.max(at - LATE_BY);
     }
+    let id = id_of(happened);
     event["event_id"] = id.clone().into();
     event["session_id"] = Uuid::now_v7().to_string().into();
     (id, serde_json::to_vec(&event).unwrap())
+}
+
+/// An event's id names the time of the event.
+fn id_of(happened: Timestamp) -> String {
+    let millis = u64::try_from(happened.millis()).unwrap();
+    let nanos = u32::try_from(millis % 1_000).unwrap() * 1_000_000;
+    Uuid::new_v7(uuid::Timestamp::from_unix_time(millis / 1_000, nanos, 0, 0)).to_string()
 }

@@ -93,8 +93,21 @@ impl<'a> Crew<'a> {
         self.join();
     }
 
-    fn leave(&mut self, rng: &mut ChaCha8Rng) {
-        let (status, took) = self.take(rng).terminate();
+    /// SIGTERM.
+    pub fn leave(&mut self, rng: &mut ChaCha8Rng) {
+        let one = self.take(rng);
+        self.end(one);
+    }
+
+    /// SIGTERM to the one that runs longest, and another in its place.
+    pub fn replace_oldest(&mut self) {
+        let oldest = self.members.remove(0);
+        self.end(oldest);
+        self.join();
+    }
+
+    fn end(&mut self, one: Program) {
+        let (status, took) = one.terminate();
         assert!(status.success(), "a processor that was asked to leave ended with {status}");
         self.left += 1;
         self.slow_to_leave += u64::from(took > Duration::from_secs(10));
@@ -197,7 +210,7 @@ async fn storm(shop: &Shop, weather: &Weather) {
     })
     .await;
     crew.dismiss(&mut rng);
-    stage.drain();
+    tokio::task::block_in_place(|| stage.drain());
     let mut table = Table::default();
     table.did("seed", weather.seed);
     table.did("seconds", begun.elapsed().as_secs());
