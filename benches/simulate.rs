@@ -3,7 +3,7 @@
 //! 50,000 products of the built-in catalogue; event times a millisecond apart, as at a thousand a second. The
 //! shop is busy before it is measured, so that the sessions of a full house are under way.
 
-#![expect(missing_docs, clippy::unwrap_used, reason = "criterion's macros make functions; a bench may panic")]
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::sync::Arc;
 
