@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::catalog::shelf::ShelfProduct;
 use crate::model::event::{Attribution, Item};
@@ -162,7 +163,7 @@ impl Assortment {
         self.product(rank).map(|product| Item {
             product_id: product.id.clone(),
             category: product.category.clone(),
-            brand: product.brand.clone(),
+            brand: product.brand.as_str().into(),
             unit_price_cents: product.price_cents,
             quantity: 1,
             attribution,
@@ -191,18 +192,18 @@ impl Assortment {
         need: &Need,
         wanted: Rank,
         chance: &mut Chance,
-    ) -> (Need, Option<(String, String)>) {
+    ) -> (Need, Option<(SmolStr, SmolStr)>) {
         let Some(placed) = self.placed.get(wanted as usize) else { return (need.clone(), None) };
         if need.price_max.is_none() && chance.random_bool(0.4) {
             // The next round number above what the wanted product costs.
             let step = if placed.product.price_cents < Cents(10_000) { 1_000 } else { 10_000 };
             let price_max =
                 Cents((placed.product.price_cents.0 / step).saturating_add(1).saturating_mul(step));
-            let filter = ("max_price".to_owned(), (price_max.0 / 100).to_string());
+            let filter = ("max_price".into(), format_smolstr!("{}", price_max.0 / 100));
             return (Need { price_max: Some(price_max), ..need.clone() }, Some(filter));
         }
         let narrowed = Need { aisle: Some(placed.aisle), word: Some(placed.brand), ..need.clone() };
-        let filter = ("brand".to_owned(), placed.product.brand.clone());
+        let filter = ("brand".into(), placed.product.brand.as_str().into());
         (narrowed, chance.random_bool(0.5).then_some(filter))
     }
 

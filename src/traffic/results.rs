@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use smol_str::SmolStr;
+
 use crate::model::event::{Attribution, Item, Search};
 use crate::model::ids::QueryId;
 use crate::model::time::Timestamp;
@@ -18,7 +20,7 @@ pub struct Question {
     /// What it is meant to find; `None` for what no shop has.
     pub need: Option<Need>,
     /// The filters that were set.
-    pub filters: BTreeMap<String, String>,
+    pub filters: BTreeMap<SmolStr, SmolStr>,
     /// The first search of the chain, when this refines one.
     pub intent_id: Option<QueryId>,
 }
@@ -29,7 +31,7 @@ pub struct Results {
     query_id: QueryId,
     /// The first search of its chain.
     pub intent_id: QueryId,
-    query: String,
+    query: SmolStr,
     ranks: Vec<Rank>,
     /// Bit n: position n + 1 has been clicked.
     clicked: u32,
@@ -42,16 +44,17 @@ impl Results {
         let (result_count, ranks) = found.map_or((0, Vec::new()), |found| (found.count, found.ranks));
         let query_id = moment.ids.query();
         let intent_id = question.intent_id.unwrap_or_else(|| query_id.clone());
+        let query = SmolStr::from(question.text);
         let product_id = |rank: &Rank| moment.assortment.product(*rank).map(|product| product.id.clone());
         let search = Search {
             query_id: query_id.clone(),
             intent_id: intent_id.clone(),
-            query: question.text.clone(),
+            query: query.clone(),
             filters: question.filters,
             result_count,
             result_ids: ranks.iter().take(PAGE_RESULTS).filter_map(product_id).collect(),
         };
-        (Step::Search(search), Self { query_id, intent_id, query: question.text, ranks, clicked: 0 })
+        (Step::Search(search), Self { query_id, intent_id, query, ranks, clicked: 0 })
     }
 
     /// Whether nothing was found.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::model::category::CategoryPath;
@@ -43,13 +44,13 @@ wire! {
     session_started_at: Timestamp,
     query_id: QueryId,
     intent_id: QueryId,
-    query: String,
-    filters: BTreeMap<String, String>,
+    query: SmolStr,
+    filters: BTreeMap<SmolStr, SmolStr>,
     result_count: u64,
     result_ids: Vec<ProductId>,
     product_id: ProductId,
     category: CategoryPath,
-    brand: String,
+    brand: SmolStr,
     unit_price_cents: Cents,
     quantity: u32,
     attribution: Attribution,
@@ -59,7 +60,7 @@ wire! {
     items: Vec<Item>,
     ordered_at: Timestamp,
     order_total_cents: Cents,
-    reason: String,
+    reason: SmolStr,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
