@@ -16,6 +16,7 @@ mod flight;
 pub mod fold;
 pub mod groups;
 pub mod ledger;
+mod metrics;
 pub mod operators;
 pub mod part;
 pub mod position;
