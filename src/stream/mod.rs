@@ -17,6 +17,7 @@ mod flight;
 pub mod fold;
 pub mod groups;
 pub mod ledger;
+mod metrics;
 pub mod operators;
 pub mod part;
 pub mod partition;
