@@ -9,6 +9,7 @@ pub mod app;
 pub mod bus;
 pub mod catalog;
 pub mod config;
+pub mod generator;
 pub mod http;
 pub mod model;
 pub mod search;

@@ -21,7 +21,7 @@ use shoplens::config::{ElasticsearchSettings, KafkaSettings};
 use shoplens::model::money::Currency;
 use shoplens::store::Store;
 use shoplens::stream::run::{ProcessorSettings, run};
-use shoplens::traffic::{self, TrafficSettings};
+use shoplens::generator::{self, GeneratorSettings};
 
 use crate::stub::Stub;
 
@@ -56,7 +56,7 @@ struct Settings {
 #[derive(Parser)]
 struct Library {
     #[command(flatten)]
-    traffic: TrafficSettings,
+    traffic: GeneratorSettings,
     #[command(flatten)]
     processor: ProcessorSettings,
     #[command(flatten)]
@@ -148,7 +148,7 @@ async fn preload(settings: &Settings, bus: &Bus) -> anyhow::Result<()> {
     let events = settings.events.to_string();
     let traffic = library(&["--events", &events, "--events-per-second", "0", "--seed", "7"]).traffic;
     let report =
-        traffic::run(bus, shelf(settings.products)?, Currency::EUR, &traffic, std::future::pending());
+        generator::run(bus, shelf(settings.products)?, Currency::EUR, &traffic, std::future::pending());
     report.await.map(drop)
 }
 

@@ -2,8 +2,6 @@
 //! against it.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -106,72 +104,30 @@ impl Tally {
         self.last = Some(event.timestamp);
     }
 
+    /// Programs that were seen.
+    pub fn bots(&self) -> u64 {
+        self.bots
+    }
+
+    /// Accounts after the shop's money that were seen.
+    pub fn fraudsters(&self) -> u64 {
+        self.fraudsters.refund_loop + self.fraudsters.fast_refund
+    }
+
+    /// Who came, as lines of the final report.
+    pub fn visitors_in_words(&self) -> String {
+        format!(
+            "visitors: {}, of which {} with an account; {} bots with {} events\nfraud:    {} accounts",
+            self.visitors,
+            self.users,
+            self.bots,
+            self.bot_events,
+            self.fraudsters()
+        )
+    }
+
     /// Events of all types.
     pub fn total(&self) -> u64 {
         self.events.values().sum()
-    }
-}
-
-/// The end of a run.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// The seed, to run the same again.
-    pub seed: u64,
-    /// Events handed over.
-    pub total: u64,
-    /// What they were.
-    #[serde(flatten)]
-    pub tally: Tally,
-    /// Records that Kafka has acknowledged.
-    pub acknowledged: u64,
-    /// Records that Kafka has refused, or not acknowledged before the end.
-    pub failed: u64,
-    /// How long the run took, in seconds.
-    pub seconds: f64,
-    /// Events per second over the whole run.
-    pub rate: f64,
-}
-
-impl Report {
-    /// Sums a run up.
-    pub fn new(seed: u64, tally: Tally, acknowledged: u64, took: Duration) -> Self {
-        let (total, seconds) = (tally.total(), took.as_secs_f64());
-        let rate = if seconds > 0.0 { total as f64 / seconds } else { 0.0 };
-        Self { seed, total, tally, acknowledged, failed: total.saturating_sub(acknowledged), seconds, rate }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, total, tally, acknowledged, failed, seconds, rate } = self;
-        let Tally { units, fraudsters, .. } = tally;
-        writeln!(
-            f,
-            "{total} events in {seconds:.1} s, {rate:.0} a second, {} bytes (seed {seed})",
-            tally.bytes
-        )?;
-        for (event_type, count) in &tally.events {
-            writeln!(f, "  {:<12} {count:>10}", event_type.as_str())?;
-        }
-        if let (Some(first), Some(last)) = (tally.first, tally.last) {
-            writeln!(f, "  from {first} to {last}")?;
-        }
-        writeln!(f, "Kafka:    {acknowledged} acknowledged, {failed} failed")?;
-        writeln!(f, "sessions: {}, of which {} searched or viewed", tally.sessions, tally.entrants)?;
-        writeln!(
-            f,
-            "units:    {} viewed, {} carted, {} purchased, {} refunded",
-            units.viewed, units.carted, units.purchased, units.refunded
-        )?;
-        writeln!(
-            f,
-            "visitors: {}, of which {} with an account; {} bots with {} events",
-            tally.visitors, tally.users, tally.bots, tally.bot_events
-        )?;
-        write!(
-            f,
-            "fraud:    {} accounts in refund loops, {} with fast refunds",
-            fraudsters.refund_loop, fraudsters.fast_refund
-        )
     }
 }

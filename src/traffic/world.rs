@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::SettingError;
 use crate::traffic::assortment::Bursts;
 use crate::traffic::bots::Bots;
 use crate::traffic::fraud::Schemes;
@@ -27,6 +28,23 @@ pub struct World {
     pub fraud: Schemes,
     /// Honest people who look suspicious.
     pub honest: Honest,
+}
+
+impl World {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`SettingError::Unusable`] that names the first value outside its range.
+    pub fn check(&self) -> Result<(), SettingError> {
+        for (setting, ratio) in [("world.bot_ratio", self.bot_ratio), ("world.fraud_ratio", self.fraud_ratio)]
+        {
+            if !(0.0..=1.0).contains(&ratio) {
+                return Err(SettingError::Unusable { setting, why: format!("it is {ratio}, not 0 to 1") });
+            }
+        }
+        self.shoppers.check()?;
+        self.bursts.check()
+    }
 }
 
 impl Default for World {

@@ -11,12 +11,17 @@ const LAYERS: [&[&str]; 6] = [
     &["config", "shutdown"],
     &["store", "bus"],
     &["http"],
-    &["analytics", "catalog", "search", "stream", "traffic"],
+    &["analytics", "catalog", "search", "stream", "traffic", "generator"],
     &["app"],
 ];
 /// Slices that use another, through what its `mod.rs` shows.
-const SLICES_THAT_MEET: [(&str, &str); 3] =
-    [("analytics", "catalog"), ("search", "catalog"), ("traffic", "catalog")];
+const SLICES_THAT_MEET: [(&str, &str); 5] = [
+    ("analytics", "catalog"),
+    ("search", "catalog"),
+    ("traffic", "catalog"),
+    ("generator", "catalog"),
+    ("generator", "traffic"),
+];
 const FILE_LINES_MAX: usize = 500;
 const BINARY_LINES_MAX: usize = 60;
 

@@ -7,6 +7,7 @@ use clap::Parser;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use shoplens::catalog::shelf;
+use shoplens::generator::{self, GeneratorSettings, Report};
 use shoplens::model::event::door::{Door, Place};
 use shoplens::model::event::{Event, EventType, Record, Stream, parse};
 use shoplens::model::money::Currency;
@@ -14,17 +15,16 @@ use shoplens::model::product::Product;
 use shoplens::model::time::Timestamp;
 use shoplens::store::bulk::{Mode, Operation};
 use shoplens::store::schema::Schema;
-use shoplens::traffic::{self, Report, TrafficSettings};
 
 use crate::live::shop::{PATIENCE, Shop, eventually, with_shop};
 
 #[derive(Parser)]
 struct Line {
     #[command(flatten)]
-    traffic: TrafficSettings,
+    traffic: GeneratorSettings,
 }
 
-fn settings(arguments: &[&str]) -> TrafficSettings {
+fn settings(arguments: &[&str]) -> GeneratorSettings {
     Line::parse_from([&["generator"], arguments].concat()).traffic
 }
 
@@ -70,9 +70,8 @@ async fn stock_the_shelf(shop: &Shop, count: usize) {
 }
 
 async fn generate(shop: &Shop, arguments: &[&str], shutdown: impl Future<Output = ()>) -> Report {
-    shop.bus.ensure_topics().await.unwrap();
     let shelf = shelf::read(&shop.store, Currency::EUR).await.unwrap();
-    traffic::run(&shop.bus, shelf, Currency::EUR, &settings(arguments), shutdown).await.unwrap()
+    generator::run(&shop.bus, shelf, Currency::EUR, &settings(arguments), shutdown).await.unwrap()
 }
 
 fn consumer(shop: &Shop) -> BaseConsumer {
