@@ -25,6 +25,8 @@ use crate::traffic::{Assortment, Simulated, Simulator, Tally};
 
 /// Longest wait before the stop is looked at again.
 const WAIT_MAX: Duration = Duration::from_millis(100);
+/// Events after which a run that does not wait looks whether it shall tell how it goes.
+const LOOK_EVERY: u64 = 256;
 /// Wait for room in a full queue.
 const QUEUE_FULL_WAIT: Duration = Duration::from_millis(5);
 /// How long a run that was stopped waits for acknowledgements.
@@ -56,6 +58,7 @@ pub async fn run(
     let driver = Driver {
         simulator: Simulator::new(assortment, currency, scenario.world, seed, pace.start),
         spoiler: Spoiler::new(scenario.faults, sink.partitions(), seed),
+        now: Timestamp::MIN,
         record: Record::empty(),
         brake: settings.max_rate().map(brake),
         progress: Progress::begin(settings.events_max(), settings.report_every()),
@@ -114,6 +117,8 @@ struct Driver {
     simulator: Simulator,
     pace: Pace,
     spoiler: Spoiler,
+    /// The clock when it was last looked at: what is due by it needs no other look.
+    now: Timestamp,
     /// The record under way, kept for its memory.
     record: Record,
     brake: Option<DefaultDirectRateLimiter>,
@@ -143,7 +148,7 @@ impl Driver {
     }
 
     fn send_all(&mut self) -> anyhow::Result<()> {
-        for _ in 0..self.events_max {
+        for number in 0..self.events_max {
             let at = self.next_time();
             if at >= self.pace.end || !self.release(at)? || !self.wait_until(at) {
                 break;
@@ -152,7 +157,9 @@ impl Driver {
             if !self.hand_over(&simulated)? {
                 break;
             }
-            self.tell();
+            if number.is_multiple_of(LOOK_EVERY) {
+                self.tell();
+            }
         }
         // What is still under way arrives now: the report counts it already.
         while let Some((_, record)) = self.spoiler.release(Timestamp::MAX) {
@@ -171,12 +178,12 @@ impl Driver {
     /// Waits until something of this time may happen; `false` when the run was stopped meanwhile.
     fn wait_until(&mut self, at: Timestamp) -> bool {
         let due = self.pace.due(at);
-        while let Ok(wait) = (due - Timestamp::now()).to_std()
-            && !wait.is_zero()
-            && !self.stop.is_asked_for()
-        {
-            std::thread::sleep(wait.min(WAIT_MAX));
-            self.tell();
+        while due > self.now && !self.stop.is_asked_for() {
+            self.now = Timestamp::now();
+            if let Ok(wait) = (due - self.now).to_std() {
+                std::thread::sleep(wait.min(WAIT_MAX));
+                self.tell();
+            }
         }
         !self.stop.is_asked_for()
     }
