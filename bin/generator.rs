@@ -1,14 +1,11 @@
 //! Simulates the shop's visitors and sends what they do to Kafka, a file or a collector.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
 use shoplens::bus::Bus;
-use shoplens::catalog::shelf::{self, ShelfProduct};
-use shoplens::catalog::synthesis::Catalogue;
-use shoplens::catalog::taxonomy::Taxonomy;
+use shoplens::catalog::shelf;
 use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, STARTUP_WAIT, ShopSettings};
 use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::time::Timestamp;
@@ -43,13 +40,7 @@ async fn generate(settings: Settings) -> anyhow::Result<()> {
     traffic.pace(&traffic.scenario()?, Timestamp::now())?;
     let bus = Bus::new(&kafka, &shop.prefix)?;
     let shelf = match traffic.built_in_catalogue {
-        Some(products) => {
-            let taxonomy = Arc::new(Taxonomy::built_in()?);
-            Catalogue { taxonomy, seed: 42, currency: shop.currency }
-                .products(1..=products)
-                .map(ShelfProduct::from)
-                .collect()
-        }
+        Some(products) => shelf::built_in(products, shop.currency)?,
         None => {
             let store = Store::new(&elasticsearch, &shop.prefix)?;
             store.wait_until_ready(STARTUP_WAIT).await.context("starting")?;

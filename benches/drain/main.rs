@@ -14,14 +14,12 @@ use anyhow::Context;
 use clap::Parser;
 use rustix::time::{ClockId, clock_gettime};
 use shoplens::bus::Bus;
-use shoplens::catalog::shelf::ShelfProduct;
-use shoplens::catalog::synthesis::Catalogue;
-use shoplens::catalog::taxonomy::Taxonomy;
+use shoplens::catalog::shelf;
 use shoplens::config::{ElasticsearchSettings, KafkaSettings};
+use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::money::Currency;
 use shoplens::store::Store;
 use shoplens::stream::run::{ProcessorSettings, run};
-use shoplens::generator::{self, GeneratorSettings};
 
 use crate::stub::Stub;
 
@@ -147,15 +145,14 @@ async fn preload(settings: &Settings, bus: &Bus) -> anyhow::Result<()> {
     bus.ensure_topics().await?;
     let events = settings.events.to_string();
     let traffic = library(&["--events", &events, "--events-per-second", "0", "--seed", "7"]).traffic;
-    let report =
-        generator::run(bus, shelf(settings.products)?, Currency::EUR, &traffic, std::future::pending());
+    let report = generator::run(
+        bus,
+        shelf::built_in(settings.products, Currency::EUR)?,
+        Currency::EUR,
+        &traffic,
+        std::future::pending(),
+    );
     report.await.map(drop)
-}
-
-fn shelf(products: u64) -> anyhow::Result<Vec<ShelfProduct>> {
-    let catalogue = Catalogue { taxonomy: Taxonomy::built_in()?.into(), seed: 7, currency: Currency::EUR };
-    let products = catalogue.products(1..=products);
-    products.map(|product| Ok(serde_json::from_value(serde_json::to_value(product)?)?)).collect()
 }
 
 async fn process(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::generator::sink::Record;
 use crate::model::event::door::partition_of;
-use crate::model::event::{Event, SCHEMA_VERSION, Stream};
+use crate::model::event::{Action, Event, SCHEMA_VERSION, Stream};
 use crate::traffic::Chance;
 
 /// What is wrong with a record.
@@ -85,15 +85,7 @@ impl Broken {
         chance: &mut Chance,
     ) -> Option<Record> {
         let with = |payload: Vec<u8>| Some(Record { payload, ..record.clone() });
-        let moved = |by: TimeDelta| {
-            let timestamp = event.timestamp + by;
-            let event_id = id_at(timestamp.millis(), event.event_id);
-            let session_started_at = event.session_started_at + by;
-            with(
-                serde_json::to_vec(&Event { event_id, timestamp, session_started_at, ..event.clone() })
-                    .ok()?,
-            )
-        };
+        let moved = |by: TimeDelta| with(serde_json::to_vec(&moved(event.clone(), by)).ok()?);
         match self {
             Self::Truncated => {
                 let kept = chance.random_range(1..record.payload.len().max(2));
@@ -103,8 +95,9 @@ impl Broken {
             Self::Binary => {
                 let mut bytes = vec![0; 64];
                 chance.fill_bytes(&mut bytes);
-                // No text begins with this byte.
+                // No text begins with this byte. A line's end would make two records of it in a file of lines.
                 bytes.insert(0, 0xff);
+                bytes.retain(|byte| *byte != b'\n');
                 with(bytes)
             }
             Self::Empty => with(Vec::new()),
@@ -131,6 +124,20 @@ impl Broken {
             }
         }
     }
+}
+
+/// The same event at another time, without a contradiction in it.
+fn moved(mut event: Event, by: TimeDelta) -> Event {
+    event.timestamp = event.timestamp + by;
+    event.session_started_at = event.session_started_at + by;
+    event.event_id = id_at(event.timestamp.millis(), event.event_id);
+    match &mut event.action {
+        Action::Search(_) => {}
+        Action::View(touch) | Action::AddToCart(touch) => touch.item.attribution = None,
+        Action::Purchase(order) => order.items.iter_mut().for_each(|item| item.attribution = None),
+        Action::Refund(refund) => refund.ordered_at = refund.ordered_at + by,
+    }
+    event
 }
 
 fn edited(record: &Record, edit: impl FnOnce(&mut Value)) -> Option<Vec<u8>> {

@@ -156,3 +156,64 @@ async fn deliver(client: Client, url: Url, batch: Vec<u8>) -> Result<(), Refusal
         .with_jitter();
     post.retry(backoff).when(Refusal::may_pass).await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use poem::listener::{Acceptor, Listener, TcpListener};
+    use poem::web::Data;
+    use poem::{EndpointExt, Route, Server, handler, post};
+
+    use super::*;
+
+    /// Answers every third request that it is too busy, and refuses lines that say so.
+    #[derive(Clone, Default)]
+    struct Collector {
+        requests: Arc<AtomicU64>,
+        lines: Arc<Mutex<Vec<String>>>,
+    }
+
+    #[handler]
+    fn collect(collector: Data<&Collector>, body: String) -> StatusCode {
+        if collector.requests.fetch_add(1, Ordering::Relaxed) % 3 == 0 {
+            return StatusCode::TOO_MANY_REQUESTS;
+        }
+        if body.contains("refuse me") {
+            return StatusCode::BAD_REQUEST;
+        }
+        collector.lines.lock().unwrap().extend(body.lines().map(str::to_owned));
+        StatusCode::ACCEPTED
+    }
+
+    fn record(payload: &str) -> Record {
+        Record { payload: payload.as_bytes().to_vec(), ..Record::empty() }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_event_arrives_once_and_what_is_refused_is_counted() {
+        let collector = Collector::default();
+        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
+        let address = acceptor.local_addr()[0].as_socket_addr().unwrap().to_string();
+        let app = Route::new().at("/events", post(collect)).data(collector.clone());
+        tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
+        let mut sink = HttpSink::new(Url::parse(&format!("http://{address}/events")).unwrap()).unwrap();
+        let standing = tokio::task::spawn_blocking(move || {
+            for number in 0..2_000 {
+                while sink.offer(&record(&format!("{{\"n\":{number}}}"))).unwrap() == Offered::Full {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            assert!(sink.flush(Duration::from_secs(30)).unwrap());
+            sink.offer(&record("refuse me")).unwrap();
+            assert!(sink.flush(Duration::from_secs(30)).unwrap());
+            sink.standing()
+        });
+        assert_eq!(standing.await.unwrap(), Standing { acknowledged: 2_000, failed: 1, queue: 0 });
+        let mut lines = collector.lines.lock().unwrap().clone();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), 2_000);
+    }
+}
