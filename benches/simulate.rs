@@ -3,7 +3,7 @@
 //! 50,000 products of the built-in catalogue; event times a millisecond apart, as at a thousand a second. The
 //! shop is busy before it is measured, so that the sessions of a full house are under way.
 
-#![expect(missing_docs, clippy::unwrap_used, reason = "criterion's macros make functions; a bench may panic")]
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::sync::Arc;
 
@@ -14,7 +14,6 @@ use shoplens::catalog::shelf::ShelfProduct;
 use shoplens::catalog::synthesis::Catalogue;
 use shoplens::catalog::taxonomy::Taxonomy;
 use shoplens::model::money::Currency;
-use shoplens::model::product::Product;
 use shoplens::model::time::Timestamp;
 use shoplens::traffic::{Assortment, Simulator, World};
 
@@ -25,21 +24,7 @@ const WARM_UP: i64 = 600_000;
 fn shelf() -> Vec<ShelfProduct> {
     let taxonomy = Arc::new(Taxonomy::built_in().unwrap());
     let catalogue = Catalogue { taxonomy, seed: 1, currency: Currency::EUR };
-    catalogue.products(1..=PRODUCTS).map(placed).collect()
-}
-
-fn placed(product: Product) -> ShelfProduct {
-    ShelfProduct {
-        id: product.id,
-        name: product.name,
-        category: product.category,
-        category_label: product.category_label,
-        brand: product.brand,
-        price_cents: product.price_cents,
-        currency: product.currency,
-        popularity: product.popularity,
-        stock: product.stock,
-    }
+    catalogue.products(1..=PRODUCTS).map(ShelfProduct::from).collect()
 }
 
 fn act(criterion: &mut Criterion) {

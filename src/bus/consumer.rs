@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rdkafka::ClientContext;
 use rdkafka::Offset;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientConfig, ClientContext};
 
 use crate::bus::{Bus, BusError};
 use crate::model::event::Stream;
@@ -51,13 +51,6 @@ pub struct Assigned {
     pub end: i64,
 }
 
-impl Assigned {
-    /// Where reading begins: the committed offset, or the first that is left.
-    pub fn from(&self) -> i64 {
-        self.committed.as_ref().map_or(self.first, |(offset, _)| (*offset).max(self.first))
-    }
-}
-
 /// A position to commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
@@ -87,9 +80,22 @@ pub struct Received<'a> {
     pub payload: &'a [u8],
 }
 
+/// A membership in a consumer group.
+pub struct Membership<'a> {
+    /// The group's name, without the prefix.
+    pub group: &'a str,
+    /// The topics to read.
+    pub streams: &'a [Stream],
+    /// A name by which the group knows this member again after a restart, unlike all the others' names.
+    pub instance: Option<String>,
+    /// Where to begin in a partition of a topic.
+    pub begin: Box<dyn Fn(&Assigned) -> i64 + Send + Sync>,
+}
+
 /// Takes over partitions on the polling thread, and notes what changed.
 struct TakingOver {
     topics: Vec<String>,
+    begin: Box<dyn Fn(&Assigned) -> i64 + Send + Sync>,
     changes: Mutex<VecDeque<Change>>,
 }
 
@@ -154,7 +160,7 @@ impl TakingOver {
             start.add_partition_offset(
                 element.topic(),
                 element.partition(),
-                Offset::Offset(partition.from()),
+                Offset::Offset((self.begin)(&partition)),
             )?;
             assigned.push(partition);
         }
@@ -191,28 +197,24 @@ pub struct GroupConsumer {
 }
 
 impl GroupConsumer {
-    /// Joins the group (named without the prefix) for the event topics given.
+    /// Joins a group.
     ///
     /// # Errors
     /// [`BusError::Failed`] when librdkafka refuses the settings.
-    pub fn join(bus: &Bus, group: &str, streams: &[Stream]) -> Result<Self, BusError> {
+    pub fn join(bus: &Bus, membership: Membership<'_>) -> Result<Self, BusError> {
+        let Membership { group, streams, instance, begin } = membership;
         let topics: Vec<String> = streams.iter().map(|stream| bus.topic(*stream)).collect();
         let failed = |source| bus.failed("be read from", source);
-        let context = TakingOver { topics: topics.clone(), changes: Mutex::default() };
-        let inner: BaseConsumer<TakingOver> = bus
-            .client_config()
+        let context = TakingOver { topics: topics.clone(), begin, changes: Mutex::default() };
+        let mut config = bus.consumer_config();
+        config
             .set("group.id", bus.name(&format!("shoplens-{group}")))
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "error")
             .set("partition.assignment.strategy", "range")
-            .set("session.timeout.ms", "10000")
-            // The default of one second costs a third to two thirds of the rate when draining.
-            .set("fetch.queue.backoff.ms", "5")
-            // Bounds what is fetched ahead; the default is 64 MB for each consumer, and there are four.
-            .set("queued.max.messages.kbytes", "16384")
-            .create_with_context(context)
-            .map_err(failed)?;
+            .set("session.timeout.ms", "10000");
+        if let Some(instance) = instance {
+            config.set("group.instance.id", instance);
+        }
+        let inner: BaseConsumer<TakingOver> = config.create_with_context(context).map_err(failed)?;
         inner.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()).map_err(failed)?;
         Ok(Self { inner, bus: bus.clone(), trouble_told: false })
     }
@@ -236,32 +238,11 @@ impl GroupConsumer {
             tracing::info!("Kafka can be read again");
             self.trouble_told = false;
         }
-        let topics = &self.inner.context().topics;
-        let Some(topic) = topics.iter().position(|topic| topic == message.topic()) else { return Ok(None) };
-        let rdkafka::Timestamp::LogAppendTime(appended_at) = message.timestamp() else {
-            return Err(BusError::UnusableTopic {
-                topic: message.topic().to_owned(),
-                problem:
-                    "does not stamp its records with the broker's time, on which lateness is decided: set \
-                          message.timestamp.type=LogAppendTime and make it anew"
-                        .to_owned(),
-            });
-        };
-        Ok(Some(take(Received {
-            topic,
-            partition: message.partition(),
-            offset: message.offset(),
-            appended_at: Timestamp::from_millis(appended_at),
-            key: message.key().unwrap_or_default(),
-            payload: message.payload().unwrap_or_default(),
-        })))
+        Ok(received(&self.inner.context().topics, &message)?.map(take))
     }
 
     fn trouble(&mut self, error: KafkaError) -> Result<(), BusError> {
-        let code = error.rdkafka_error_code();
-        let lasting = matches!(error, KafkaError::MessageConsumptionFatal(_))
-            || matches!(code, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange));
-        if lasting {
+        if is_lasting(&error) {
             return Err(self.bus.failed("be read from: records were deleted before they were read", error));
         }
         if !self.trouble_told {
@@ -319,6 +300,22 @@ impl GroupConsumer {
         Ok(ends.elements().iter().filter_map(end).collect())
     }
 
+    /// Goes on reading from these offsets: `(topic, partition, offset)`.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when one of them cannot be gone to now; others may have been then.
+    pub fn seek(&self, places: &[(usize, i32, i64)]) -> Result<(), BusError> {
+        let failed = |source| self.bus.failed("be read from another offset", source);
+        let mut list = TopicPartitionList::new();
+        for (topic, partition, offset) in places {
+            if let Some(topic) = self.inner.context().topics.get(*topic) {
+                list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).map_err(failed)?;
+            }
+        }
+        let gone = self.inner.seek_partitions(list, TAKE_OVER_TIMEOUT).map_err(failed)?;
+        gone.elements().iter().try_for_each(|place| place.error()).map_err(failed)
+    }
+
     /// Stops records of these topics' partitions from coming, while `poll` still serves the group.
     ///
     /// # Errors
@@ -343,5 +340,52 @@ impl GroupConsumer {
             }
         }
         list
+    }
+}
+
+/// Whether an error does not pass by itself: records were deleted before they were read, or worse.
+pub fn is_lasting(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(error, KafkaError::MessageConsumptionFatal(_))
+        || matches!(code, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
+}
+
+/// The record in a message; `None` for a topic that was not asked for.
+pub fn received<'a>(
+    topics: &[String],
+    message: &'a BorrowedMessage<'_>,
+) -> Result<Option<Received<'a>>, BusError> {
+    let Some(topic) = topics.iter().position(|topic| topic == message.topic()) else { return Ok(None) };
+    let rdkafka::Timestamp::LogAppendTime(appended_at) = message.timestamp() else {
+        return Err(BusError::UnusableTopic {
+            topic: message.topic().to_owned(),
+            problem: "does not stamp its records with the broker's time, on which lateness is decided: set \
+                      message.timestamp.type=LogAppendTime and make it anew"
+                .to_owned(),
+        });
+    };
+    Ok(Some(Received {
+        topic,
+        partition: message.partition(),
+        offset: message.offset(),
+        appended_at: Timestamp::from_millis(appended_at),
+        key: message.key().unwrap_or_default(),
+        payload: message.payload().unwrap_or_default(),
+    }))
+}
+
+impl Bus {
+    /// Settings that every consumer of the event topics starts from.
+    pub(crate) fn consumer_config(&self) -> ClientConfig {
+        let mut config = self.client_config();
+        config
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            // The default of one second costs a third to two thirds of the rate when draining.
+            .set("fetch.queue.backoff.ms", "5")
+            // Bounds what is fetched ahead; the default is 64 MB for each consumer.
+            .set("queued.max.messages.kbytes", "16384");
+        config
     }
 }

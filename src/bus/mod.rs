@@ -3,6 +3,7 @@
 mod consumer;
 mod error;
 mod producer;
+mod spans;
 mod topics;
 
 use rdkafka::ClientConfig;
@@ -11,9 +12,10 @@ use secrecy::ExposeSecret;
 use crate::config::{KafkaSettings, SaslMechanism, SecurityProtocol, SettingError};
 use crate::model::event::Stream;
 
-pub use crate::bus::consumer::{Assigned, Change, Commit, GroupConsumer, Received};
+pub use crate::bus::consumer::{Assigned, Change, Commit, GroupConsumer, Membership, Received};
 pub use crate::bus::error::BusError;
 pub use crate::bus::producer::{Deliveries, Offer, Producer};
+pub use crate::bus::spans::{Span, SpanConsumer};
 
 /// The topic of records that could not be used, before any prefix.
 pub const DEAD_LETTERS: &str = "dead-letters";

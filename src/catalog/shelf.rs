@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
+use crate::model::product::Product;
 use crate::store::found::Found;
 use crate::store::{Missing, Store, StoreError};
 
@@ -35,6 +36,22 @@ pub struct ShelfProduct {
     pub popularity: f32,
     /// Pieces that can be sold.
     pub stock: u32,
+}
+
+impl From<Product> for ShelfProduct {
+    fn from(product: Product) -> Self {
+        Self {
+            id: product.id,
+            name: product.name,
+            category: product.category,
+            category_label: product.category_label,
+            brand: product.brand,
+            price_cents: product.price_cents,
+            currency: product.currency,
+            popularity: product.popularity,
+            stock: product.stock,
+        }
+    }
 }
 
 /// Why the shelf cannot be had.

@@ -6,6 +6,7 @@ mod address;
 mod elasticsearch;
 mod http;
 mod kafka;
+mod metrics;
 mod secret;
 mod shop;
 
@@ -25,6 +26,7 @@ pub use crate::config::address::ClusterAddress;
 pub use crate::config::elasticsearch::{ElasticsearchSettings, Login};
 pub use crate::config::http::HttpSettings;
 pub use crate::config::kafka::{KafkaSettings, SaslMechanism, SecurityProtocol};
+pub use crate::config::metrics::MetricsSettings;
 pub use crate::config::shop::ShopSettings;
 
 /// A setting that is well-formed by itself but cannot be used.

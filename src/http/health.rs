@@ -20,7 +20,12 @@ pub struct Api {
     store: Store,
     bus: Bus,
     readiness: Fresh<Readiness>,
+    /// What the program knows about itself.
+    own: Option<Own>,
 }
+
+/// Says how a program's own work is going.
+pub type Own = Box<dyn Fn() -> Vec<Dependency> + Send + Sync>;
 
 /// Whether something can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -48,10 +53,10 @@ pub struct Readiness {
     pub dependencies: Vec<Dependency>,
 }
 
-/// One server that the service stands on.
+/// One server that the service stands on, or a part of its own work.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
 pub struct Dependency {
-    /// `elasticsearch` or `kafka`.
+    /// `elasticsearch`, `kafka`, or what part of its work.
     pub name: String,
     /// Whether it answers.
     pub status: Status,
@@ -79,14 +84,21 @@ enum Tag {
 impl Api {
     /// The endpoints, asking these two.
     pub fn new(store: Store, bus: Bus) -> Self {
-        Self { store, bus, readiness: Fresh::new(ANSWER_LASTS) }
+        Self { store, bus, readiness: Fresh::new(ANSWER_LASTS), own: None }
+    }
+
+    /// The same, and what the program knows about itself.
+    pub fn with_own(self, own: Own) -> Self {
+        Self { own: Some(own), ..self }
     }
 
     async fn check(&self) -> Result<Readiness, Infallible> {
         let (store, bus) = tokio::join!(check_store(&self.store), check_bus(&self.bus));
-        let up = store.status == Status::Up && bus.status == Status::Up;
+        let mut dependencies = vec![store, bus];
+        dependencies.extend(self.own.as_ref().map(|own| own()).unwrap_or_default());
+        let up = dependencies.iter().all(|one| one.status == Status::Up);
         let status = if up { Status::Up } else { Status::Down };
-        Ok(Readiness { status, dependencies: vec![store, bus] })
+        Ok(Readiness { status, dependencies })
     }
 }
 
@@ -125,9 +137,10 @@ async fn check_bus(bus: &Bus) -> Dependency {
     dependency("kafka", bus.ping(CHECK_TIMEOUT).await.map_err(|error| error.to_string()))
 }
 
-fn dependency(name: &str, outcome: Result<(), String>) -> Dependency {
+/// How a part is doing: well, or not, and why.
+pub fn dependency(name: &str, outcome: Result<(), String>) -> Dependency {
     let (status, detail) = match outcome {
-        Ok(()) => (Status::Up, "answers".to_owned()),
+        Ok(()) => (Status::Up, "works".to_owned()),
         Err(reason) => (Status::Down, reason),
     };
     Dependency { name: name.to_owned(), status, detail }

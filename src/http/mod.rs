@@ -7,6 +7,7 @@ mod framework;
 pub mod fresh;
 pub mod health;
 pub mod limit;
+pub mod metrics;
 pub mod pages;
 pub mod parameter;
 pub mod problem;

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use smol_str::SmolStr;
 use thiserror::Error;
+
+use crate::model::text;
 
 /// Deepest path that is accepted, in levels.
 pub const LEVELS_MAX: usize = 6;
@@ -11,9 +14,9 @@ pub const LEVELS_MAX: usize = 6;
 pub const PATH_CHARS_MAX: usize = 200;
 
 /// A checked path of 1 to 6 levels, each of `a–z 0–9 - _`, joined by dots.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct CategoryPath(Box<str>);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct CategoryPath(SmolStr);
 
 /// Why a text is not a category path.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -26,7 +29,16 @@ impl CategoryPath {
     /// # Errors
     /// [`BadCategory`] for an empty, too long or too deep path, or one with other characters.
     pub fn parse(text: &str) -> Result<Self, BadCategory> {
-        Self::try_from(text.to_owned())
+        let legal =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        let level_is_legal = |level: &str| !level.is_empty() && level.bytes().all(legal);
+        if text.len() <= PATH_CHARS_MAX
+            && text.split('.').count() <= LEVELS_MAX
+            && text.split('.').all(level_is_legal)
+        {
+            return Ok(Self(text.into()));
+        }
+        Err(BadCategory(text.chars().take(PATH_CHARS_MAX + 1).collect()))
     }
 
     /// The whole path.
@@ -46,25 +58,15 @@ impl CategoryPath {
     }
 }
 
-impl TryFrom<String> for CategoryPath {
-    type Error = BadCategory;
-    fn try_from(text: String) -> Result<Self, BadCategory> {
-        let legal =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-        let level_is_legal = |level: &str| !level.is_empty() && level.bytes().all(legal);
-        if text.len() <= PATH_CHARS_MAX
-            && text.split('.').count() <= LEVELS_MAX
-            && text.split('.').all(level_is_legal)
-        {
-            return Ok(Self(text.into_boxed_str()));
-        }
-        Err(BadCategory(text.chars().take(PATH_CHARS_MAX + 1).collect()))
+impl<'de> Deserialize<'de> for CategoryPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer, "a category path", Self::parse)
     }
 }
 
 impl From<CategoryPath> for String {
     fn from(path: CategoryPath) -> Self {
-        path.0.into_string()
+        path.0.into()
     }
 }
 

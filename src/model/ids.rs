@@ -1,11 +1,15 @@
 //! Identifiers as checked text: 1 to 64 characters of `A–Z a–z 0–9 . _ : -`.
 //!
 //! The narrow alphabet lets an id stand in a document id, an index term, a log line or a URL as it is.
+//! Ids of up to 23 characters lie in the value itself, longer ones are shared: a copy never allocates.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use smol_str::{SmolStr, format_smolstr};
 use thiserror::Error;
+
+use crate::model::text;
 
 /// Longest identifier that is accepted, in characters.
 pub const ID_CHARS_MAX: usize = 64;
@@ -29,9 +33,9 @@ fn check(what: &'static str, text: &str) -> Result<(), BadId> {
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks the text once; whoever holds the value need not check again.
@@ -46,7 +50,7 @@ macro_rules! text_id {
             /// The id of this number among those of one run: `s-00c0ffee-17` for a session. Legal by its make.
             pub fn numbered(run: u32, number: u64) -> Self {
                 let (kind, _) = $what.split_at(1);
-                Self(format!("{kind}-{run:08x}-{number}").into_boxed_str())
+                Self(format_smolstr!("{kind}-{run:08x}-{number}"))
             }
 
             /// The id as text.
@@ -55,17 +59,15 @@ macro_rules! text_id {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = BadId;
-            fn try_from(text: String) -> Result<Self, BadId> {
-                check($what, &text)?;
-                Ok(Self(text.into_boxed_str()))
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                text::deserialize(deserializer, $what, Self::parse)
             }
         }
 
         impl From<$name> for String {
             fn from(id: $name) -> Self {
-                id.0.into_string()
+                id.0.into()
             }
         }
 
@@ -99,7 +101,7 @@ text_id!(
 impl ProductId {
     /// The id of the product of this number: `p-00000042`.
     pub fn nth(number: u64) -> Self {
-        Self(format!("p-{number:08}").into())
+        Self(format_smolstr!("p-{number:08}"))
     }
 }
 

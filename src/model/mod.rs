@@ -8,4 +8,5 @@ pub mod ids;
 pub mod money;
 pub mod product;
 pub mod severity;
+mod text;
 pub mod time;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::event::Stream;
 use crate::stream::part::Part;
 use crate::stream::quiet::Progress;
 
@@ -9,13 +10,13 @@ use crate::stream::quiet::Progress;
 /// behind: a part that has read to it has read what was there then.
 #[derive(Debug, Default)]
 pub struct LogEnds {
-    ends: BTreeMap<(usize, i32), i64>,
+    ends: BTreeMap<(Stream, i32), i64>,
 }
 
 impl LogEnds {
     /// Takes over what was just asked: `(topic, partition, end)`.
-    pub fn update(&mut self, ends: Vec<(usize, i32, i64)>) {
-        self.ends = ends.into_iter().map(|(topic, partition, end)| ((topic, partition), end)).collect();
+    pub fn update(&mut self, ends: Vec<(Stream, i32, i64)>) {
+        self.ends = ends.into_iter().map(|(stream, partition, end)| ((stream, partition), end)).collect();
     }
 
     /// Forgets everything: the partitions are others now.
@@ -24,24 +25,30 @@ impl LogEnds {
     }
 
     /// How far a part has read each of its topics. One whose end is not known counts as not drained.
-    pub fn progress(&self, part: &Part, partition: i32) -> Vec<Progress> {
-        let topics = part.positions().into_iter().zip(part.event_times()).enumerate();
-        let progress = |(topic, (position, max_ts))| {
-            let drained = self.ends.get(&(topic, partition)).is_some_and(|end| position >= *end);
+    pub fn progress(&self, part: &Part) -> Vec<Progress> {
+        let topics = self.topics(part).zip(part.event_times());
+        let progress = |((position, end), max_ts): ((i64, Option<i64>), _)| {
+            let drained = end.is_some_and(|end| position >= end);
             Progress { position, max_ts, drained }
         };
         topics.map(progress).collect()
     }
 
-    /// Whether a part has read all of its topics to their ends.
-    pub fn has_drained(&self, part: &Part, partition: i32) -> bool {
-        self.progress(part, partition).iter().all(|topic| topic.drained)
+    /// The position and the end of each of a part's topics.
+    fn topics(&self, part: &Part) -> impl Iterator<Item = (i64, Option<i64>)> {
+        let streams = part.group().streams().iter();
+        let end = |stream: &Stream| self.ends.get(&(*stream, part.partition())).copied();
+        part.positions().into_iter().zip(streams.map(end).collect::<Vec<_>>())
     }
 
-    /// Records that the parts have not read yet.
-    pub fn lag(&self, parts: &BTreeMap<i32, Part>) -> i64 {
-        let read: i64 = parts.values().flat_map(Part::positions).sum();
-        (self.ends.values().sum::<i64>() - read).max(0)
+    /// Whether a part has read all of its topics to their ends.
+    pub fn has_drained(&self, part: &Part) -> bool {
+        self.progress(part).iter().all(|topic| topic.drained)
+    }
+
+    /// Records that a part has not read yet, as far as is known.
+    pub fn lag(&self, part: &Part) -> i64 {
+        self.topics(part).filter_map(|(position, end)| Some((end? - position).max(0))).sum()
     }
 }
 
@@ -61,16 +68,15 @@ mod tests {
     #[test]
     fn a_topic_whose_end_is_not_known_is_not_drained() {
         let mut ends = LogEnds::default();
-        assert!(!ends.has_drained(&part(0), 0));
-        ends.update(vec![(0, 0, 0)]);
-        assert!(ends.has_drained(&part(0), 0));
+        assert!(!ends.has_drained(&part(0)));
+        ends.update(vec![(Stream::Order, 0, 0)]);
+        assert!(ends.has_drained(&part(0)));
     }
 
     #[test]
     fn the_lag_is_what_is_left_to_read() {
         let mut ends = LogEnds::default();
-        ends.update(vec![(0, 0, 12)]);
-        let parts = BTreeMap::from([(0, part(5))]);
-        assert_eq!((ends.has_drained(&parts[&0], 0), ends.lag(&parts)), (false, 7));
+        ends.update(vec![(Stream::Order, 0, 12)]);
+        assert_eq!((ends.has_drained(&part(5)), ends.lag(&part(5))), (false, 7));
     }
 }

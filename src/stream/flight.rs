@@ -7,10 +7,11 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::bus::Commit;
 use crate::model::event::Stream;
 use crate::stream::ends::LogEnds;
-use crate::stream::part::{Flush, Part};
+use crate::stream::groups::Group;
+use crate::stream::part::Flush;
+use crate::stream::partition::Partition;
 use crate::stream::position::Position;
 use crate::stream::sink::{FrontierReport, Outcome, Sink};
 
@@ -24,38 +25,52 @@ pub struct Load {
 /// A flush on its way.
 pub struct Flight {
     task: JoinHandle<Outcome>,
-    positions: Vec<(i32, Stream, Position)>,
+    positions: Vec<Acknowledged>,
     started: Instant,
     /// Whether the partitions were paused while waiting for it.
     pub paused: bool,
 }
 
+/// A group's position in a topic of a partition whose effects are acknowledged.
+pub struct Acknowledged {
+    /// The partition.
+    pub partition: i32,
+    /// The topic.
+    pub stream: Stream,
+    /// Whose.
+    pub group: Group,
+    /// How far.
+    pub position: Position,
+}
+
 /// A flush that is acknowledged.
 pub struct Landed {
     /// What may be committed now.
-    pub commits: Vec<Commit>,
+    pub acknowledged: Vec<Acknowledged>,
     /// Partitions with a result that Elasticsearch will never take, and why.
     pub refused: Vec<(i32, String)>,
 }
 
 impl Load {
-    /// Asks the parts for what has changed. `told` holds whether each partition was last reported as
+    /// Asks the parts for what has changed. `told` holds whether each part was last reported as
     /// drained; partitions in `refused` are left alone.
     pub fn of(
-        parts: &mut BTreeMap<i32, Part>,
+        partitions: &mut BTreeMap<i32, Partition>,
         refused: &BTreeSet<i32>,
         ends: &LogEnds,
-        told: &mut BTreeMap<i32, bool>,
+        told: &mut BTreeMap<(Group, i32), bool>,
     ) -> Self {
         let mut load = Self::default();
-        for (partition, part) in parts.iter_mut().filter(|(partition, _)| !refused.contains(partition)) {
+        let accepted = partitions.iter_mut().filter(|(number, _)| !refused.contains(number));
+        for part in accepted.flat_map(|(_, partition)| partition.parts_mut()) {
+            let (group, partition) = (part.group(), part.partition());
             let flush = part.flush();
-            let drained = ends.has_drained(part, *partition);
-            let news = part.has_caught_up() && told.get(partition) != Some(&drained);
+            let drained = ends.has_drained(part);
+            let news = part.has_caught_up() && told.get(&(group, partition)) != Some(&drained);
             if flush.is_some() || news {
-                told.insert(*partition, drained);
+                told.insert((group, partition), drained);
                 let frontier = part.frontier();
-                load.reports.push(FrontierReport { partition: *partition, frontier, drained });
+                load.reports.push(FrontierReport { group, partition, frontier, drained });
             }
             load.flushes.extend(flush);
         }
@@ -68,8 +83,9 @@ impl Load {
             return None;
         }
         let positions = self.flushes.iter_mut().flat_map(|flush| {
-            let partition = flush.partition;
-            flush.positions.drain(..).map(move |(stream, position)| (partition, stream, position))
+            let (partition, group) = (flush.partition, flush.group);
+            let all = flush.positions.drain(..);
+            all.map(move |(stream, position)| Acknowledged { partition, stream, group, position })
         });
         let positions = positions.collect();
         let task = runtime.spawn(sink.clone().carry_out(self.flushes, self.reports));
@@ -100,13 +116,7 @@ impl Flight {
     pub fn land(self, runtime: &Handle) -> anyhow::Result<Landed> {
         let Outcome { refused } = runtime.block_on(self.task).context("a flush ended early")?;
         let accepted = |partition: &i32| !refused.iter().any(|(one, _)| one == partition);
-        let positions = self.positions.into_iter().filter(|(partition, _, _)| accepted(partition));
-        let commit = |(partition, stream, position): (i32, Stream, Position)| Commit {
-            stream,
-            partition,
-            offset: position.replay_from,
-            metadata: position.facts.encode(),
-        };
-        Ok(Landed { commits: positions.map(commit).collect(), refused })
+        let acknowledged = self.positions.into_iter().filter(|one| accepted(&one.partition)).collect();
+        Ok(Landed { acknowledged, refused })
     }
 }

@@ -1,5 +1,5 @@
-//! The consumer groups: one for each class of horizon, so that a long one does not hold back the
-//! committed offsets of the others.
+//! The groups of operators, one for each class of horizon, so that a long one does not hold back the
+//! results of the others when a partition is taken over; and the consumer groups that feed them.
 
 use crate::model::event::Stream;
 use crate::model::time::Timestamp;
@@ -11,7 +11,42 @@ use crate::stream::operators::funnels::Funnels;
 use crate::stream::operators::trends::Trends;
 use crate::stream::operators::velocity::Velocity;
 
-/// A consumer group.
+/// A consumer group: one read and one decoding for all the groups of operators that it feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Reads for everything that is computed.
+    Processor,
+    /// Reads for the raw events alone, which can be switched off and wait for nobody.
+    Archiver,
+}
+
+impl Reader {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Processor, Self::Archiver];
+
+    /// Its name, in the consumer group's id and the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Processor => "processor",
+            Self::Archiver => "archiver",
+        }
+    }
+
+    /// The groups it feeds. Reading begins where the first of them must, the one with the shortest horizon.
+    pub fn groups(self) -> &'static [Group] {
+        match self {
+            Self::Processor => &[Group::Trends, Group::Sessions, Group::Fraud],
+            Self::Archiver => &[Group::Archiver],
+        }
+    }
+
+    /// The topics that it reads, in the order of their numbers.
+    pub fn streams(self) -> &'static [Stream] {
+        &Stream::ALL
+    }
+}
+
+/// Operators of one class of horizon in the topics that they share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
     /// What was done with each product in a minute; every topic by itself.
@@ -29,7 +64,7 @@ impl Group {
     /// All groups.
     pub const ALL: [Self; 4] = [Self::Trends, Self::Sessions, Self::Fraud, Self::Archiver];
 
-    /// Its name, in the consumer group's id, the frontiers and the log.
+    /// Its name, in committed positions, the frontiers and the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Trends => "trends",
@@ -37,6 +72,11 @@ impl Group {
             Self::Fraud => "fraud",
             Self::Archiver => "archiver",
         }
+    }
+
+    /// The group of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|group| group.name() == name)
     }
 
     /// The topics that it reads; a topic's number in a part is its place here.

@@ -39,6 +39,24 @@ pub enum Fate {
     Tick,
 }
 
+impl Fate {
+    /// Every one.
+    pub const ALL: [Self; 6] =
+        [Self::Folded, Self::Duplicate, Self::Late, Self::Dead, Self::Ignored, Self::Tick];
+
+    /// Its name as a metric's label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Folded => "folded",
+            Self::Duplicate => "duplicate",
+            Self::Late => "late",
+            Self::Dead => "dead",
+            Self::Ignored => "ignored",
+            Self::Tick => "tick",
+        }
+    }
+}
+
 impl Counts {
     /// Counts one record.
     pub fn count(&mut self, fate: Fate) {
@@ -52,6 +70,18 @@ impl Counts {
             Fate::Tick => &mut self.ticks,
         };
         *counter += 1;
+    }
+
+    /// How many records had this fate.
+    pub fn of(&self, fate: Fate) -> u64 {
+        match fate {
+            Fate::Folded => self.folded,
+            Fate::Duplicate => self.duplicate,
+            Fate::Late => self.late,
+            Fate::Dead => self.dead,
+            Fate::Ignored => self.ignored,
+            Fate::Tick => self.ticks,
+        }
     }
 
     /// Whether every record is accounted for.

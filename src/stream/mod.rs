@@ -10,16 +10,20 @@
 //! `fold` and `ledger`, do no I/O. `worker` is the loop around them, `sink` carries a flush out.
 
 mod burial;
+mod commits;
 pub mod document;
 pub mod ends;
 mod flight;
 pub mod fold;
 pub mod groups;
 pub mod ledger;
+mod metrics;
 pub mod operators;
 pub mod part;
+pub mod partition;
 pub mod position;
 pub mod quiet;
+mod reread;
 pub mod run;
 #[cfg(test)]
 mod sim;

@@ -1,4 +1,4 @@
-//! The state of one partition number in one consumer group, and what is done with each record.
+//! The state of one partition number in one group, and what is done with each record.
 //!
 //! Pure: records in, [`Flush`] out. Built anew at each take-over by reading again from the committed
 //! position, which gives what never stopping would have given.
@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
+use crate::bus::Received;
 use crate::model::event::door::{Door, Place};
-use crate::model::event::{self, Event, Record, Stream};
+use crate::model::event::{self, Event, Record, Reject, Stream};
 use crate::model::time::Timestamp;
 use crate::stream::document::{DeadLetter, Document, LateEvent, Origin};
 use crate::stream::fold::{Arrival, Clock, Folding};
@@ -27,6 +28,13 @@ pub struct LogRecord<'a> {
     pub key: &'a [u8],
     /// Its bytes.
     pub payload: &'a [u8],
+}
+
+impl<'a> From<Received<'a>> for LogRecord<'a> {
+    fn from(received: Received<'a>) -> Self {
+        let Received { offset, appended_at, key, payload, .. } = received;
+        Self { offset, appended_at, key, payload }
+    }
 }
 
 /// Where a topic of the partition is taken over.
@@ -74,6 +82,8 @@ pub struct Part {
 /// What a part wants done: first all effects, then the commit.
 #[derive(Debug)]
 pub struct Flush {
+    /// Whose.
+    pub group: Group,
     /// The partition.
     pub partition: i32,
     /// Documents that must be accepted before the commit.
@@ -126,10 +136,24 @@ impl Part {
 
     /// Takes in one record of a topic. A record that was read before is ignored.
     pub fn fold(&mut self, topic: usize, record: LogRecord<'_>) {
-        let Some(state) = self.topics.get_mut(topic) else { return };
-        if record.offset < state.position {
-            return;
+        if self.wants(topic, record.offset)
+            && let Some(state) = self.topics.get(topic)
+        {
+            let found = examine(&self.door, state.stream, self.partition, &record);
+            self.take(topic, &record, &found);
         }
+    }
+
+    /// Whether the record of this offset was not read before.
+    pub fn wants(&self, topic: usize, offset: i64) -> bool {
+        self.topics.get(topic).is_some_and(|state| offset >= state.position)
+    }
+
+    /// As [`Part::fold`], for a record that was examined already.
+    pub fn take(&mut self, topic: usize, record: &LogRecord<'_>, found: &Result<Record, Reject>) {
+        let Some(state) = self.topics.get_mut(topic).filter(|state| record.offset >= state.position) else {
+            return;
+        };
         if record.offset > state.position {
             // Legal only for what a transactional producer of somebody else leaves in the log.
             let (topic, partition) = (state.stream.topic(), self.partition);
@@ -145,30 +169,20 @@ impl Part {
         let fresh = record.offset >= state.fresh_from;
         self.replayed += u64::from(!fresh);
         let stream = state.stream;
-        match self.check(stream, &record) {
-            Ok(Record::Event(event)) => self.fold_event(topic, fresh, &record, &event),
+        match found {
+            Ok(Record::Event(event)) => self.fold_event(topic, fresh, record, event),
             Ok(Record::Tick(at)) => {
                 self.count_all(topic, fresh, Fate::Tick);
-                self.advance(topic, at.min(record.appended_at));
+                self.advance(topic, (*at).min(record.appended_at));
             }
             Err(reject) => {
                 self.count_all(topic, fresh, Fate::Dead);
                 if fresh && self.group.writes_dead_letters() {
-                    let origin = origin_of(stream, self.partition, &record);
-                    self.dead.push(DeadLetter::rejected(origin, &reject));
+                    let origin = origin_of(stream, self.partition, record);
+                    self.dead.push(DeadLetter::rejected(origin, reject));
                 }
             }
         }
-    }
-
-    fn check(&self, stream: Stream, record: &LogRecord<'_>) -> Result<Record, event::Reject> {
-        let parsed = event::parse(record.payload)?;
-        if let Record::Event(event) = &parsed {
-            let place =
-                Place { stream, partition: self.partition, key: record.key, appended_at: record.appended_at };
-            self.door.check(event, place)?;
-        }
-        Ok(parsed)
     }
 
     fn fold_event(&mut self, topic: usize, fresh: bool, record: &LogRecord<'_>, event: &Event) {
@@ -212,6 +226,22 @@ impl Part {
         }
     }
 
+    /// Whose results these are.
+    pub fn group(&self) -> Group {
+        self.group
+    }
+
+    /// The partition's number.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// What is still to be read again, by topic: from the first of these offsets to before the second.
+    pub fn replay(&self) -> impl Iterator<Item = (Stream, i64, i64)> {
+        let left = self.topics.iter().filter(|topic| topic.position < topic.fresh_from);
+        left.map(|topic| (topic.stream, topic.position, topic.fresh_from))
+    }
+
     /// Whether everything has been read again that was read before the take-over. Until then results are
     /// less than what is written already, and nothing is flushed.
     pub fn has_caught_up(&self) -> bool {
@@ -233,7 +263,7 @@ impl Part {
         }
         let positions = (0..self.topics.len()).filter_map(|topic| self.position(topic)).collect();
         let dead = std::mem::take(&mut self.dead);
-        Some(Flush { partition: self.partition, documents, dead, positions })
+        Some(Flush { group: self.group, partition: self.partition, documents, dead, positions })
     }
 
     /// The position to commit for a topic: the least first event of all open windows, else the next record.
@@ -291,6 +321,11 @@ impl Part {
         self.read_to() == self.flushed_at
     }
 
+    /// The next offset to read in this topic; `None` for one that the group does not read.
+    pub fn position_in(&self, stream: Stream) -> Option<i64> {
+        self.topics.iter().find(|topic| topic.stream == stream).map(|topic| topic.position)
+    }
+
     /// The next offset to read in each topic, in the group's order.
     pub fn positions(&self) -> Vec<i64> {
         self.topics.iter().map(|topic| topic.position).collect()
@@ -315,6 +350,23 @@ impl Part {
     fn read_to(&self) -> i64 {
         self.topics.iter().map(|topic| topic.position).sum()
     }
+}
+
+/// Decodes a record and checks whether it lies where it belongs.
+///
+/// # Errors
+/// The [`Reject`] with which it becomes a dead letter.
+pub fn examine(
+    door: &Door,
+    stream: Stream,
+    partition: i32,
+    record: &LogRecord<'_>,
+) -> Result<Record, Reject> {
+    let parsed = event::parse(record.payload)?;
+    if let Record::Event(event) = &parsed {
+        door.check(event, Place { stream, partition, key: record.key, appended_at: record.appended_at })?;
+    }
+    Ok(parsed)
 }
 
 fn take_over(stream: Stream, start: TakeOver, folds: &[Box<dyn Folding>]) -> (Topic, Clock) {

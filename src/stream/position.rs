@@ -1,7 +1,8 @@
 //! What is committed to Kafka for one topic of a partition: facts, enough to rebuild the state.
 //!
-//! The committed offset is where rereading must begin: the first event of the oldest open window. The
-//! rest travels as the offset's metadata, in JSON with a format version.
+//! The committed offset is where rereading must begin: the first event of the oldest open window of any
+//! group. The rest, and where each group's rereading begins, travels as the offset's metadata, in JSON
+//! with a format version.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::model::time::Timestamp;
+use crate::stream::groups::Group;
 use crate::stream::ledger::Counts;
 
 /// The metadata format that this build writes.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
-/// A topic's committed position.
+/// A group's committed position in a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// Where to begin rereading.
@@ -36,9 +38,18 @@ pub struct Facts {
     pub ledger: BTreeMap<String, Counts>,
 }
 
+/// The positions of all groups that read a topic. One that is missing has not committed anything yet.
+pub type Positions = BTreeMap<Group, Position>;
+
 #[derive(Serialize, Deserialize)]
 struct Metadata {
     v: u8,
+    groups: BTreeMap<String, GroupMetadata>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GroupMetadata {
+    replay_from: i64,
     replay_ts: i64,
     next: i64,
     ts: i64,
@@ -64,68 +75,105 @@ pub enum BadMetadata {
         "the committed offset has metadata of format {0}, but this build reads {FORMAT}: use the build that wrote it"
     )]
     UnknownFormat(u8),
+    /// A group of operators that this build does not have.
+    #[error(
+        "the committed offset tells of a group {0:?} that this build does not have: use the build that wrote it"
+    )]
+    UnknownGroup(String),
 }
 
-impl Facts {
-    /// The metadata to commit.
-    pub fn encode(&self) -> String {
-        let metadata = Metadata {
-            v: FORMAT,
-            replay_ts: self.max_ts_before_replay.millis(),
-            next: self.next,
-            ts: self.max_ts.millis(),
-            ledger: self.ledger.clone(),
+/// The metadata to commit with the least `replay_from` of these positions.
+pub fn encode(positions: &Positions) -> String {
+    let group = |(group, position): (&Group, &Position)| {
+        let Position { replay_from, facts } = position;
+        let metadata = GroupMetadata {
+            replay_from: *replay_from,
+            replay_ts: facts.max_ts_before_replay.millis(),
+            next: facts.next,
+            ts: facts.max_ts.millis(),
+            ledger: facts.ledger.clone(),
         };
-        serde_json::to_string(&metadata).unwrap_or_default()
-    }
+        (group.name().to_owned(), metadata)
+    };
+    let metadata = Metadata { v: FORMAT, groups: positions.iter().map(group).collect() };
+    serde_json::to_string(&metadata).unwrap_or_default()
+}
 
-    /// Reads committed metadata.
-    ///
-    /// # Errors
-    /// [`BadMetadata`] for anything that this format version did not write.
-    pub fn decode(text: &str) -> Result<Self, BadMetadata> {
-        let foreign = |_| BadMetadata::Foreign(text.chars().take(80).collect());
-        let Version { v } = serde_json::from_str(text).map_err(foreign)?;
-        if v != FORMAT {
-            return Err(BadMetadata::UnknownFormat(v));
-        }
-        let metadata: Metadata = serde_json::from_str(text).map_err(foreign)?;
-        Ok(Self {
-            max_ts_before_replay: Timestamp::from_millis(metadata.replay_ts),
-            next: metadata.next,
-            max_ts: Timestamp::from_millis(metadata.ts),
-            ledger: metadata.ledger,
-        })
+/// Reads committed metadata.
+///
+/// # Errors
+/// [`BadMetadata`] for anything that this format version did not write.
+pub fn decode(text: &str) -> Result<Positions, BadMetadata> {
+    let foreign = |_| BadMetadata::Foreign(text.chars().take(80).collect());
+    let Version { v } = serde_json::from_str(text).map_err(foreign)?;
+    if v != FORMAT {
+        return Err(BadMetadata::UnknownFormat(v));
     }
+    let metadata: Metadata = serde_json::from_str(text).map_err(foreign)?;
+    let position = |(name, group): (String, GroupMetadata)| {
+        let facts = Facts {
+            max_ts_before_replay: Timestamp::from_millis(group.replay_ts),
+            next: group.next,
+            max_ts: Timestamp::from_millis(group.ts),
+            ledger: group.ledger,
+        };
+        let known = Group::named(&name).ok_or(BadMetadata::UnknownGroup(name))?;
+        Ok((known, Position { replay_from: group.replay_from, facts }))
+    };
+    metadata.groups.into_iter().map(position).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::groups::Reader;
     use proptest::prelude::*;
+
+    fn positions(replay_from: i64, ts: i64, count: u64) -> Positions {
+        let counts = Counts {
+            read: count,
+            folded: count,
+            duplicate: count,
+            late: count,
+            dead: count,
+            ignored: count,
+            ticks: count,
+        };
+        let facts = |group: Group| Facts {
+            max_ts_before_replay: Timestamp::from_millis(ts),
+            next: replay_from,
+            max_ts: Timestamp::from_millis(ts),
+            ledger: group.folds(0).iter().map(|fold| (fold.name().to_owned(), counts)).collect(),
+        };
+        let groups = Reader::Processor.groups().iter();
+        groups.map(|group| (*group, Position { replay_from, facts: facts(*group) })).collect()
+    }
 
     proptest! {
         #[test]
-        fn facts_survive_a_commit(replay_ts: i64, next in 0..i64::MAX, ts: i64, read: u64) {
-            let facts = Facts {
-                max_ts_before_replay: Timestamp::from_millis(replay_ts),
-                next,
-                max_ts: Timestamp::from_millis(ts),
-                ledger: [("trends".to_owned(), Counts { read, ..Counts::default() })].into(),
-            };
-            prop_assert_eq!(Facts::decode(&facts.encode()).unwrap(), facts);
+        fn positions_survive_a_commit(replay_from in 0..i64::MAX, ts: i64, read: u64) {
+            let positions = positions(replay_from, ts, read);
+            prop_assert_eq!(decode(&encode(&positions)).unwrap(), positions);
         }
 
         #[test]
         fn no_text_makes_decoding_panic(text: String) {
-            prop_assert!(Facts::decode(&text).is_err());
+            prop_assert!(decode(&text).is_err());
         }
     }
 
     #[test]
+    fn the_metadata_fits_into_what_kafka_takes_whatever_is_counted() {
+        // offset.metadata.max.bytes
+        assert!(encode(&positions(i64::MAX, i64::MIN, u64::MAX)).len() <= 4096);
+    }
+
+    #[test]
     fn metadata_that_others_wrote_is_refused_and_never_guessed() {
-        let message = |text: &str| Facts::decode(text).unwrap_err().to_string();
+        let message = |text: &str| decode(text).unwrap_err().to_string();
         assert!(message("").contains("something else committed it"));
-        assert!(message(r#"{"v":2,"next":5}"#).contains("format 2"));
+        assert!(message(r#"{"v":1,"next":5}"#).contains("format 1"));
+        let other = r#"{"v":2,"groups":{"x":{"replay_from":0,"replay_ts":0,"next":0,"ts":0,"ledger":{}}}}"#;
+        assert!(message(other).contains("group \"x\""));
     }
 }

@@ -15,17 +15,22 @@ use crate::model::event::door::Door;
 use crate::model::money::Currency;
 use crate::store::Store;
 use crate::store::schema::Schema;
-use crate::stream::groups::Group;
+use crate::stream::groups::Reader;
 use crate::stream::sink::Sink;
-use crate::stream::worker::{Pace, Worker};
+use crate::stream::worker::{Member, Pace, Worker};
 
 /// How the processor works.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Processor")]
 pub struct ProcessorSettings {
-    /// Members that this process adds to each consumer group.
+    /// Members that this process adds to each consumer group: the partitions are shared among all members
+    /// of all processes.
     #[arg(long, env = "PROCESSOR_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: u16,
+    /// A name of this process unlike all the others'. With it a process that is restarted within ten seconds
+    /// finds its partitions again and nobody else takes them over; without it they are shared out at once.
+    #[arg(long, env = "PROCESSOR_INSTANCE_ID", value_parser = parse_instance_id)]
+    pub instance_id: Option<String>,
     /// Time between two flushes, in milliseconds: how soon a result is visible, at the least.
     #[arg(long, env = "FLUSH_INTERVAL_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub flush_interval_ms: u64,
@@ -72,20 +77,24 @@ pub async fn run(
     let producer = Arc::new(Producer::new(&bus)?);
     let stop = Arc::new(AtomicBool::new(false));
     let (ended, mut endings) = mpsc::unbounded_channel();
-    let groups = Group::ALL.into_iter().filter(|group| settings.archive_events || !group.archives());
+    let readers = Reader::ALL.into_iter();
+    let readers = readers.filter(|reader| settings.archive_events || *reader != Reader::Archiver);
     let mut threads = Vec::new();
-    for group in groups.flat_map(|group| (0..settings.workers).map(move |_| group)) {
-        let sink = Sink { group: group.name(), store: store.clone(), producer: producer.clone() };
-        let worker = Worker::join(group, door, pace, &bus, sink)?;
+    for (reader, number) in
+        readers.flat_map(|reader| (0..settings.workers).map(move |number| (reader, number)))
+    {
+        let sink = Sink { store: store.clone(), producer: producer.clone() };
+        let instance = settings.instance_id.as_ref().map(|id| format!("{id}-{number}"));
+        let worker = Worker::join(Member { reader, instance }, door, pace, &bus, sink)?;
         let (stop, ended) = (stop.clone(), ended.clone());
         let work = move || {
             let panicked = |_| Err(anyhow!("a worker panicked; this is a bug"));
             let result = catch_unwind(AssertUnwindSafe(|| worker.run(&stop))).unwrap_or_else(panicked);
-            let result = result.with_context(|| format!("the group {}", group.name()));
+            let result = result.with_context(|| format!("the consumer group {}", reader.name()));
             // Nobody listens any more only when the process is ending anyway.
             let _ = ended.send(result);
         };
-        threads.push(thread::Builder::new().name(format!("{}-worker", group.name())).spawn(work)?);
+        threads.push(thread::Builder::new().name(format!("{}-worker", reader.name())).spawn(work)?);
     }
     drop(ended);
     let result = until_ended(&mut endings, shutdown).await;
@@ -120,4 +129,13 @@ async fn until_ended(
             },
         }
     }
+}
+
+/// Kafka takes up to 249 of these characters; the number of the member is added.
+fn parse_instance_id(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=200).contains(&text.len()) && text.chars().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err("must be 1 to 200 characters of A-Z a-z 0-9 . _ -".to_owned())
 }

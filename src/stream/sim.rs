@@ -17,7 +17,7 @@ use crate::store::bulk::Mode;
 use crate::stream::document::Document;
 use crate::stream::groups::Group;
 use crate::stream::part::{Flush, LogRecord, Part, TakeOver};
-use crate::stream::position::{Facts, Position};
+use crate::stream::position::{self, Position, Positions};
 
 const DOOR: Door = Door { partitions: 1, currency: Currency::EUR };
 
@@ -87,12 +87,14 @@ fn random_event(rng: &mut StdRng, number: u64, clock: i64) -> Event {
     }
 }
 
+fn committed(group: Group, metadata: &str) -> Position {
+    position::decode(metadata).unwrap().remove(&group).unwrap()
+}
+
 fn start(group: Group, commits: &Commits) -> Part {
     let take_over = |stream: &Stream| match commits.get(stream) {
         None => TakeOver::Fresh { from: 0 },
-        Some((offset, metadata)) => {
-            TakeOver::Resumed(Position { replay_from: *offset, facts: Facts::decode(metadata).unwrap() })
-        }
+        Some((_, metadata)) => TakeOver::Resumed(committed(group, metadata)),
     };
     Part::new(group, 0, DOOR, group.streams().iter().map(take_over).collect())
 }
@@ -123,7 +125,8 @@ fn write(index: &mut Index, document: &Document) {
 
 fn commit(commits: &mut Commits, flush: &Flush) {
     for (stream, position) in &flush.positions {
-        commits.insert(*stream, (position.replay_from, position.facts.encode()));
+        let positions = Positions::from([(flush.group, position.clone())]);
+        commits.insert(*stream, (position.replay_from, position::encode(&positions)));
     }
 }
 
@@ -188,7 +191,7 @@ fn crashes_and_zombies_change_nothing() {
             let (index, commits) = disturbed(group, &log, &mut rng);
             assert_eq!(index, expected, "seed {seed}, group {}", group.name());
             for (stream, position) in &last.positions {
-                let facts = Facts::decode(&commits[stream].1).unwrap();
+                let facts = committed(group, &commits[stream].1).facts;
                 assert_eq!(facts.ledger, position.facts.ledger, "seed {seed}, group {}", group.name());
                 assert!(facts.ledger.values().all(|counts| counts.balances()), "seed {seed}");
             }

@@ -16,21 +16,20 @@ use crate::store::bulk::{Mode, Operation, Refused};
 use crate::store::schema::Schema;
 use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
+use crate::stream::groups::Group;
 use crate::stream::ledger::Counts;
 use crate::stream::part::{Flush, Frontier};
 
-/// Bulk requests under way at once for one group.
+/// Bulk requests under way at once for one worker.
 const CONNECTIONS: usize = 2;
 /// Wait before documents that found no index are sent again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Longest time that a report of how far results are may take: it must not hold up the commit.
 const REPORT_WAIT: Duration = Duration::from_secs(5);
 
-/// Where one group's effects go. Cheap to clone.
+/// Where one worker's effects go. Cheap to clone.
 #[derive(Clone)]
 pub struct Sink {
-    /// The group's name.
-    pub group: &'static str,
     /// Elasticsearch.
     pub store: Store,
     /// Kafka.
@@ -39,6 +38,8 @@ pub struct Sink {
 
 /// How far a partition's results are, to be told when they are acknowledged.
 pub struct FrontierReport {
+    /// Whose.
+    pub group: Group,
     /// The partition.
     pub partition: i32,
     /// How far.
@@ -128,7 +129,7 @@ impl Sink {
             let result = self.store.create_index(&index, &json!({})).await;
             let first_time = made.insert(index.clone());
             if let Some(error) = result.err().filter(|_| first_time) {
-                tracing::warn!(group = self.group, index, %error, "an index could not be made; trying until it can");
+                tracing::warn!(index, %error, "an index could not be made; trying until it can");
             }
         }
         again
@@ -140,18 +141,18 @@ impl Sink {
         let accepted = |report: &FrontierReport| !outcome.refused.iter().any(|(p, _)| *p == report.partition);
         let operations = frontiers.iter().filter(|report| accepted(report)).map(|report| Operation {
             index: self.store.name(Schema::PROCESSOR_FRONTIERS.name),
-            id: format!("{}|{}", self.group, report.partition),
+            id: format!("{}|{}", report.group.name(), report.partition),
             mode: Mode::IfNotOlder(report.read_to()),
-            source: super::document::json(&report.body(self.group, now)),
+            source: super::document::json(&report.body(now)),
             tag: 0,
         });
         let writing = self.store.write_all(operations.collect(), 1);
         match tokio::time::timeout(REPORT_WAIT, writing).await {
             Ok(written) if written.refused.is_empty() && written.missing.is_empty() => {}
             Ok(_) => {
-                tracing::warn!(group = self.group, "Elasticsearch refused a report of how far results are")
+                tracing::warn!("Elasticsearch refused a report of how far results are")
             }
-            Err(_) => tracing::debug!(group = self.group, "a report of how far results are was given up"),
+            Err(_) => tracing::debug!("a report of how far results are was given up"),
         }
     }
 }
@@ -209,11 +210,11 @@ impl FrontierReport {
         u64::try_from(sum).unwrap_or_default()
     }
 
-    fn body<'a>(&'a self, group: &'a str, updated_at: Timestamp) -> FrontierBody<'a> {
+    fn body(&self, updated_at: Timestamp) -> FrontierBody<'_> {
         let topics = self.frontier.topics.iter();
         let ledger = self.frontier.ledger.iter();
         FrontierBody {
-            group,
+            group: self.group.name(),
             partition: self.partition,
             updated_at,
             watermark: self.frontier.watermark,

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::bus::Assigned;
-use crate::stream::groups::Group;
+use crate::model::event::Stream;
+use crate::stream::groups::{Group, Reader};
 use crate::stream::part::TakeOver;
-use crate::stream::position::{BadMetadata, Facts, Position};
+use crate::stream::position::{self, BadMetadata, Facts, Position, Positions};
 
 /// Why a partition cannot be taken over.
 #[derive(Debug, Error)]
@@ -61,59 +62,92 @@ pub enum TakeOverError {
     },
 }
 
-/// Sorts an assignment by partition, and says for each topic where to begin. `partitions` is the number
-/// that every topic had at the start.
+/// A partition at its take-over.
+#[derive(Debug, Default)]
+pub struct TakenOver {
+    /// By group: where it begins in each of its topics.
+    pub starts: BTreeMap<Group, Vec<TakeOver>>,
+    /// By topic: what is committed.
+    pub committed: BTreeMap<Stream, Positions>,
+}
+
+/// Where the reader begins in a topic: where the group with the shortest horizon must. What the others
+/// need besides is reread apart. Metadata that cannot be read is told by [`take_over`].
+pub fn begin(reader: Reader, assigned: &Assigned) -> i64 {
+    let Some((offset, metadata)) = &assigned.committed else { return assigned.first };
+    let first_group = reader.groups().first();
+    let from = position::decode(metadata).map_or(*offset, |positions| {
+        let position = first_group.and_then(|group| positions.get(group));
+        position.map_or(assigned.first, |position| position.replay_from)
+    });
+    from.max(assigned.first)
+}
+
+/// Sorts an assignment by partition, and says for each group and topic where to begin. `partitions` is the
+/// number that every topic had at the start.
 ///
 /// # Errors
 /// [`TakeOverError`] for the first partition that cannot be taken over.
 pub fn take_over(
-    group: Group,
+    reader: Reader,
     partitions: i32,
     assigned: &[Assigned],
-) -> Result<BTreeMap<i32, Vec<TakeOver>>, TakeOverError> {
-    let mut by_partition: BTreeMap<i32, BTreeMap<usize, TakeOver>> = BTreeMap::new();
+) -> Result<BTreeMap<i32, TakenOver>, TakeOverError> {
+    // In the order of the topics, which is that of the groups' own.
+    let mut assigned: Vec<&Assigned> = assigned.iter().collect();
+    assigned.sort_unstable_by_key(|one| one.topic);
+    let mut taken: BTreeMap<i32, TakenOver> = BTreeMap::new();
     for one in assigned {
-        let topic = group.streams().get(one.topic).map_or("?", |stream| stream.topic());
-        if one.partition >= partitions {
-            return Err(TakeOverError::MorePartitions { topic, partition: one.partition, partitions });
+        let Some(stream) = reader.streams().get(one.topic).copied() else { continue };
+        let (topic, partition) = (stream.topic(), one.partition);
+        if partition >= partitions {
+            return Err(TakeOverError::MorePartitions { topic, partition, partitions });
         }
-        by_partition.entry(one.partition).or_default().insert(one.topic, start(one, topic)?);
+        let metadata = one.committed.as_ref().map(|(_, metadata)| position::decode(metadata)).transpose();
+        let positions = metadata
+            .map_err(|source| TakeOverError::Metadata { topic, partition, source })?
+            .unwrap_or_default();
+        let of_partition = taken.entry(partition).or_default();
+        for group in reader.groups().iter().filter(|group| group.streams().contains(&stream)) {
+            let start = start(one, topic, positions.get(group))?;
+            of_partition.starts.entry(*group).or_default().push(start);
+        }
+        of_partition.committed.insert(stream, positions);
     }
-    let complete = |(partition, starts): (i32, BTreeMap<usize, TakeOver>)| {
-        if starts.len() == group.streams().len() {
-            return Ok((partition, starts.into_values().collect()));
-        }
-        let topics = group.streams().iter().map(|stream| stream.topic()).collect();
-        Err(TakeOverError::Incomplete { partition, topics })
-    };
-    by_partition.into_iter().map(complete).collect()
+    let topics = || reader.streams().iter().map(|stream| stream.topic()).collect();
+    match taken.iter().find(|(_, taken)| taken.committed.len() < reader.streams().len()) {
+        Some((partition, _)) => Err(TakeOverError::Incomplete { partition: *partition, topics: topics() }),
+        None => Ok(taken),
+    }
 }
 
-fn start(assigned: &Assigned, topic: &'static str) -> Result<TakeOver, TakeOverError> {
-    let partition = assigned.partition;
-    let Some((offset, metadata)) = &assigned.committed else {
-        return Ok(TakeOver::Fresh { from: assigned.first });
+fn start(
+    assigned: &Assigned,
+    topic: &'static str,
+    committed: Option<&Position>,
+) -> Result<TakeOver, TakeOverError> {
+    let (partition, first) = (assigned.partition, assigned.first);
+    let Some(Position { replay_from, facts }) = committed.cloned() else {
+        return Ok(TakeOver::Fresh { from: first });
     };
-    let facts =
-        Facts::decode(metadata).map_err(|source| TakeOverError::Metadata { topic, partition, source })?;
     if facts.next > assigned.end {
         return Err(TakeOverError::Recreated { topic, partition, end: assigned.end, next: facts.next });
     }
-    let truncated = *offset < assigned.first;
+    let truncated = replay_from < first;
     if truncated {
         tracing::error!(
             topic,
             partition,
-            offset,
-            first = assigned.first,
+            offset = replay_from,
+            first,
             "records were deleted before their windows were closed; going on from the first that is left"
         );
     }
-    let next = facts.next.max(assigned.first);
+    let next = facts.next.max(first);
     // What the lost records belonged to is closed: a rebuild from a part of them would be a lesser result.
     let max_ts_before_replay = if truncated { facts.max_ts } else { facts.max_ts_before_replay };
     let facts = Facts { next, max_ts_before_replay, ..facts };
-    Ok(TakeOver::Resumed(Position { replay_from: assigned.from(), facts }))
+    Ok(TakeOver::Resumed(Position { replay_from: replay_from.max(first), facts }))
 }
 
 #[cfg(test)]
@@ -121,49 +155,68 @@ mod tests {
     use super::*;
     use crate::model::time::Timestamp;
 
-    fn assigned(topic: usize, first: i64, end: i64, committed: Option<(i64, i64)>) -> Assigned {
-        let facts = |next| Facts {
-            max_ts_before_replay: Timestamp::MIN,
-            next,
-            max_ts: Timestamp::MIN,
-            ledger: BTreeMap::new(),
-        };
-        let committed = committed.map(|(offset, next)| (offset, facts(next).encode()));
+    fn position(replay_from: i64, next: i64) -> Position {
+        let (max_ts_before_replay, max_ts) = (Timestamp::MIN, Timestamp::MIN);
+        let facts = Facts { max_ts_before_replay, next, max_ts, ledger: BTreeMap::new() };
+        Position { replay_from, facts }
+    }
+
+    /// Partition 3 of a topic where the trends begin to reread at 30 and the other groups at 10.
+    fn assigned(topic: usize, first: i64, end: i64) -> Assigned {
+        let positions = [Group::Trends, Group::Sessions, Group::Fraud]
+            .map(|group| (group, position(if group == Group::Trends { 30 } else { 10 }, 40)));
+        let committed = Some((10, position::encode(&positions.into())));
         Assigned { topic, partition: 3, committed, first, end }
     }
 
+    fn take_over_order_topic(order: Assigned) -> Result<BTreeMap<i32, TakenOver>, TakeOverError> {
+        let others = [assigned(0, 0, 50), assigned(1, 0, 50)];
+        take_over(Reader::Processor, 12, &[others.as_slice(), &[order]].concat())
+    }
+
+    fn resumed(taken: &BTreeMap<i32, TakenOver>, group: Group) -> (i64, i64) {
+        match taken[&3].starts[&group].last().unwrap() {
+            TakeOver::Resumed(position) => (position.replay_from, position.facts.next),
+            TakeOver::Fresh { .. } => panic!("resumed"),
+        }
+    }
+
     #[test]
-    fn a_position_is_resumed_where_its_oldest_open_window_began() {
-        let starts = take_over(Group::Fraud, 12, &[assigned(0, 0, 50, Some((10, 40)))]).unwrap();
-        let [TakeOver::Resumed(position)] = starts[&3].as_slice() else { panic!("resumed: {starts:?}") };
-        assert_eq!((position.replay_from, position.facts.next), (10, 40));
+    fn each_group_resumes_where_its_own_oldest_open_window_began() {
+        let taken = take_over_order_topic(assigned(2, 0, 50)).unwrap();
+        let groups = [Group::Trends, Group::Sessions, Group::Fraud];
+        assert_eq!(groups.map(|group| resumed(&taken, group)), [(30, 40), (10, 40), (10, 40)]);
+    }
+
+    #[test]
+    fn reading_begins_where_the_shortest_horizon_must() {
+        assert_eq!(begin(Reader::Processor, &assigned(2, 0, 50)), 30);
+        assert_eq!(begin(Reader::Processor, &assigned(2, 45, 50)), 45);
+        assert_eq!(begin(Reader::Processor, &Assigned { committed: None, ..assigned(2, 7, 50) }), 7);
     }
 
     #[test]
     fn a_topic_that_was_made_anew_is_refused() {
-        let error = take_over(Group::Fraud, 12, &[assigned(0, 0, 5, Some((10, 40)))]).unwrap_err();
+        let error = take_over_order_topic(assigned(2, 0, 5)).unwrap_err();
         assert!(error.to_string().contains("made anew"), "{error}");
     }
 
     #[test]
     fn a_log_that_lost_its_beginning_is_gone_on_with_from_what_is_left() {
-        let starts = take_over(Group::Fraud, 12, &[assigned(0, 45, 50, Some((10, 40)))]).unwrap();
-        let [TakeOver::Resumed(position)] = starts[&3].as_slice() else { panic!("resumed: {starts:?}") };
-        assert_eq!((position.replay_from, position.facts.next), (45, 45));
+        let taken = take_over_order_topic(assigned(2, 45, 50)).unwrap();
+        assert_eq!(resumed(&taken, Group::Fraud), (45, 45));
     }
 
     #[test]
     fn a_topic_that_was_given_more_partitions_is_refused() {
-        let error = take_over(Group::Fraud, 3, &[assigned(0, 0, 0, None)]).unwrap_err();
+        let error = take_over(Reader::Processor, 3, &[assigned(0, 0, 50)]).unwrap_err();
         assert!(matches!(error, TakeOverError::MorePartitions { partition: 3, partitions: 3, .. }));
     }
 
     #[test]
     fn a_partition_is_only_taken_over_with_all_of_its_topics() {
-        let some = [assigned(0, 0, 0, None), assigned(2, 0, 0, None)];
-        assert!(matches!(
-            take_over(Group::Sessions, 12, &some),
-            Err(TakeOverError::Incomplete { partition: 3, .. })
-        ));
+        let some = [assigned(0, 0, 50), assigned(2, 0, 50)];
+        let taken = take_over(Reader::Processor, 12, &some);
+        assert!(matches!(taken, Err(TakeOverError::Incomplete { partition: 3, .. })));
     }
 }

@@ -1,4 +1,4 @@
-//! One member of one consumer group: reads, folds, flushes, commits. A thin loop around [`Part`].
+//! One member of one consumer group: reads, folds, flushes, commits. A thin loop around [`Partition`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,17 +7,20 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use tokio::runtime::Handle;
 
-use crate::bus::{Bus, Change, GroupConsumer, Received};
+use crate::bus::{Assigned, Bus, Change, GroupConsumer, Membership, Received};
 use crate::model::event::door::Door;
 use crate::model::event::tick;
 use crate::model::time::Timestamp;
+use crate::stream::commits::Commits;
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Flight, Load};
-use crate::stream::groups::Group;
+use crate::stream::groups::{Group, Reader};
 use crate::stream::part::{LogRecord, Part};
+use crate::stream::partition::Partition;
 use crate::stream::quiet::{Now, QuietTopics, is_live, too_far_ahead};
+use crate::stream::reread::Reread;
 use crate::stream::sink::Sink;
-use crate::stream::take_over::take_over;
+use crate::stream::take_over::{TakenOver, begin, take_over};
 
 /// Longest wait for a record: how soon a due flush or a stop is seen when nothing comes.
 const POLL_WAIT: Duration = Duration::from_millis(20);
@@ -44,22 +47,37 @@ pub struct Pace {
     pub until_drained: bool,
 }
 
-/// A member of one group.
+/// Who works.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The consumer group.
+    pub reader: Reader,
+    /// The name by which the group knows it again after a restart.
+    pub instance: Option<String>,
+}
+
+/// A member of one consumer group.
 pub struct Worker {
-    group: Group,
+    reader: Reader,
     door: Door,
     pace: Pace,
+    bus: Bus,
     consumer: GroupConsumer,
     sink: Sink,
     runtime: Handle,
-    parts: BTreeMap<i32, Part>,
+    partitions: BTreeMap<i32, Partition>,
+    /// The groups that reread apart.
+    rereads: Vec<Reread>,
+    /// Parts that have reread and wait to be fed here again.
+    joining: Vec<Part>,
+    commits: Commits,
     /// Partitions with a result that was refused: read no further, committed no further.
     refused: BTreeSet<i32>,
     /// The topics that are paused to let the others of their partition catch up.
     held_back: BTreeSet<(usize, i32)>,
     ends: LogEnds,
-    /// Whether each partition was last reported as drained.
-    told_drained: BTreeMap<i32, bool>,
+    /// Whether each part was last reported as drained.
+    told_drained: BTreeMap<(Group, i32), bool>,
     quiet: QuietTopics,
     in_flight: Option<Flight>,
     /// Whether partitions are assigned, be it none.
@@ -75,17 +93,24 @@ impl Worker {
     ///
     /// # Errors
     /// When Kafka's client refuses the settings.
-    pub fn join(group: Group, door: Door, pace: Pace, bus: &Bus, sink: Sink) -> anyhow::Result<Self> {
-        let consumer = GroupConsumer::join(bus, group.name(), group.streams())?;
+    pub fn join(member: Member, door: Door, pace: Pace, bus: &Bus, sink: Sink) -> anyhow::Result<Self> {
+        let Member { reader, instance } = member;
+        let begin = Box::new(move |assigned: &Assigned| begin(reader, assigned));
+        let membership = Membership { group: reader.name(), streams: reader.streams(), instance, begin };
+        let consumer = GroupConsumer::join(bus, membership)?;
         let now = Instant::now();
         Ok(Self {
-            group,
+            reader,
             door,
             pace,
+            bus: bus.clone(),
             consumer,
             sink,
             runtime: Handle::current(),
-            parts: BTreeMap::new(),
+            partitions: BTreeMap::new(),
+            rereads: Vec::new(),
+            joining: Vec::new(),
+            commits: Commits::default(),
             refused: BTreeSet::new(),
             held_back: BTreeSet::new(),
             ends: LogEnds::default(),
@@ -109,12 +134,13 @@ impl Worker {
         while !stop.load(Ordering::Relaxed) {
             self.read()?;
             self.take_changes()?;
+            self.take_back()?;
             self.hold_back()?;
             self.finish_flush()?;
             self.measure();
             self.start_flush();
             if self.pace.until_drained && self.is_done()? {
-                tracing::info!(group = self.group.name(), "drained");
+                tracing::info!(reader = self.reader.name(), "drained");
                 break;
             }
         }
@@ -136,15 +162,14 @@ impl Worker {
     }
 
     fn read_one(&mut self) -> anyhow::Result<bool> {
-        let (parts, refused) = (&mut self.parts, &self.refused);
+        let (partitions, refused, streams) = (&mut self.partitions, &self.refused, self.reader.streams());
         let fold = |record: Received<'_>| {
             // A record of a partition that was just lost is of no use to us.
-            let Some(part) = parts.get_mut(&record.partition) else { return };
-            if refused.contains(&record.partition) {
-                return;
+            let Some(partition) = partitions.get_mut(&record.partition) else { return };
+            let stream = streams.get(record.topic).filter(|_| !refused.contains(&record.partition));
+            if let Some(stream) = stream {
+                partition.fold(*stream, &LogRecord::from(record));
             }
-            let Received { topic, offset, appended_at, key, payload, .. } = record;
-            part.fold(topic, LogRecord { offset, appended_at, key, payload });
         };
         Ok(self.consumer.poll(POLL_WAIT, fold)?.is_some())
     }
@@ -155,8 +180,12 @@ impl Worker {
     }
 
     fn is_due(&self) -> bool {
-        let waiting: usize = self.parts.values().map(Part::waiting).sum();
+        let waiting: usize = self.parts().map(Part::waiting).sum();
         self.flushed_at.elapsed() >= self.pace.flush_every || waiting >= WAITING_MAX
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.partitions.values().flat_map(Partition::parts)
     }
 
     fn wait_for_flush(&mut self) -> anyhow::Result<()> {
@@ -174,8 +203,8 @@ impl Worker {
     }
 
     fn all_topics(&self) -> Vec<(usize, i32)> {
-        let topics = 0..self.group.streams().len();
-        self.parts.keys().flat_map(|partition| topics.clone().map(|topic| (topic, *partition))).collect()
+        let topics = 0..self.reader.streams().len();
+        self.partitions.keys().flat_map(|partition| topics.clone().map(|topic| (topic, *partition))).collect()
     }
 
     /// Takes over and lets go of partitions.
@@ -185,7 +214,10 @@ impl Worker {
             if let Some(flight) = self.in_flight.take() {
                 flight.abort();
             }
-            self.parts.clear();
+            self.rereads.clear();
+            self.joining.clear();
+            self.partitions.clear();
+            self.commits.clear();
             self.held_back.clear();
             self.told_drained.clear();
             self.ends.clear();
@@ -193,20 +225,80 @@ impl Worker {
             match change {
                 Change::Revoked => {}
                 Change::Failed(error) => {
-                    tracing::warn!(group = self.group.name(), %error, "taking over partitions failed; joining again");
+                    tracing::warn!(reader = self.reader.name(), %error, "taking over partitions failed; joining again");
                     self.consumer.rejoin()?;
                 }
-                Change::Assigned(assigned) => {
-                    for (partition, starts) in take_over(self.group, self.door.partitions, &assigned)? {
-                        self.parts.insert(partition, Part::new(self.group, partition, self.door, starts));
-                    }
-                    self.assigned = true;
-                    let partitions = self.parts.len();
-                    tracing::info!(group = self.group.name(), partitions, "partitions taken over");
-                }
+                Change::Assigned(assigned) => self.take_over(&assigned)?,
             }
         }
         Ok(())
+    }
+
+    fn take_over(&mut self, assigned: &[Assigned]) -> anyhow::Result<()> {
+        let mut behind: BTreeMap<Group, Vec<Part>> = BTreeMap::new();
+        for (number, TakenOver { starts, committed }) in
+            take_over(self.reader, self.door.partitions, assigned)?
+        {
+            self.commits.take_over(number, committed);
+            let mut partition = Partition::new(number, self.door);
+            for group in self.reader.groups() {
+                let starts = starts.get(group).cloned().unwrap_or_default();
+                let part = Part::new(*group, number, self.door, starts);
+                if partition.reads_from(&part) {
+                    partition.join(part);
+                } else {
+                    behind.entry(*group).or_default().push(part);
+                }
+            }
+            self.partitions.insert(number, partition);
+        }
+        for (group, parts) in behind {
+            self.rereads.push(Reread::start(&self.bus, group, parts)?);
+        }
+        self.assigned = true;
+        let (reader, partitions) = (self.reader.name(), self.partitions.len());
+        tracing::info!(reader, partitions, rereading = self.rereads.len(), "partitions taken over");
+        Ok(())
+    }
+
+    /// Feeds the groups that have reread, from where they have come.
+    fn take_back(&mut self) -> anyhow::Result<()> {
+        while let Some(at) = self.rereads.iter().position(Reread::is_finished) {
+            self.joining.extend(self.rereads.swap_remove(at).finish()?);
+        }
+        // While the partitions are paused for a flush, nothing can be read anyway.
+        if self.joining.is_empty() || self.in_flight.as_ref().is_some_and(|flight| flight.paused) {
+            return Ok(());
+        }
+        if let Err(error) = self.consumer.seek(&self.ways_back()) {
+            // What was gone back to already is read twice and ignored; the same again next time.
+            tracing::debug!(%error, "going back to where the others have reread to is not possible now");
+            return Ok(());
+        }
+        for part in self.joining.drain(..) {
+            if let Some(partition) = self.partitions.get_mut(&part.partition()) {
+                partition.join(part);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where reading must go back to for the parts that join: `(topic, partition, offset)`.
+    fn ways_back(&self) -> Vec<(usize, i32, i64)> {
+        let mut ways: BTreeMap<(usize, i32), i64> = BTreeMap::new();
+        for part in &self.joining {
+            for (topic, stream) in self.reader.streams().iter().enumerate() {
+                let here = self.partitions.get(&part.partition()).and_then(|all| all.next(*stream));
+                let there = part.position_in(*stream);
+                if let (Some(here), Some(there)) = (here, there)
+                    && there < here
+                {
+                    let way = ways.entry((topic, part.partition())).or_insert(there);
+                    *way = there.min(*way);
+                }
+            }
+        }
+        ways.into_iter().map(|((topic, partition), offset)| (topic, partition, offset)).collect()
     }
 
     /// Sends what has changed on its way, if it is time and nothing is on its way.
@@ -215,7 +307,7 @@ impl Worker {
             return;
         }
         self.flushed_at = Instant::now();
-        let load = Load::of(&mut self.parts, &self.refused, &self.ends, &mut self.told_drained);
+        let load = Load::of(&mut self.partitions, &self.refused, &self.ends, &mut self.told_drained);
         self.in_flight = load.launch(&self.sink, &self.runtime);
     }
 
@@ -226,7 +318,7 @@ impl Worker {
         let landed = flight.land(&self.runtime)?;
         for (partition, reason) in landed.refused {
             tracing::error!(
-                group = self.group.name(),
+                reader = self.reader.name(),
                 partition,
                 reason,
                 "Elasticsearch refuses a result for good; this partition is not read on until the mapping is mended \
@@ -234,8 +326,9 @@ impl Worker {
             );
             self.refused.insert(partition);
         }
-        if !landed.commits.is_empty() {
-            let result = self.consumer.commit(&landed.commits);
+        let commits = self.commits.acknowledge(landed.acknowledged);
+        if !commits.is_empty() {
+            let result = self.consumer.commit(&commits);
             self.tell_commit(result.err().map(anyhow::Error::from));
         }
         if paused {
@@ -253,26 +346,33 @@ impl Worker {
             self.commit_trouble_told = false;
             return;
         };
-        self.parts.values_mut().for_each(Part::flush_again);
+        let parts = self.partitions.values_mut().flat_map(Partition::parts_mut);
+        parts.for_each(Part::flush_again);
         if !std::mem::replace(&mut self.commit_trouble_told, true) {
-            tracing::warn!(group = self.group.name(), error = format!("{error:#}"), "a commit was not taken");
+            tracing::warn!(
+                reader = self.reader.name(),
+                error = format!("{error:#}"),
+                "a commit was not taken"
+            );
         }
     }
 
     /// Looks how long the topics are, and what follows from it.
     fn measure(&mut self) {
-        if self.measured_at.elapsed() < MEASURE_EVERY || self.parts.is_empty() {
+        if self.measured_at.elapsed() < MEASURE_EVERY || self.partitions.is_empty() {
             return;
         }
         self.measured_at = Instant::now();
         match self.consumer.log_ends() {
-            Ok(ends) => self.ends.update(ends),
+            Ok(ends) => {
+                let stream = |topic: usize| self.reader.streams().get(topic).copied();
+                let ends = ends.into_iter().filter_map(|(topic, p, end)| Some((stream(topic)?, p, end)));
+                self.ends.update(ends.collect());
+            }
             // A broker that does not answer is told by `poll`.
             Err(error) => tracing::debug!(%error, "the ends of the topics are not known now"),
         }
-        if self.group.ticks() {
-            self.send_ticks();
-        }
+        self.send_ticks();
         if self.reported_at.elapsed() >= REPORT_EVERY {
             self.reported_at = Instant::now();
             self.report();
@@ -282,13 +382,16 @@ impl Worker {
     /// States in each quiet topic how far event time has come, so that its windows can close. A tick that
     /// cannot be sent now is sent later.
     fn send_ticks(&mut self) {
-        let newest = self.parts.values().filter_map(Part::newest).max();
+        let parts = || self.partitions.values().flat_map(Partition::parts).filter(|one| one.group().ticks());
+        let newest = parts().filter_map(Part::newest).max();
         let now = Now { live: is_live(newest), instant: Instant::now(), time: Timestamp::now() };
-        for (partition, part) in &self.parts {
-            for (topic, progress) in self.ends.progress(part, *partition).into_iter().enumerate() {
-                let due = self.quiet.tick_due((topic, *partition), progress, now);
-                let (Some(at), Some(stream)) = (due, self.group.streams().get(topic)) else { continue };
-                let sent = self.sink.producer.offer_to_partition(stream.topic(), *partition, &tick(at));
+        for part in parts() {
+            let progress = self.ends.progress(part).into_iter().enumerate();
+            for ((topic, progress), stream) in progress.zip(part.group().streams()) {
+                let Some(at) = self.quiet.tick_due((topic, part.partition()), progress, now) else {
+                    continue;
+                };
+                let sent = self.sink.producer.offer_to_partition(stream.topic(), part.partition(), &tick(at));
                 if let Err(error) = sent {
                     tracing::debug!(%error, "a tick was not sent");
                 }
@@ -299,14 +402,16 @@ impl Worker {
     /// Pauses the topics of a partition that are far ahead in event time of one that has a backlog.
     fn hold_back(&mut self) -> anyhow::Result<()> {
         let paused = self.in_flight.as_ref().is_some_and(|flight| flight.paused);
-        if !self.group.folds_topics_together() || paused {
+        if paused {
             return Ok(());
         }
         let mut ahead = BTreeSet::new();
-        for (partition, part) in &self.parts {
-            let held = |topic: &usize| self.held_back.contains(&(*topic, *partition));
-            let topics = too_far_ahead(&self.ends.progress(part, *partition), held);
-            ahead.extend(topics.into_iter().map(|topic| (topic, *partition)));
+        // A group that folds topics together reads all of them, so their numbers are the reader's.
+        for part in self.parts().filter(|part| part.group().folds_topics_together()) {
+            let partition = part.partition();
+            let held = |topic: &usize| self.held_back.contains(&(*topic, partition));
+            let topics = too_far_ahead(&self.ends.progress(part), held);
+            ahead.extend(topics.into_iter().map(|topic| (topic, partition)));
         }
         if ahead != self.held_back {
             let stop: Vec<_> = ahead.difference(&self.held_back).copied().collect();
@@ -319,24 +424,28 @@ impl Worker {
     }
 
     fn report(&self) {
-        let frontiers: Vec<_> = self.parts.values().map(Part::frontier).collect();
-        // Each operator accounts for every record by itself; one of them says it all but what is late.
-        let operator =
-            frontiers.iter().flat_map(|frontier| frontier.ledger.last()).map(|(name, _, _)| *name).next();
-        let all = || frontiers.iter().flat_map(|frontier| &frontier.ledger);
-        let of_one = || all().filter(|(name, _, _)| Some(*name) == operator).map(|(_, _, counts)| counts);
-        tracing::info!(
-            group = self.group.name(),
-            partitions = self.parts.len(),
-            read = of_one().map(|counts| counts.read).sum::<u64>(),
-            lag = self.ends.lag(&self.parts),
-            duplicate = of_one().map(|counts| counts.duplicate).sum::<u64>(),
-            dead = of_one().map(|counts| counts.dead).sum::<u64>(),
-            late = all().map(|(_, _, counts)| counts.late).sum::<u64>(),
-            open_windows = frontiers.iter().map(|frontier| frontier.open_windows).sum::<usize>(),
-            replayed = frontiers.iter().map(|frontier| frontier.replayed).sum::<u64>(),
-            "progress"
-        );
+        for group in self.reader.groups() {
+            let parts = || self.parts().filter(|part| part.group() == *group);
+            let frontiers: Vec<_> = parts().map(Part::frontier).collect();
+            // Each operator accounts for every record by itself; one of them says it all but what is late.
+            let operator =
+                frontiers.iter().flat_map(|frontier| frontier.ledger.last()).map(|(name, _, _)| *name).next();
+            let all = || frontiers.iter().flat_map(|frontier| &frontier.ledger);
+            let of_one = || all().filter(|(name, _, _)| Some(*name) == operator).map(|(_, _, counts)| counts);
+            tracing::info!(
+                group = group.name(),
+                partitions = frontiers.len(),
+                rereading = self.rereads.iter().any(|reread| reread.group() == *group),
+                read = of_one().map(|counts| counts.read).sum::<u64>(),
+                lag = parts().map(|part| self.ends.lag(part)).sum::<i64>(),
+                duplicate = of_one().map(|counts| counts.duplicate).sum::<u64>(),
+                dead = of_one().map(|counts| counts.dead).sum::<u64>(),
+                late = all().map(|(_, _, counts)| counts.late).sum::<u64>(),
+                open_windows = frontiers.iter().map(|frontier| frontier.open_windows).sum::<usize>(),
+                replayed = frontiers.iter().map(|frontier| frontier.replayed).sum::<u64>(),
+                "progress"
+            );
+        }
     }
 
     /// Whether everything that the topics hold is read and acknowledged.
@@ -344,12 +453,13 @@ impl Worker {
         if !self.refused.is_empty() {
             bail!("Elasticsearch refused results of the partitions {:?} for good", self.refused);
         }
-        let done = |(partition, part): (&i32, &Part)| {
-            self.told_drained.get(partition) == Some(&true)
+        let done = |part: &Part| {
+            self.told_drained.get(&(part.group(), part.partition())) == Some(&true)
                 && part.is_flushed()
-                && self.ends.has_drained(part, *partition)
+                && self.ends.has_drained(part)
         };
-        Ok(self.assigned && self.in_flight.is_none() && self.parts.iter().all(done))
+        let nobody_rereads = self.rereads.is_empty() && self.joining.is_empty();
+        Ok(self.assigned && nobody_rereads && self.in_flight.is_none() && self.parts().all(done))
     }
 
     /// Flushes a last time, commits, and leaves the group.
@@ -360,9 +470,9 @@ impl Worker {
             self.start_flush();
             while self.in_flight.as_ref().is_some_and(|flight| !flight.is_finished()) {
                 if Instant::now() >= deadline {
-                    let group = self.group.name();
+                    let reader = self.reader.name();
                     tracing::warn!(
-                        group,
+                        reader,
                         "stopped before everything was acknowledged; it will be read again"
                     );
                     return Ok(());

@@ -114,7 +114,8 @@ impl Alias {
     pub fn draw(&self, chance: &mut Chance) -> usize {
         let bits = chance.next_u64();
         let place = ((bits >> 32) * self.0.len() as u64) >> 32;
-        let own = |slot: &Slot| if bits as u32 <= slot.threshold { place as usize } else { slot.other as usize };
+        let own =
+            |slot: &Slot| if bits as u32 <= slot.threshold { place as usize } else { slot.other as usize };
         self.0.get(place as usize).map_or(0, own)
     }
 }

@@ -2,6 +2,7 @@
 //! shelves.
 
 use rand::RngExt;
+use smol_str::SmolStr;
 
 use crate::model::event::QUERY_CHARS_MAX;
 use crate::traffic::chance::Chance;
@@ -30,7 +31,7 @@ pub fn unfindable(chance: &mut Chance) -> &'static str {
 }
 
 /// The text as it is typed, at most [`QUERY_CHARS_MAX`] characters of it, with a slip in a share of `slips`.
-pub fn typed(text: String, slips: f64, chance: &mut Chance) -> String {
+pub fn typed(text: SmolStr, slips: f64, chance: &mut Chance) -> SmolStr {
     if text.len() > QUERY_CHARS_MAX && text.chars().count() > QUERY_CHARS_MAX {
         return text.chars().take(QUERY_CHARS_MAX).collect();
     }
@@ -38,18 +39,18 @@ pub fn typed(text: String, slips: f64, chance: &mut Chance) -> String {
 }
 
 /// The first letters of a text, as a search that answers while one types gets them; `None` for a short text.
-pub fn beginning(text: &str, chance: &mut Chance) -> Option<String> {
+pub fn beginning(text: &str, chance: &mut Chance) -> Option<SmolStr> {
     let letters = text.chars().count();
     let kept = (letters > BEGINNING_CHARS_MIN).then(|| chance.random_range(BEGINNING_CHARS_MIN..letters))?;
-    Some(text.chars().take(kept).collect::<String>().trim_end().to_owned())
+    Some(text.chars().take(kept).collect::<String>().trim_end().into())
 }
 
 /// Drops a letter, doubles it, swaps it with the next one or takes its neighbour on the keyboard; never the
 /// first, which people get right, and never beyond the longest text.
-fn slipped(text: &str, chance: &mut Chance) -> String {
+fn slipped(text: &str, chance: &mut Chance) -> SmolStr {
     let mut letters: Vec<char> = text.chars().collect();
     if letters.len() < 4 {
-        return text.to_owned();
+        return text.into();
     }
     let at = chance.random_range(1..letters.len() - 1);
     match chance.random_range(0..4) {
@@ -87,13 +88,16 @@ mod tests {
     #[test]
     fn slips_come_as_often_as_said_and_in_every_kind() {
         let mut chance = Chance::new(3);
-        let typed: Vec<String> =
-            (0..10_000).map(|_| typed("headphones".to_owned(), 0.08, &mut chance)).collect();
-        let slips: Vec<&String> = typed.iter().filter(|text| *text != "headphones").collect();
+        let typed: Vec<SmolStr> =
+            (0..10_000).map(|_| typed("headphones".into(), 0.08, &mut chance)).collect();
+        let slips: Vec<&SmolStr> = typed.iter().filter(|text| *text != "headphones").collect();
         assert!((650..850).contains(&slips.len()), "{}", slips.len());
-        for (slip, kind) in
-            [("hedphones", "dropped"), ("headdphones", "doubled"), ("haedphones", "swapped"), ("hradphones", "beside")]
-        {
+        for (slip, kind) in [
+            ("hedphones", "dropped"),
+            ("headdphones", "doubled"),
+            ("haedphones", "swapped"),
+            ("hradphones", "beside"),
+        ] {
             assert!(slips.iter().any(|text| *text == slip), "{kind}");
         }
     }
@@ -109,7 +113,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_typed_text_is_never_too_long_and_keeps_its_first_letter(text in "\\PC{1,300}", seed: u64) {
-            let typed = typed(text.clone(), 0.5, &mut Chance::new(seed));
+            let typed = typed(text.as_str().into(), 0.5, &mut Chance::new(seed));
             prop_assert!(typed.chars().count() <= QUERY_CHARS_MAX);
             prop_assert_eq!(typed.chars().next(), text.chars().next());
         }
@@ -117,7 +121,7 @@ mod tests {
         #[test]
         fn a_beginning_begins_the_text(text in "[a-z ]{1,40}", seed: u64) {
             match beginning(&text, &mut Chance::new(seed)) {
-                Some(beginning) => prop_assert!(text.starts_with(&beginning) && beginning.len() < text.len()),
+                Some(beginning) => prop_assert!(text.starts_with(beginning.as_str()) && beginning.len() < text.len()),
                 None => prop_assert!(text.len() <= BEGINNING_CHARS_MIN),
             }
         }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::model::event::{Attribution, Item, Search};
 use crate::model::ids::QueryId;
 use crate::model::time::Timestamp;
@@ -13,9 +15,9 @@ use crate::traffic::session::{Moment, Step};
 #[derive(Debug, Clone, Default)]
 pub struct Question {
     /// What was typed.
-    pub text: String,
+    pub text: SmolStr,
     /// The filters that were set.
-    pub filters: BTreeMap<String, String>,
+    pub filters: BTreeMap<SmolStr, SmolStr>,
     /// The first search of the chain, when this refines one.
     pub intent_id: Option<QueryId>,
 }
@@ -27,7 +29,7 @@ pub struct Results {
     /// The first search of its chain.
     pub intent_id: QueryId,
     /// What was typed.
-    pub query: String,
+    pub query: SmolStr,
     answer: Arc<Answer>,
     /// Bit n: position n + 1 has been clicked.
     clicked: u32,
@@ -35,7 +37,7 @@ pub struct Results {
 
 impl Question {
     /// A text without filters that begins a chain.
-    pub fn new(text: String) -> Self {
+    pub fn new(text: SmolStr) -> Self {
         Self { text, ..Self::default() }
     }
 }

@@ -85,7 +85,7 @@ impl Step {
             Self::Refund(back) => Action::Refund(Refund {
                 ordered_at: back.ordered_at,
                 order_total: back.order_total,
-                reason: back.reason.to_owned(),
+                reason: back.reason.into(),
                 order: Order {
                     order_id: back.order_id,
                     currency,

@@ -219,9 +219,9 @@ fn zipf_exponent(counts: &[u64]) -> f64 {
         counts.iter().take_while(|count| **count >= VIEWS_MIN).map(|count| *count as f64).collect();
     let logs: Vec<f64> = (1..=counts.len()).map(|place| (place as f64).ln()).collect();
     let mean = |weights: &mut dyn Iterator<Item = f64>| {
-        let (sum, total) = weights.zip(&logs).fold((0.0, 0.0), |(sum, total), (weight, log)| {
-            (sum + weight * log, total + weight)
-        });
+        let (sum, total) = weights
+            .zip(&logs)
+            .fold((0.0, 0.0), |(sum, total), (weight, log)| (sum + weight * log, total + weight));
         if total > 0.0 { sum / total } else { 0.0 }
     };
     let measured = mean(&mut counts.iter().copied());

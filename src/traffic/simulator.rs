@@ -92,7 +92,7 @@ impl Simulator {
 
     /// People keep their own pace, so one of them acts only when due. Programs act when the mix wants it:
     /// were they let in whenever none is due, they would be too many to be fast.
-    fn next_due(&mut self, kind: Kind, now: Timestamp) -> Option<(Session, Step)> {
+    fn next_due(&mut self, kind: Kind, now: Timestamp) -> Option<(Box<Session>, Step)> {
         match kind {
             Kind::Person => self.people.next(now, now),
             Kind::Program => {
@@ -114,7 +114,7 @@ impl Simulator {
         }
     }
 
-    fn go_on(&mut self, kind: Kind, mut session: Session, then: Then, now: Timestamp) {
+    fn go_on(&mut self, kind: Kind, mut session: Box<Session>, then: Then, now: Timestamp) {
         match then {
             Then::Do(wait, step) if session.lasts_until(now + wait) => {
                 self.crowd(kind).waiting.add(now + wait, (session, step));
@@ -123,14 +123,14 @@ impl Simulator {
                 if self.may_log_in(&session.visitor) {
                     session.visitor.user_id = Some(self.ids.user());
                     session.visitor.seen = false;
-                    session = Session::new(session.visitor, self.ids.session(), session.script);
+                    *session = Session::new(session.visitor, self.ids.session(), session.script);
                 }
                 self.crowd(kind).waiting.add(now + wait, (session, step));
             }
             Then::Leave(Some(Comeback { after, step, script }))
                 if self.people.waiting.len() < WAITING_MAX =>
             {
-                let session = Session::new(session.visitor, self.ids.session(), script);
+                let session = Box::new(Session::new(session.visitor, self.ids.session(), script));
                 self.crowd(kind).waiting.add(now + after, (session, step));
             }
             Then::Do(..) | Then::LogIn(..) | Then::Leave(_) => self.rest(session.visitor, now),
@@ -153,7 +153,7 @@ impl Simulator {
         }
     }
 
-    fn new_session(&mut self, kind: Kind, now: Timestamp) -> (Session, Step) {
+    fn new_session(&mut self, kind: Kind, now: Timestamp) -> (Box<Session>, Step) {
         let visitor = match kind {
             Kind::Program => self.guest(Persona::PriceScraper),
             Kind::Person => {
@@ -175,7 +175,7 @@ impl Simulator {
                 (step, Script::Shopper(shopper))
             }
         };
-        (Session::new(visitor, self.ids.session(), script), step)
+        (Box::new(Session::new(visitor, self.ids.session(), script)), step)
     }
 
     fn new_person(&mut self) -> Visitor {
@@ -213,13 +213,13 @@ enum Kind {
 /// Sessions by the time of their next step.
 #[derive(Default)]
 struct Crowd {
-    waiting: Agenda<(Session, Step)>,
+    waiting: Agenda<(Box<Session>, Step)>,
 }
 
 impl Crowd {
     /// The session whose turn comes first, if it comes until then. One that the mix kept waiting for longer
     /// than a session may last is over.
-    fn next(&mut self, now: Timestamp, until: Timestamp) -> Option<(Session, Step)> {
+    fn next(&mut self, now: Timestamp, until: Timestamp) -> Option<(Box<Session>, Step)> {
         loop {
             let (session, step) = self.waiting.take_due(until)?;
             if session.lasts_until(now) {

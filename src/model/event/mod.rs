@@ -8,12 +8,14 @@
 pub mod door;
 pub mod enrich;
 mod wire;
+mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -34,8 +36,8 @@ pub const ITEMS_MAX: usize = 100;
 pub const QUANTITY_MAX: u32 = 10_000;
 
 /// One thing a shopper did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "wire::Wire", into = "wire::Wire")]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "wire::Wire")]
 pub struct Event {
     /// A UUIDv7 whose time is [`Event::timestamp`], so that a retry is the same event.
     pub event_id: Uuid,
@@ -76,9 +78,9 @@ pub struct Search {
     /// The first search of its chain of refinements.
     pub intent_id: QueryId,
     /// What was typed, at most [`QUERY_CHARS_MAX`] characters; may be empty when only filters were set.
-    pub query: String,
+    pub query: SmolStr,
     /// Filters by name.
-    pub filters: BTreeMap<String, String>,
+    pub filters: BTreeMap<SmolStr, SmolStr>,
     /// How many products were found.
     pub result_count: u64,
     /// The first page, best first.
@@ -102,7 +104,7 @@ pub struct Item {
     /// Its leaf category then.
     pub category: CategoryPath,
     /// Its brand then.
-    pub brand: String,
+    pub brand: SmolStr,
     /// Its price for one piece then.
     pub unit_price_cents: Cents,
     /// How many pieces, at least 1.
@@ -127,7 +129,7 @@ pub struct Attribution {
     /// The first search of its chain of refinements.
     pub intent_id: QueryId,
     /// What was typed.
-    pub query: String,
+    pub query: SmolStr,
     /// When.
     pub searched_at: Timestamp,
     /// Place among the results, from 1.
@@ -157,7 +159,7 @@ pub struct Refund {
     /// What the whole order had cost.
     pub order_total: Cents,
     /// The shopper's reason.
-    pub reason: String,
+    pub reason: SmolStr,
 }
 
 /// The kinds of [`Action`], without their contents.

@@ -44,7 +44,7 @@ pub fn item() -> Item {
     Item {
         product_id: ProductId::parse("p1").unwrap(),
         category: CategoryPath::parse("electronics.audio.headphones").unwrap(),
-        brand: "Sonora".to_owned(),
+        brand: "Sonora".into(),
         unit_price_cents: Cents(5999),
         quantity: 2,
         attribution: None,
@@ -59,7 +59,7 @@ pub fn search(timestamp: Timestamp) -> Event {
         Action::Search(Search {
             intent_id: query_id.clone(),
             query_id,
-            query: "headphones".to_owned(),
+            query: "headphones".into(),
             filters: BTreeMap::new(),
             result_count: 1,
             result_ids: vec![item().product_id],
@@ -89,7 +89,7 @@ pub fn purchase(timestamp: Timestamp) -> Event {
 
 /// The headphones given back.
 pub fn refund(timestamp: Timestamp, ordered_at: Timestamp) -> Event {
-    let reason = "too loud".to_owned();
+    let reason = "too loud".into();
     event(
         timestamp,
         Action::Refund(Refund { order: order(), ordered_at, order_total: Cents(11_998), reason }),

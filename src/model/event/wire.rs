@@ -1,11 +1,12 @@
-//! The JSON form of an event: one flat object, read in one pass.
+//! The JSON form of an event: one flat object, read in one pass. `write` is the other direction.
 //!
 //! Flat and with optional fields because serde's tagged and flattened enums buffer the whole object
 //! first; turning it into an [`Event`] is where each type's fields are demanded.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::model::category::CategoryPath;
@@ -25,11 +26,11 @@ const FILTERS_MAX: usize = 20;
 macro_rules! wire {
     ($($field:ident: $type:ty),* $(,)?) => {
         /// Every field that any type of event has.
-        #[derive(Debug, Default, Serialize, Deserialize)]
+        #[derive(Debug, Default, Deserialize)]
         pub struct Wire {
             event_type: Kind,
             pub timestamp: Timestamp,
-            $(#[serde(default, skip_serializing_if = "Option::is_none")] $field: Option<$type>,)*
+            $(#[serde(default)] $field: Option<$type>,)*
         }
     };
 }
@@ -43,13 +44,13 @@ wire! {
     session_started_at: Timestamp,
     query_id: QueryId,
     intent_id: QueryId,
-    query: String,
-    filters: BTreeMap<String, String>,
+    query: SmolStr,
+    filters: BTreeMap<SmolStr, SmolStr>,
     result_count: u64,
     result_ids: Vec<ProductId>,
     product_id: ProductId,
     category: CategoryPath,
-    brand: String,
+    brand: SmolStr,
     unit_price_cents: Cents,
     quantity: u32,
     attribution: Attribution,
@@ -59,16 +60,34 @@ wire! {
     items: Vec<Item>,
     ordered_at: Timestamp,
     order_total_cents: Cents,
-    reason: String,
+    reason: SmolStr,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+/// The type of an event or that of a tick. Not an untagged enum: serde would copy the text first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     #[default]
     Tick,
-    #[serde(untagged)]
-    Of(EventType),
+    Search,
+    View,
+    AddToCart,
+    Purchase,
+    Refund,
+}
+
+impl Kind {
+    /// `None` for a tick.
+    fn event_type(self) -> Option<EventType> {
+        match self {
+            Self::Tick => None,
+            Self::Search => Some(EventType::Search),
+            Self::View => Some(EventType::View),
+            Self::AddToCart => Some(EventType::AddToCart),
+            Self::Purchase => Some(EventType::Purchase),
+            Self::Refund => Some(EventType::Refund),
+        }
+    }
 }
 
 impl Wire {
@@ -92,7 +111,7 @@ impl TryFrom<Wire> for Event {
     type Error = Reject;
 
     fn try_from(mut wire: Wire) -> Result<Self, Reject> {
-        let Kind::Of(kind) = wire.event_type else {
+        let Some(kind) = wire.event_type.event_type() else {
             return Err(Reject::Unreadable("a tick is not a shopper's event".to_owned()));
         };
         let version = need!(wire, kind, schema_version);
@@ -233,68 +252,4 @@ fn check_text(field: &str, text: &str, chars_max: usize) -> Result<(), Reject> {
     ensure(text.len() <= chars_max || text.chars().count() <= chars_max, || {
         format!("{field} is longer than {chars_max} characters")
     })
-}
-
-impl From<Event> for Wire {
-    fn from(event: Event) -> Self {
-        let wire = Self {
-            event_type: Kind::Of(event.event_type()),
-            timestamp: event.timestamp,
-            event_id: Some(event.event_id),
-            schema_version: Some(SCHEMA_VERSION),
-            user_id: event.user_id,
-            client_id: Some(event.client_id),
-            session_id: Some(event.session_id),
-            session_started_at: Some(event.session_started_at),
-            ..Self::default()
-        };
-        match event.action {
-            Action::Search(search) => wire.with_search(search),
-            Action::View(touch) | Action::AddToCart(touch) => wire.with_touch(touch),
-            Action::Purchase(order) => wire.with_order(order),
-            Action::Refund(refund) => Self {
-                ordered_at: Some(refund.ordered_at),
-                order_total_cents: Some(refund.order_total),
-                reason: Some(refund.reason),
-                ..wire.with_order(refund.order)
-            },
-        }
-    }
-}
-
-impl Wire {
-    fn with_search(self, search: Search) -> Self {
-        Self {
-            query_id: Some(search.query_id),
-            intent_id: Some(search.intent_id),
-            query: Some(search.query),
-            filters: Some(search.filters).filter(|filters| !filters.is_empty()),
-            result_count: Some(search.result_count),
-            result_ids: Some(search.result_ids),
-            ..self
-        }
-    }
-
-    fn with_touch(self, touch: Touch) -> Self {
-        Self {
-            product_id: Some(touch.item.product_id),
-            category: Some(touch.item.category),
-            brand: Some(touch.item.brand),
-            unit_price_cents: Some(touch.item.unit_price_cents),
-            quantity: Some(touch.item.quantity),
-            attribution: touch.item.attribution,
-            currency: Some(touch.currency),
-            ..self
-        }
-    }
-
-    fn with_order(self, order: Order) -> Self {
-        Self {
-            order_id: Some(order.order_id),
-            currency: Some(order.currency),
-            total_cents: Some(order.total),
-            items: Some(order.items),
-            ..self
-        }
-    }
 }

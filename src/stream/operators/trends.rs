@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::model::category::CategoryPath;
@@ -38,7 +39,7 @@ struct ProductMinute {
 struct Seen {
     first: (Timestamp, Uuid),
     category: CategoryPath,
-    brand: String,
+    brand: SmolStr,
 }
 
 /// What one type of event adds up to.

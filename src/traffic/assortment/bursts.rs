@@ -134,7 +134,8 @@ impl Surges {
         let stated = self.bursts.at.iter().enumerate().filter_map(|(number, burst)| {
             let since = now.millis() - self.start.millis() - (burst.after_minutes * MINUTE_MS as f64) as i64;
             let by_lot = || self.lot(!(number as u64)).random_range(0..self.products.max(1));
-            let rank = burst.place.map_or_else(by_lot, |place| place.saturating_sub(1)).min(self.products - 1);
+            let rank =
+                burst.place.map_or_else(by_lot, |place| place.saturating_sub(1)).min(self.products - 1);
             self.share(since, burst.peak_share.unwrap_or(self.bursts.peak_share)).map(|share| (rank, share))
         });
         stated.chain(self.by_chance(now)).collect()
@@ -213,8 +214,7 @@ mod tests {
 
     #[test]
     fn without_bursts_nothing_is_viral() {
-        let mut surges =
-            Surges::new(Bursts { every_hours: 0.0, ..Bursts::default() }, 3, at(0), PRODUCTS);
+        let mut surges = Surges::new(Bursts { every_hours: 0.0, ..Bursts::default() }, 3, at(0), PRODUCTS);
         surges.turn_to(at(MINUTE_MS));
         assert_eq!(surges.draw(&mut Chance::new(1)), None);
     }

@@ -6,9 +6,9 @@ use crate::traffic::assortment::Rank;
 use crate::traffic::chance::{Alias, Chance};
 use crate::traffic::taste::Taste;
 
-/// Interest in the product of place k is proportional to 1/k^0.9. Together with where the eye falls on
+/// Interest in the product of place k is proportional to 1/k^1.05. Together with where the eye falls on
 /// ranked results it gives views with an exponent of about 1, as shops' logs show it.
-const ZIPF_EXPONENT: f64 = 0.9;
+const ZIPF_EXPONENT: f64 = 1.05;
 /// Share of wishes that come from a favourite department.
 const FROM_FAVOURITES: f64 = 0.8;
 /// Share of those that come from the dearest of them.

@@ -8,6 +8,7 @@ mod bursts;
 mod interest;
 mod lexicon;
 mod matcher;
+mod posting;
 mod shelf;
 mod wording;
 mod words;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rand::RngExt;
+use smol_str::SmolStr;
 
 use crate::catalog::shelf::ShelfProduct;
 use crate::model::event::{Attribution, Item};
@@ -127,7 +129,7 @@ impl Assortment {
         self.product(rank).map(|product| Item {
             product_id: product.id.clone(),
             category: product.category.clone(),
-            brand: product.brand.clone(),
+            brand: self.shelf.brand(rank),
             unit_price_cents: product.price_cents,
             quantity: 1,
             attribution,
@@ -135,7 +137,7 @@ impl Assortment {
     }
 
     /// What somebody who wants this product searches for, spelled right.
-    pub fn wording(&self, wanted: Rank, taste: &Taste, chance: &mut Chance) -> String {
+    pub fn wording(&self, wanted: Rank, taste: &Taste, chance: &mut Chance) -> SmolStr {
         self.wording.of(wanted, taste, &self.shelf, chance)
     }
 
@@ -145,14 +147,14 @@ impl Assortment {
     }
 
     /// A filter that this product passes, by name and value.
-    pub fn filter(&self, wanted: Rank, chance: &mut Chance) -> Option<(String, String)> {
-        matcher::filter(self.product(wanted)?, chance)
+    pub fn filter(&self, wanted: Rank, chance: &mut Chance) -> Option<(SmolStr, SmolStr)> {
+        matcher::filter(wanted, &self.shelf, chance)
     }
 
     /// What the shop answers to a text and filters by name: products that have every word, or what shoppers
     /// call the same thing, the last word perhaps unfinished, one slip in each forgiven; the most popular
     /// first. The same question always has the same answer.
-    pub fn find(&self, text: &str, filters: &BTreeMap<String, String>) -> Arc<Answer> {
+    pub fn find(&self, text: &str, filters: &BTreeMap<SmolStr, SmolStr>) -> Arc<Answer> {
         self.matcher.find(text, filters, &self.shelf)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use smol_str::SmolStr;
+
 use crate::catalog::shelf::ShelfProduct;
+use crate::model::money::Cents;
 use crate::traffic::assortment::Rank;
 use crate::traffic::assortment::interest::Traits;
 
@@ -15,10 +18,12 @@ pub struct Shelf {
     pub products: Vec<ShelfProduct>,
     /// What a taste is about, of each.
     pub traits: Vec<Traits>,
+    /// The price of each.
+    pub prices: Vec<Cents>,
     /// The leaf categories.
     pub aisles: Vec<Aisle>,
     /// The brands by their numbers.
-    pub brands: Vec<String>,
+    pub brands: Vec<SmolStr>,
     aisle_of: Vec<u32>,
 }
 
@@ -36,6 +41,7 @@ impl Shelf {
         products.sort_by(|a, b| b.popularity.total_cmp(&a.popularity).then_with(|| a.id.cmp(&b.id)));
         let mut shelf = Self {
             traits: Vec::with_capacity(products.len()),
+            prices: products.iter().map(|product| product.price_cents).collect(),
             aisles: Vec::new(),
             brands: Vec::new(),
             aisle_of: Vec::with_capacity(products.len()),
@@ -52,7 +58,7 @@ impl Shelf {
                 aisle.ranks.push(rank as Rank);
             }
             let brand = *brands.entry(product.brand.clone()).or_insert_with(|| {
-                shelf.brands.push(product.brand.clone());
+                shelf.brands.push(product.brand.as_str().into());
                 shelf.brands.len() as u32 - 1
             });
             let next = u8::try_from(departments.len()).unwrap_or(u8::MAX);
@@ -70,6 +76,12 @@ impl Shelf {
         self.aisles.get(*self.aisle_of.get(rank as usize)? as usize)
     }
 
+    /// The brand of a product.
+    pub fn brand(&self, rank: Rank) -> SmolStr {
+        let number = self.traits.get(rank as usize).map_or(0, |traits| traits.brand);
+        self.brands.get(number as usize).cloned().unwrap_or_default()
+    }
+
     /// The number of the leaf category of a product.
     pub fn aisle_number(&self, rank: Rank) -> usize {
         self.aisle_of.get(rank as usize).map_or(0, |aisle| *aisle as usize)
@@ -77,7 +89,7 @@ impl Shelf {
 
     fn level_prices(&mut self) {
         for aisle in &self.aisles {
-            let price = |rank: &Rank| self.products.get(*rank as usize).map(|product| product.price_cents);
+            let price = |rank: &Rank| self.prices.get(*rank as usize).copied();
             let mut by_price = aisle.ranks.clone();
             by_price.sort_by_key(price);
             for (place, rank) in by_price.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What the shop's search promises to whoever types.
 
 use proptest::prelude::*;
+use smol_str::format_smolstr;
 
 use super::*;
 use crate::traffic::assortment::matcher::{FILTER_BRAND, FILTER_PRICE_MAX};
@@ -18,8 +19,8 @@ fn found(assortment: &Assortment, text: &str) -> Vec<Rank> {
     assortment.find(text, &BTreeMap::new()).ranks.clone()
 }
 
-fn filtered(name: &str, value: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([(name.to_owned(), value.to_owned())])
+fn filtered(name: &str, value: &str) -> BTreeMap<SmolStr, SmolStr> {
+    BTreeMap::from([(name.into(), value.into())])
 }
 
 #[test]
@@ -115,7 +116,7 @@ proptest! {
         let wanted = assortment.popular(&mut chance);
         let taste = Taste { brands: [assortment.traits(wanted).brand; 3], ..Taste::default() };
         let text = assortment.wording(wanted, &taste, &mut chance);
-        let narrower = format!("{} {text}", assortment.narrowing_word(wanted, &mut chance));
+        let narrower = format_smolstr!("{} {text}", assortment.narrowing_word(wanted, &mut chance));
         let filters: BTreeMap<_, _> = assortment.filter(wanted, &mut chance).into_iter().collect();
         for (text, filters) in [(&text, BTreeMap::new()), (&text, filters.clone()), (&narrower, filters)] {
             let found = assortment.find(text, &filters);
@@ -133,7 +134,7 @@ proptest! {
             let text = used.wording(used.popular(&mut chance), &Taste::default(), &mut chance);
             query::typed(text, 0.5, &mut chance)
         };
-        let texts: Vec<String> = seeds.iter().map(asked).collect();
+        let texts: Vec<SmolStr> = seeds.iter().map(asked).collect();
         let all: Vec<Arc<Answer>> = texts.iter().map(|text| used.find(text, &BTreeMap::new())).collect();
         let last = texts.last().unwrap();
         prop_assert_eq!(&fresh.find(last, &BTreeMap::new()), all.last().unwrap());

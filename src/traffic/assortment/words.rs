@@ -1,18 +1,20 @@
 //! Words as a search compares them: small letters, without their plural's ending, a slip of the finger apart.
 
+use smol_str::SmolStr;
+
 /// The words of a text as the index keeps them.
-pub fn words(text: &str) -> impl Iterator<Item = String> {
+pub fn words(text: &str) -> impl Iterator<Item = SmolStr> {
     let pieces = text.split(|letter: char| !letter.is_alphanumeric()).filter(|piece| !piece.is_empty());
     pieces.map(|piece| {
         let mut word = piece.to_lowercase();
         singular(&mut word);
-        word
+        SmolStr::from(word)
     })
 }
 
 /// Takes a plural's ending off, as light stemmers do (Harman's S, with the endings that would leave an e
 /// too many).
-pub fn singular(word: &mut String) {
+fn singular(word: &mut String) {
     let cut = match word.as_str() {
         short if short.len() <= 3 => 0,
         ies if ies.ends_with("ies") => {
@@ -54,7 +56,7 @@ mod tests {
     #[test]
     fn a_plural_is_the_same_word() {
         let forms = ["Headphones", "dresses", "batteries", "glass", "boxes", "bus", "Toothbrushes", "tvs"];
-        let found: Vec<String> = words(&forms.join("-")).collect();
+        let found: Vec<SmolStr> = words(&forms.join("-")).collect();
         assert_eq!(found, ["headphone", "dress", "battery", "glass", "box", "bus", "toothbrush", "tvs"]);
     }
 

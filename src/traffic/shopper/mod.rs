@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use rand::RngExt;
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::model::event::{Action, Item};
 use crate::model::ids::QueryId;
@@ -53,9 +54,9 @@ pub struct Shopper {
     /// The product whose page is open.
     looking_at: Rank,
     results: Option<Results>,
-    filters: BTreeMap<String, String>,
+    filters: BTreeMap<SmolStr, SmolStr>,
     /// What is still being typed.
-    unfinished: Option<String>,
+    unfinished: Option<SmolStr>,
     searched_at: Timestamp,
     refinements: u32,
     cart: Vec<Item>,
@@ -70,9 +71,8 @@ impl Shopper {
     pub fn arrive(habits: &Arc<Habits>, moment: &mut Moment<'_>) -> (Step, Self) {
         let wanted = moment.assortment.wanted(moment.taste, moment.chance);
         let decided = moment.chance.random_bool(habits.decided);
-        let pace = habits.leisure
-            * moment.chance.random_range(0.6..1.4)
-            * if decided { DECIDED_PACE } else { 1.0 };
+        let pace =
+            habits.leisure * moment.chance.random_range(0.6..1.4) * if decided { DECIDED_PACE } else { 1.0 };
         let mut shopper = Self {
             habits: habits.clone(),
             wanted,
@@ -110,9 +110,7 @@ impl Shopper {
             Action::Search(_) => self.after_search(moment),
             Action::View(touch) => self.after_view(&touch.item, moment),
             Action::AddToCart(touch) => self.after_cart(&touch.item, moment),
-            Action::Purchase(order) => {
-                Then::Leave(refund::comeback(order, self.habits.gives_back, moment))
-            }
+            Action::Purchase(order) => Then::Leave(refund::comeback(order, self.habits.gives_back, moment)),
             Action::Refund(_) => Then::Leave(None),
         }
     }
@@ -135,8 +133,7 @@ impl Shopper {
 
     fn after_view(&mut self, item: &Item, moment: &mut Moment<'_>) -> Then {
         let Habits { goes_back, looks_at_alike, searches_again, logs_in, .. } = *self.habits;
-        let puts =
-            if self.decided { self.habits.decided_puts_into_cart } else { self.habits.puts_into_cart };
+        let puts = if self.decided { self.habits.decided_puts_into_cart } else { self.habits.puts_into_cart };
         let draw: f64 = moment.chance.random();
         if draw < puts {
             return self.put_into_cart(item, moment);
@@ -164,8 +161,7 @@ impl Shopper {
     fn after_cart(&mut self, item: &Item, moment: &mut Moment<'_>) -> Then {
         self.cart.push(item.clone());
         let Habits { shops_on, orders, .. } = *self.habits;
-        let checks_out =
-            if self.decided { self.habits.decided_checks_out } else { self.habits.checks_out };
+        let checks_out = if self.decided { self.habits.decided_checks_out } else { self.habits.checks_out };
         match moment.chance.random::<f64>() {
             draw if draw < checks_out => {
                 if !moment.chance.random_bool(orders) {
@@ -220,7 +216,7 @@ impl Shopper {
         self.refinements = 0;
         self.filters.clear();
         let text = if moment.chance.random_bool(self.habits.asks_unfindable) {
-            query::unfindable(moment.chance).to_owned()
+            query::unfindable(moment.chance).into()
         } else {
             self.wording(moment)
         };
@@ -243,7 +239,7 @@ impl Shopper {
             return self.search_on(text, moment);
         }
         let word = moment.assortment.narrowing_word(self.wanted, moment.chance);
-        let narrower = if text.contains(word) { text } else { format!("{word} {text}") };
+        let narrower = if text.contains(word) { text } else { format_smolstr!("{word} {text}") };
         self.search_on(query::typed(narrower, self.habits.slips, moment.chance), moment)
     }
 
@@ -254,13 +250,13 @@ impl Shopper {
         self.search_on(text, moment)
     }
 
-    fn wording(&self, moment: &mut Moment<'_>) -> String {
+    fn wording(&self, moment: &mut Moment<'_>) -> SmolStr {
         let text = moment.assortment.wording(self.wanted, moment.taste, moment.chance);
         query::typed(text, self.habits.slips, moment.chance)
     }
 
     /// Searches again in the same chain, if that is not too often already.
-    fn search_on(&mut self, text: String, moment: &mut Moment<'_>) -> Then {
+    fn search_on(&mut self, text: SmolStr, moment: &mut Moment<'_>) -> Then {
         if self.refinements >= REFINEMENTS_MAX {
             return Then::Leave(None);
         }
@@ -274,7 +270,7 @@ impl Shopper {
         self.results.as_ref().map(|results| results.intent_id.clone())
     }
 
-    fn search(&mut self, text: String, intent_id: Option<QueryId>, moment: &mut Moment<'_>) -> Step {
+    fn search(&mut self, text: SmolStr, intent_id: Option<QueryId>, moment: &mut Moment<'_>) -> Step {
         let question = Question { text, filters: self.filters.clone(), intent_id };
         let (step, results) = Results::of(question, moment);
         self.results = Some(results);

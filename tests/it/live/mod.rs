@@ -8,6 +8,7 @@ mod api;
 mod bus;
 mod catalog;
 mod processor;
+mod recount;
 mod search;
 mod shop;
 mod small_shop;

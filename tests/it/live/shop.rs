@@ -33,7 +33,11 @@ pub struct Shop {
 pub async fn with_shop(test: impl AsyncFnOnce(&Shop)) {
     // As the programs do, which some tests start: the same servers for both.
     dotenvy::dotenv().ok();
-    let servers = Servers::parse_from(["it"]);
+    with_shop_on(Servers::parse_from(["it"]), test).await;
+}
+
+/// As [`with_shop`], on servers of one's choice.
+pub async fn with_shop_on(servers: Servers, test: impl AsyncFnOnce(&Shop)) {
     let prefix = format!("t{}-", &uuid::Uuid::now_v7().simple().to_string()[20..]);
     let store = Store::new(&servers.elasticsearch, &prefix).unwrap();
     let bus = Bus::new(&servers.kafka, &prefix).unwrap();

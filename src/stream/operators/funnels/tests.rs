@@ -36,7 +36,7 @@ fn stages(body: &Value) -> Value {
 fn attributed(mut event: Event, searched_at: Timestamp) -> Event {
     let id = QueryId::parse("q1").unwrap();
     if let Action::View(touch) | Action::AddToCart(touch) = &mut event.action {
-        let query = "headphones".to_owned();
+        let query = "headphones".into();
         touch.item.attribution =
             Some(Attribution { query_id: id.clone(), intent_id: id, query, searched_at, position: 1 });
     }

@@ -1,0 +1,166 @@
+//! `cargo bench --bench drain`: what a backlog costs to drain, in CPU time per event.
+//!
+//! Preloads events of the generator's making into the topics of a prefix of its own on the real Kafka, then
+//! measures in one run: the bare drain, the drain with the typed decode, and the whole processor (raw events
+//! off) against a server that accepts everything in Elasticsearch's place, or with `--real` against
+//! Elasticsearch itself. What it made is removed at the end.
+
+mod drains;
+mod stub;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Parser;
+use rustix::time::{ClockId, clock_gettime};
+use shoplens::bus::Bus;
+use shoplens::catalog::shelf::ShelfProduct;
+use shoplens::catalog::synthesis::Catalogue;
+use shoplens::catalog::taxonomy::Taxonomy;
+use shoplens::config::{ElasticsearchSettings, KafkaSettings};
+use shoplens::model::money::Currency;
+use shoplens::store::Store;
+use shoplens::stream::run::{ProcessorSettings, run};
+use shoplens::traffic::{self, TrafficSettings};
+
+use crate::stub::Stub;
+
+/// What a backlog costs to drain, in CPU time per event.
+#[derive(Parser)]
+struct Settings {
+    /// Events to preload.
+    #[arg(long, default_value_t = 300_000)]
+    events: u64,
+    /// Products on the shelf.
+    #[arg(long, default_value_t = 50_000)]
+    products: u64,
+    /// Members of each consumer group.
+    #[arg(long, default_value_t = 1)]
+    workers: u16,
+    /// Let the processor write to the real Elasticsearch and not to the stand-in.
+    #[arg(long)]
+    real: bool,
+    /// Prefix of the topics, groups and indices that are made and removed.
+    #[arg(long, default_value = "bench-drain-")]
+    prefix: String,
+    #[command(flatten)]
+    kafka: KafkaSettings,
+    #[command(flatten)]
+    elasticsearch: ElasticsearchSettings,
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// The parts of the settings that the library takes from a command line.
+#[derive(Parser)]
+struct Library {
+    #[command(flatten)]
+    traffic: TrafficSettings,
+    #[command(flatten)]
+    processor: ProcessorSettings,
+    #[command(flatten)]
+    elasticsearch: ElasticsearchSettings,
+}
+
+fn library(arguments: &[&str]) -> Library {
+    Library::parse_from([&["bench"], arguments].concat())
+}
+
+/// What a measured stretch took.
+struct Cost {
+    cpu: Duration,
+    wall: Duration,
+}
+
+impl Cost {
+    async fn of<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<(Self, T)> {
+        let (cpu, wall) = (cpu_time(), Instant::now());
+        let done = work.await?;
+        Ok((Self { cpu: cpu_time().saturating_sub(cpu), wall: wall.elapsed() }, done))
+    }
+
+    fn micros_per(&self, events: u64) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / events as f64
+    }
+}
+
+/// CPU time of this process so far, all threads, kernel included.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+fn main() -> anyhow::Result<()> {
+    if std::env::args().any(|argument| argument == stub::ARGUMENT) {
+        return stub::serve();
+    }
+    let settings = Settings::parse();
+    let bus = Bus::new(&settings.kafka, &settings.prefix)?;
+    let store = Store::new(&settings.elasticsearch, &settings.prefix)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        bus.remove_all().await.context("removing what an earlier run left")?;
+        let measured = measure(&settings, &bus, &store).await;
+        bus.remove_all().await?;
+        if settings.real {
+            store.remove_all().await?;
+        }
+        measured
+    })
+}
+
+async fn measure(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Result<()> {
+    preload(settings, bus).await?;
+    let (events, brokers) = (settings.events, settings.kafka.kafka_bootstrap_servers.as_str());
+    let drained = |decode| tokio::task::spawn_blocking(drains::drain(brokers, bus, events, decode));
+    let (bare, ()) = Cost::of(async { drained(false).await? }).await?;
+    print("bare drain", &bare, events);
+    let (decoded, ()) = Cost::of(async { drained(true).await? }).await?;
+    print("drain and decode", &decoded, events);
+    if settings.real {
+        let (real, ()) = Cost::of(process(settings, bus, store)).await?;
+        print("whole processor with Elasticsearch", &real, events);
+        return Ok(());
+    }
+    let stub = Stub::start()?;
+    let address = ["--elasticsearch-host", &stub.address];
+    let accepting = Store::new(&library(&address).elasticsearch, &settings.prefix)?;
+    let (whole, ()) = Cost::of(process(settings, bus, &accepting)).await?;
+    print("whole processor", &whole, events);
+    println!(
+        "whole processor / drain and decode: {:.2}",
+        whole.cpu.as_secs_f64() / decoded.cpu.as_secs_f64()
+    );
+    let documents = stub.documents(&accepting).await?;
+    println!("documents per event: {:.3}", documents as f64 / events as f64);
+    Ok(())
+}
+
+fn print(what: &str, cost: &Cost, events: u64) {
+    let per_second = events as f64 / cost.wall.as_secs_f64();
+    println!("{what}: {:.2} µs CPU per event, {per_second:.0} events/s", cost.micros_per(events));
+}
+
+/// Fills the topics with a day's traffic at a thousand events a second of event time.
+async fn preload(settings: &Settings, bus: &Bus) -> anyhow::Result<()> {
+    bus.ensure_topics().await?;
+    let events = settings.events.to_string();
+    let traffic = library(&["--events", &events, "--events-per-second", "0", "--seed", "7"]).traffic;
+    let report =
+        traffic::run(bus, shelf(settings.products)?, Currency::EUR, &traffic, std::future::pending());
+    report.await.map(drop)
+}
+
+fn shelf(products: u64) -> anyhow::Result<Vec<ShelfProduct>> {
+    let catalogue = Catalogue { taxonomy: Taxonomy::built_in()?.into(), seed: 7, currency: Currency::EUR };
+    let products = catalogue.products(1..=products);
+    products.map(|product| Ok(serde_json::from_value(serde_json::to_value(product)?)?)).collect()
+}
+
+async fn process(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Result<()> {
+    let workers = settings.workers.to_string();
+    let processor =
+        library(&["--until-drained", "--archive-events", "false", "--workers", &workers]).processor;
+    run(&processor, store.clone(), bus.clone(), Currency::EUR, std::future::pending()).await
+}
