@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 use crate::generator::sink::Standing;
-use crate::traffic::Tally;
+use crate::traffic::{Class, Tally};
 
 /// Time between two looks at a terminal's line.
 const REDRAW_EVERY: Duration = Duration::from_millis(200);
@@ -37,7 +37,7 @@ impl Progress {
         let (total, since) = (tally.total(), self.last.elapsed().as_secs_f64());
         let per_second = (total.saturating_sub(self.events) as f64 / since).round() as u64;
         (self.last, self.events) = (Instant::now(), total);
-        let (bots, fraudsters) = (tally.bots(), tally.fraudsters());
+        let [bots, fraudsters] = [Class::Bot, Class::Fraud].map(|class| tally.class(class).visitors);
         let Some(bar) = &self.bar else {
             tracing::info!(
                 events = total,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::generator::faults::FaultCounts;
 use crate::generator::sink::Standing;
 use crate::model::time::Timestamp;
-use crate::traffic::Tally;
+use crate::traffic::{Presence, Tally};
 
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
@@ -93,7 +93,11 @@ impl fmt::Display for Report {
             "units:    {} viewed, {} carted, {} purchased, {} refunded",
             units.viewed, units.carted, units.purchased, units.refunded
         )?;
-        write!(f, "{}", tally.visitors_in_words())
+        write!(f, "visitors: {}, of which {} with an account", tally.visitors, tally.users)?;
+        for (persona, Presence { visitors, events }) in &tally.personas {
+            write!(f, "\n  {:<18} {visitors:>8} with {events:>9} events", persona.name())?;
+        }
+        Ok(())
     }
 }
 

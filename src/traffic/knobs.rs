@@ -48,7 +48,8 @@ impl Ranged for u32 {
 impl Ranged for Span {
     fn outside(self, least: f64, most: f64) -> Option<String> {
         let Self(from, to) = self;
-        let is_within = from <= to && from.outside(least, most).is_none() && to.outside(least, most).is_none();
+        let is_within =
+            from <= to && from.outside(least, most).is_none() && to.outside(least, most).is_none();
         (!is_within).then(|| format!("is [{from}, {to}], not two rising numbers from {least} to {most}"))
     }
 }

@@ -4,9 +4,11 @@
 mod agenda;
 mod assortment;
 mod bots;
+mod casting;
 mod chance;
 mod fraud;
 mod honest;
+mod knobs;
 mod label;
 mod persona;
 mod population;
@@ -36,5 +38,5 @@ pub use crate::traffic::session::{Firsts, Simulated};
 pub use crate::traffic::shape::{Measures, Presence, Shape};
 pub use crate::traffic::shopper::Habits;
 pub use crate::traffic::simulator::Simulator;
-pub use crate::traffic::tally::{Fraudsters, Tally, Units};
+pub use crate::traffic::tally::{Tally, Units};
 pub use crate::traffic::world::World;

@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::model::event::{Action, EventType, Item};
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
-use crate::traffic::persona::Persona;
+use crate::traffic::persona::{Class, Persona};
 use crate::traffic::session::Simulated;
+use crate::traffic::shape::Presence;
 
 /// What was simulated, counted. In JSON it is a part of the final report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -30,12 +31,8 @@ pub struct Tally {
     pub visitors: u64,
     /// Accounts.
     pub users: u64,
-    /// Programs that read the catalogue; the ground truth of bot signals.
-    pub bots: u64,
-    /// Their events.
-    pub bot_events: u64,
-    /// Accounts after the shop's money, by scheme; the ground truth of fraud signals.
-    pub fraudsters: Fraudsters,
+    /// Visitors and events by what the visitors are up to.
+    pub personas: BTreeMap<Persona, Presence>,
     /// Bytes of all events as JSON.
     pub bytes: u64,
     /// The first event's time.
@@ -55,15 +52,6 @@ pub struct Units {
     pub purchased: u64,
     /// Given back.
     pub refunded: u64,
-}
-
-/// Accounts by scheme.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Fraudsters {
-    /// Buying and giving back the same thing again and again.
-    pub refund_loop: u64,
-    /// Giving back right after buying.
-    pub fast_refund: u64,
 }
 
 impl Tally {
@@ -90,40 +78,21 @@ impl Tally {
         let newcomer = u64::from(firsts.of_visitor);
         self.visitors += newcomer;
         self.users += newcomer * u64::from(event.user_id.is_some());
-        match persona {
-            Persona::PriceScraper => {
-                self.bots += newcomer;
-                self.bot_events += 1;
-            }
-            Persona::RefundLoop => self.fraudsters.refund_loop += newcomer,
-            Persona::FastRefund => self.fraudsters.fast_refund += newcomer,
-            _ => {}
-        }
+        let presence = self.personas.entry(*persona).or_default();
+        presence.visitors += newcomer;
+        presence.events += 1;
         self.bytes += bytes as u64;
         self.first.get_or_insert(event.timestamp);
         self.last = Some(event.timestamp);
     }
 
-    /// Programs that were seen.
-    pub fn bots(&self) -> u64 {
-        self.bots
-    }
-
-    /// Accounts after the shop's money that were seen.
-    pub fn fraudsters(&self) -> u64 {
-        self.fraudsters.refund_loop + self.fraudsters.fast_refund
-    }
-
-    /// Who came, as lines of the final report.
-    pub fn visitors_in_words(&self) -> String {
-        format!(
-            "visitors: {}, of which {} with an account; {} bots with {} events\nfraud:    {} accounts",
-            self.visitors,
-            self.users,
-            self.bots,
-            self.bot_events,
-            self.fraudsters()
-        )
+    /// Visitors and events of a class.
+    pub fn class(&self, class: Class) -> Presence {
+        let of_class = self.personas.iter().filter(|(persona, _)| persona.class() == class);
+        of_class.fold(Presence::default(), |sum, (_, presence)| Presence {
+            visitors: sum.visitors + presence.visitors,
+            events: sum.events + presence.events,
+        })
     }
 
     /// Events of all types.

@@ -43,7 +43,10 @@ impl World {
             }
         }
         self.shoppers.check()?;
-        self.bursts.check()
+        self.bursts.check()?;
+        let parts = [self.bots.check(), self.fraud.check(), self.honest.check()];
+        let unusable = |why| SettingError::Unusable { setting: "world", why };
+        parts.into_iter().collect::<Result<(), String>>().map_err(unusable)
     }
 }
 

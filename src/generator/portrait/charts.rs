@@ -79,7 +79,7 @@ pub fn visitors(measures: &Measures, path: &Path) -> anyhow::Result<()> {
     let total = measures.personas.values().map(|presence| presence.events).sum::<u64>().max(1) as f64;
     let others = measures.personas.iter().filter(|(persona, _)| **persona != Persona::Shopper);
     let bar = |(persona, presence): (&Persona, &crate::traffic::Presence)| Bar {
-        label: super::page::name(*persona),
+        label: persona.name(),
         value: 100.0 * presence.events as f64 / total,
         colour: match persona.class() {
             Class::Honest => INK,

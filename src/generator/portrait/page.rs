@@ -3,14 +3,8 @@
 use std::fmt::Write;
 
 use crate::generator::portrait::Sitting;
+use crate::traffic::Class;
 use crate::traffic::Measures;
-use crate::traffic::{Class, Persona};
-
-/// A persona's name for people: `refund loop`.
-pub fn name(persona: Persona) -> String {
-    let value = serde_json::to_value(persona).ok();
-    value.and_then(|value| value.as_str().map(|text| text.replace('_', " "))).unwrap_or_default()
-}
 
 /// The page.
 pub fn page(sitting: &Sitting<'_>) -> String {
@@ -101,7 +95,7 @@ fn write_visitors(text: &mut String, measures: &Measures) -> std::fmt::Result {
             Class::Bot => "bot",
             Class::Fraud => "fraud",
         };
-        writeln!(text, "| {} | {class} | {} | {} |", name(*persona), presence.visitors, presence.events)?;
+        writeln!(text, "| {} | {class} | {} | {} |", persona.name(), presence.visitors, presence.events)?;
     }
     Ok(())
 }

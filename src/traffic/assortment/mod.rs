@@ -70,6 +70,11 @@ impl Assortment {
         })
     }
 
+    /// How many products there are.
+    pub fn len(&self) -> u64 {
+        self.shelf.products.len() as u64
+    }
+
     /// Lets products go viral in a run that begins at `start`.
     pub fn stir(&mut self, bursts: Bursts, seed: u64, start: Timestamp) {
         self.surges = Surges::new(bursts, seed, start, self.shelf.products.len() as Rank);

@@ -1,5 +1,5 @@
-//! All programs of one kind: how many there are, and whose turn it is, so that their share of the events is kept
-//! while each program keeps its own rhythm.
+//! All programs, a fleet for each kind: how many there are, and whose turn it is, so that their share of the
+//! events is kept while each program keeps its own rhythm.
 //!
 //! Where the share wants fewer events than even one program makes, they work in bursts: they act until they are
 //! well ahead of their share, and rest until they are behind it.
@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 
 use crate::model::time::Timestamp;
 use crate::traffic::agenda::Agenda;
+use crate::traffic::bots::{Bots, Walk};
 use crate::traffic::persona::Persona;
 use crate::traffic::session::{Session, Step};
 use crate::traffic::visitor::Visitor;
 
 /// Events by which a kind may be ahead of its share, and behind it before more programs than its pace needs
 /// come in.
-const TOLERANCE: f64 = 30.0;
+const TOLERANCE: f64 = 60.0;
 
 /// How much and how often a kind comes.
 #[derive(Debug, Clone, Copy)]
@@ -31,14 +32,101 @@ pub struct Rhythm {
     pub clients: usize,
 }
 
+/// Whose turn it is.
+pub enum Turn {
+    /// A program goes on.
+    GoOn(Box<Session>, Step),
+    /// Another program of this kind comes in.
+    ComeIn(Persona),
+}
+
+/// All programs.
+pub struct Fleets {
+    fleets: Vec<Fleet>,
+    /// Whether there is nobody else.
+    alone: bool,
+    events: MeanGap,
+    walk: Walk,
+}
+
+impl Fleets {
+    /// Nobody, of whom each kind shall cause its part of this share of all events.
+    pub fn new(bots: &Bots, ratio: f64) -> Self {
+        let rhythms = bots.rhythms();
+        let weights: f64 = rhythms.iter().map(|rhythm| rhythm.share).sum();
+        let fleet =
+            |rhythm: Rhythm| Fleet::new(rhythm, ratio * rhythm.share / weights.max(f64::MIN_POSITIVE));
+        Self {
+            fleets: rhythms.into_iter().map(fleet).collect(),
+            alone: ratio >= 1.0,
+            events: MeanGap::default(),
+            walk: Walk::default(),
+        }
+    }
+
+    /// Programs that have something before them.
+    pub fn len(&self) -> usize {
+        self.fleets.iter().map(|fleet| fleet.waiting.len()).sum()
+    }
+
+    /// Counts an event of anybody; says whose it is, if a program's.
+    pub fn turn(&mut self, now: Timestamp) -> Option<Turn> {
+        let mean_ms = self.events.count(now);
+        self.fleets.iter_mut().for_each(|fleet| fleet.behind += fleet.ratio);
+        let turn = self.fleets.iter_mut().find_map(|fleet| fleet.turn(now, mean_ms));
+        if turn.is_some() || !self.alone {
+            return turn;
+        }
+        self.fleets
+            .iter_mut()
+            .max_by(|a, b| a.behind.total_cmp(&b.behind))
+            .map(|fleet| fleet.force(now, mean_ms))
+    }
+
+    /// Lets a program wait for its next step.
+    pub fn wait(&mut self, until: Timestamp, session: Box<Session>, step: Step) {
+        if let Some(fleet) = self.fleet(session.visitor.persona) {
+            fleet.waiting.add(until, (session, step));
+        }
+    }
+
+    /// Lets a client go until it is needed again.
+    pub fn rest(&mut self, visitor: Visitor) {
+        if let Some(fleet) = self.fleet(visitor.persona) {
+            fleet.idle.push_back(visitor);
+        }
+    }
+
+    /// The client of this kind that comes next; `None` for a new one.
+    pub fn next_client(&mut self, persona: Persona) -> Option<Visitor> {
+        let fleet = self.fleet(persona)?;
+        let known = if fleet.clients < fleet.rhythm.clients { None } else { fleet.idle.pop_front() };
+        fleet.clients += usize::from(known.is_none());
+        known
+    }
+
+    /// Share of a kind's clients that have an account.
+    pub fn accounts(&mut self, persona: Persona) -> f64 {
+        self.fleet(persona).map_or(0.0, |fleet| fleet.rhythm.accounts)
+    }
+
+    /// The walk that slow crawlers share.
+    pub fn walk(&self) -> Walk {
+        self.walk.clone()
+    }
+
+    fn fleet(&mut self, persona: Persona) -> Option<&mut Fleet> {
+        self.fleets.iter_mut().find(|fleet| fleet.rhythm.persona == persona)
+    }
+}
+
 /// All programs of one kind.
-pub struct Fleet {
-    /// How it comes.
-    pub rhythm: Rhythm,
+struct Fleet {
+    rhythm: Rhythm,
     /// Its part of all events, 0.0 to 1.0.
     ratio: f64,
     /// Events that it is behind its share; below 0, ahead of it.
-    pub behind: f64,
+    behind: f64,
     rests: bool,
     waiting: Agenda<(Box<Session>, Step)>,
     clients: usize,
@@ -46,53 +134,34 @@ pub struct Fleet {
     idle: VecDeque<Visitor>,
 }
 
-/// Whose turn it is.
-pub enum Turn {
-    /// A program goes on.
-    GoOn(Box<Session>, Step),
-    /// Another program comes in.
-    ComeIn,
-}
-
 impl Fleet {
-    /// Nobody, of a kind that shall cause this share of all events.
-    pub fn new(rhythm: Rhythm, ratio: f64) -> Self {
+    fn new(rhythm: Rhythm, ratio: f64) -> Self {
         let (waiting, idle) = (Agenda::default(), VecDeque::new());
         Self { rhythm, ratio, behind: 0.0, rests: false, waiting, clients: 0, idle }
     }
 
-    /// Programs that have something before them.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Counts an event of anybody.
-    pub fn count(&mut self) {
-        self.behind += self.ratio;
-    }
-
     /// Whether one of its programs acts now, where events come every `mean_ms`. Counts its event.
-    pub fn turn(&mut self, now: Timestamp, mean_ms: f64) -> Option<Turn> {
+    fn turn(&mut self, now: Timestamp, mean_ms: f64) -> Option<Turn> {
         self.rests = if self.rests { self.behind < 0.0 } else { self.behind < -TOLERANCE };
         if self.rests || self.ratio <= 0.0 {
             return None;
         }
-        let going_on = self.take(now, now).map(|(session, step)| Turn::GoOn(session, step));
-        let turn = going_on.or_else(|| self.wants_more(mean_ms).then_some(Turn::ComeIn))?;
+        let turn = self.take(now, now).or_else(|| self.wants_more(mean_ms).then(|| self.newcomer()))?;
         self.behind -= 1.0;
         Some(turn)
     }
 
     /// One of its programs acts now, even if it is not its time yet. Counts its event.
-    pub fn force(&mut self, now: Timestamp, mean_ms: f64) -> Turn {
+    fn force(&mut self, now: Timestamp, mean_ms: f64) -> Turn {
         self.behind -= 1.0;
         if self.wants_more(mean_ms) {
-            return Turn::ComeIn;
+            return self.newcomer();
         }
-        match self.take(now, Timestamp::from_millis(i64::MAX)) {
-            Some((session, step)) => Turn::GoOn(session, step),
-            None => Turn::ComeIn,
-        }
+        self.take(now, Timestamp::MAX).unwrap_or_else(|| self.newcomer())
+    }
+
+    fn newcomer(&self) -> Turn {
+        Turn::ComeIn(self.rhythm.persona)
     }
 
     /// Whether the programs that are there are too few for its share, at their pace.
@@ -103,30 +172,37 @@ impl Fleet {
         self.behind >= 0.5 && (self.waiting.len() as f64) < by_pace.ceil() + by_debt
     }
 
-    fn take(&mut self, now: Timestamp, until: Timestamp) -> Option<(Box<Session>, Step)> {
+    /// The program whose turn comes first, if it comes until then. One that had to wait for longer than a
+    /// session may last is over.
+    fn take(&mut self, now: Timestamp, until: Timestamp) -> Option<Turn> {
         loop {
             let (session, step) = self.waiting.take_due(until)?;
             if session.lasts_until(now) {
-                return Some((session, step));
+                return Some(Turn::GoOn(session, step));
             }
             self.idle.push_back(session.visitor);
         }
     }
+}
 
-    /// Lets a program wait for its next step.
-    pub fn wait(&mut self, until: Timestamp, session: Box<Session>, step: Step) {
-        self.waiting.add(until, (session, step));
-    }
+/// The time between events, as a moving mean.
+#[derive(Default)]
+struct MeanGap {
+    last: Option<Timestamp>,
+    ms: f64,
+}
 
-    /// Lets a client go until it is needed again.
-    pub fn rest(&mut self, visitor: Visitor) {
-        self.idle.push_back(visitor);
-    }
+impl MeanGap {
+    /// Weight of the latest gap.
+    const WEIGHT: f64 = 1.0 / 128.0;
 
-    /// The client that comes next; `None` for a new one.
-    pub fn next_client(&mut self) -> Option<Visitor> {
-        let known = if self.clients < self.rhythm.clients { None } else { self.idle.pop_front() };
-        self.clients += usize::from(known.is_none());
-        known
+    /// Counts an event, and gives the mean time between events.
+    fn count(&mut self, now: Timestamp) -> f64 {
+        if let Some(last) = self.last {
+            let gap = (now - last).num_milliseconds() as f64;
+            self.ms += if self.ms > 0.0 { (gap - self.ms) * Self::WEIGHT } else { gap };
+        }
+        self.last = Some(now);
+        self.ms.max(0.001)
     }
 }

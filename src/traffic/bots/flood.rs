@@ -2,9 +2,9 @@
 
 use rand::RngExt;
 
+use crate::traffic::assortment::Rank;
 use crate::traffic::bots::pace::Pace;
 use crate::traffic::bots::scraper;
-use crate::traffic::assortment::Rank;
 use crate::traffic::query;
 use crate::traffic::results::{Question, Results};
 use crate::traffic::session::{Moment, Step, Then};

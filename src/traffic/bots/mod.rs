@@ -19,7 +19,7 @@ use crate::traffic::persona::Persona;
 use crate::traffic::session::{Moment, Step, Then};
 
 pub use crate::traffic::bots::crawler::Walk;
-pub use crate::traffic::bots::fleet::{Fleet, Rhythm};
+pub use crate::traffic::bots::fleet::{Fleets, Rhythm, Turn};
 
 /// The kinds of programs. Their shares are weights among the events of all programs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -10,9 +10,9 @@ use rand::RngExt;
 
 use crate::model::event::{Action, Item, Order, QUANTITY_MAX, Refund};
 use crate::model::money::Cents;
-use crate::model::time::Timestamp;
 use crate::traffic::assortment::Rank;
 use crate::traffic::fraud::schemes::Plan;
+use crate::traffic::knobs::Span;
 use crate::traffic::persona::Persona;
 use crate::traffic::results::{Question, Results};
 use crate::traffic::session::{Comeback, Moment, Return, Script, Step, Then};
@@ -35,6 +35,8 @@ pub struct Fraud {
     refunds: u32,
     /// Refunds of the same order that still follow.
     parts_left: u32,
+    /// Refunds of the same order so far.
+    parts_given: u32,
     results: Option<Results>,
     /// Honest shopping in between.
     cover: Option<Shopper>,
@@ -52,6 +54,7 @@ impl Fraud {
             orders: 0,
             refunds: 0,
             parts_left: 0,
+            parts_given: 0,
             results: None,
             cover: None,
         };
@@ -103,6 +106,7 @@ impl Fraud {
 
     fn after_order(&mut self, order: &Order, moment: &mut Moment<'_>) -> Option<Comeback> {
         self.orders += 1;
+        self.parts_given = 0;
         let keeps = self.scheme == Persona::RefundRate
             && !moment.chance.random_bool(moment.world.fraud.refund_rate.rate);
         if keeps {
@@ -115,7 +119,8 @@ impl Fraud {
             if moment.chance.random_bool(moment.world.fraud.excess_refund.in_parts) {
                 self.parts_left = factor - 1;
             } else {
-                let many = |item: &mut Item| item.quantity = item.quantity.saturating_mul(factor).min(QUANTITY_MAX);
+                let many =
+                    |item: &mut Item| item.quantity = item.quantity.saturating_mul(factor).min(QUANTITY_MAX);
                 back.items.iter_mut().for_each(many);
             }
         }
@@ -124,6 +129,7 @@ impl Fraud {
 
     fn after_refund(&mut self, refund: &Refund, moment: &mut Moment<'_>) -> Option<Comeback> {
         self.refunds += 1;
+        self.parts_given += 1;
         self.tell(refund, moment);
         if self.parts_left == 0 {
             return self.next_round(moment);
@@ -177,7 +183,7 @@ impl Fraud {
         Some(self.later(self.plan.pause_s, step, moment))
     }
 
-    fn later(&mut self, after: crate::traffic::knobs::Span, step: Step, moment: &mut Moment<'_>) -> Comeback {
+    fn later(&mut self, after: Span, step: Step, moment: &mut Moment<'_>) -> Comeback {
         Comeback { after: after.seconds(moment.chance), step, script: self.go_on() }
     }
 
@@ -191,7 +197,7 @@ impl Fraud {
     fn tell(&self, refund: &Refund, moment: &mut Moment<'_>) {
         let (refunds, orders) = (self.refunds, self.orders);
         let Refund { ordered_at, order_total: Cents(cost), order, .. } = refund;
-        let after_s = seconds_since(*ordered_at, moment);
+        let after_s = (moment.now - *ordered_at).num_seconds();
         match self.scheme {
             Persona::RefundLoop if refunds > 1 => {
                 moment.tell(|| format!("refund {refunds} of the same product, {after_s} s after its order"));
@@ -205,8 +211,10 @@ impl Fraud {
             Persona::ExcessRefund if order.total > refund.order_total => {
                 moment.tell(|| format!("refund of {} cents of an order of {cost}", order.total.0));
             }
-            Persona::ExcessRefund if self.is_repeated(refund) => {
-                moment.tell(|| format!("another refund of an order of {cost} cents that was given back already"));
+            Persona::ExcessRefund if self.parts_given > 1 => {
+                moment.tell(|| {
+                    format!("another refund of an order of {cost} cents that was given back already")
+                });
             }
             Persona::PhantomRefund => {
                 moment.tell(|| format!("refund of {cost} cents of an order that was never placed"));
@@ -214,4 +222,14 @@ impl Fraud {
             _ => {}
         }
     }
+}
+
+/// The dearest of so many products that are looked at, one that is sold rather than not.
+fn target(candidates: u32, moment: &mut Moment<'_>) -> Rank {
+    let candidates = (0..candidates).map(|_| moment.assortment.popular(moment.chance));
+    let price = |rank: &Rank| {
+        let product = moment.assortment.product(*rank);
+        product.map(|product| (product.stock > 0, product.price_cents))
+    };
+    candidates.max_by_key(price).unwrap_or_default()
 }
