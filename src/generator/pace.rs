@@ -176,7 +176,7 @@ mod tests {
     fn a_run_without_a_start_begins_now_and_follows_the_clock() {
         let mut pace = Pace::new(&timing("", 1.0), at(0)).unwrap();
         assert!(pace.follows_clock);
-        assert_eq!([pace.schedule.next(), pace.schedule.next()], [at(0), at(100)]);
+        assert_eq!([pace.schedule.next_time(), pace.schedule.next_time()], [at(0), at(100)]);
         assert_eq!(pace.due(at(100)), at(100));
     }
 

@@ -172,7 +172,7 @@ impl Driver {
 
     fn next_time(&mut self) -> Timestamp {
         let schedule = &mut self.pace.schedule;
-        if self.pace.follows_clock { schedule.next_by(Timestamp::now()) } else { schedule.next() }
+        if self.pace.follows_clock { schedule.next_by(Timestamp::now()) } else { schedule.next_time() }
     }
 
     /// Waits until something of this time may happen; `false` when the run was stopped meanwhile.

@@ -44,7 +44,7 @@ impl Schedule {
     }
 
     /// The next event's time.
-    pub fn next(&mut self) -> Timestamp {
+    pub fn next_time(&mut self) -> Timestamp {
         while self.next >= self.parts {
             self.next -= self.parts;
             self.minute = self.minute + TimeDelta::milliseconds(MINUTE_MS);
@@ -58,19 +58,19 @@ impl Schedule {
     /// The time of the event that so many others come before, counted from the next one.
     pub fn time_after(mut self, others: u64) -> Timestamp {
         self.next = self.next.saturating_add(others.saturating_mul(PARTS));
-        self.next()
+        self.next_time()
     }
 
-    /// As [`Schedule::next`] for a run by the clock: more than a second away from it, the times go on from
+    /// As [`Schedule::next_time`] for a run by the clock: more than a second away from it, the times go on from
     /// `now`, which is the one thing that makes two runs of a seed differ. They never go back, not even
     /// where the clock is set back.
     pub fn next_by(&mut self, now: Timestamp) -> Timestamp {
-        let mut at = self.next();
+        let mut at = self.next_time();
         if (now - at).abs() > LAG_MAX {
             self.minute = now;
             self.parts = self.parts_of_minute();
             self.next = 0;
-            at = self.next();
+            at = self.next_time();
         }
         self.last = at.max(self.last);
         self.last
@@ -93,7 +93,7 @@ mod tests {
         let mut schedule = Schedule::new(at(0), 1, rhythm);
         let mut by_hour = [0.0; 24];
         loop {
-            let since_start = (schedule.next() - at(0)).num_hours();
+            let since_start = (schedule.next_time() - at(0)).num_hours();
             let Some(count) = by_hour.get_mut(since_start as usize) else { break };
             *count += 1.0;
         }
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn times_are_evenly_spaced() {
         let mut schedule = even(3);
-        let times: Vec<_> = (0..5).map(|_| schedule.next()).collect();
+        let times: Vec<_> = (0..5).map(|_| schedule.next_time()).collect();
         assert_eq!(times, [at(0), at(333), at(666), at(1_000), at(1_333)]);
     }
 
@@ -133,8 +133,8 @@ mod tests {
             let rhythm = Rhythm { night_to_peak, ..Rhythm::default() };
             let mut schedule = Schedule::new(at(0), per_second, rhythm);
             let told = schedule.clone().time_after(others);
-            (0..others).for_each(|_| drop(schedule.next()));
-            prop_assert_eq!(schedule.next(), told);
+            (0..others).for_each(|_| _ = schedule.next_time());
+            prop_assert_eq!(schedule.next_time(), told);
         }
 
         #[test]
@@ -143,7 +143,7 @@ mod tests {
         ) {
             let (mut schedule, mut clock) = (even(per_second), even(per_second));
             for lag in lags {
-                let expected = clock.next();
+                let expected = clock.next_time();
                 prop_assert_eq!(schedule.next_by(expected + TimeDelta::milliseconds(lag)), expected);
             }
         }

@@ -123,7 +123,7 @@ pub enum Then {
     /// The same, but after a login, which begins a new session.
     LogIn(TimeDelta, Step),
     /// The session ends, and perhaps the visitor comes back on purpose.
-    Leave(Option<Comeback>),
+    Leave(Option<Box<Comeback>>),
 }
 
 /// A later session that is planned already.
@@ -134,6 +134,13 @@ pub struct Comeback {
     pub step: Step,
     /// How it goes on.
     pub script: Script,
+}
+
+impl Comeback {
+    /// A plan.
+    pub fn new(after: TimeDelta, step: Step, script: Script) -> Box<Self> {
+        Box::new(Self { after, step, script })
+    }
 }
 
 /// Who decides.

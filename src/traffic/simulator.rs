@@ -142,7 +142,8 @@ impl Simulator {
                 }
                 self.wait(now + wait, session, step);
             }
-            Then::Leave(Some(Comeback { after, step, script })) if self.people.len() < WAITING_MAX => {
+            Then::Leave(Some(comeback)) if self.people.len() < WAITING_MAX => {
+                let Comeback { after, step, script } = *comeback;
                 let session = Box::new(Session::new(session.visitor, self.ids.session(), script));
                 self.wait(now + after, session, step);
             }

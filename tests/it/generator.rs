@@ -1,5 +1,7 @@
 //! The generator as a program, without any server.
 
+#![expect(clippy::unwrap_used, reason = "tests may, their helper functions too")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -85,7 +85,7 @@ fn measure(
     let end = START + TimeDelta::hours(i64::from(settings.hours));
     let mut shape = Shape::default();
     loop {
-        let at = schedule.next();
+        let at = schedule.next_time();
         if at >= end {
             return Ok(shape.measures());
         }

@@ -177,7 +177,7 @@ mod tests {
 
     #[handler]
     fn collect(collector: Data<&Collector>, body: String) -> StatusCode {
-        if collector.requests.fetch_add(1, Ordering::Relaxed) % 3 == 0 {
+        if collector.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
             return StatusCode::TOO_MANY_REQUESTS;
         }
         if body.contains("refuse me") {

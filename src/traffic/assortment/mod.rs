@@ -71,7 +71,7 @@ impl Assortment {
     }
 
     /// How many products there are.
-    pub fn len(&self) -> u64 {
+    pub fn products(&self) -> u64 {
         self.shelf.products.len() as u64
     }
 

@@ -104,7 +104,7 @@ impl Fraud {
         shown.map(|(_, item)| item).or_else(|| moment.assortment.item(self.target, None))
     }
 
-    fn after_order(&mut self, order: &Order, moment: &mut Moment<'_>) -> Option<Comeback> {
+    fn after_order(&mut self, order: &Order, moment: &mut Moment<'_>) -> Option<Box<Comeback>> {
         self.orders += 1;
         self.parts_given = 0;
         let keeps = self.scheme == Persona::RefundRate
@@ -127,7 +127,7 @@ impl Fraud {
         Some(self.later(self.plan.refund_after_s, step, moment))
     }
 
-    fn after_refund(&mut self, refund: &Refund, moment: &mut Moment<'_>) -> Option<Comeback> {
+    fn after_refund(&mut self, refund: &Refund, moment: &mut Moment<'_>) -> Option<Box<Comeback>> {
         self.refunds += 1;
         self.parts_given += 1;
         self.tell(refund, moment);
@@ -146,7 +146,7 @@ impl Fraud {
     }
 
     /// A refund of an order that was never placed: nobody else gets its number.
-    fn pretend(&mut self, moment: &mut Moment<'_>) -> Option<Comeback> {
+    fn pretend(&mut self, moment: &mut Moment<'_>) -> Option<Box<Comeback>> {
         let item = self.target_item(moment)?;
         let after = self.plan.refund_after_s.seconds(moment.chance);
         let ago = moment.world.fraud.phantom_refund.pretended_hours.hours(moment.chance);
@@ -157,10 +157,10 @@ impl Fraud {
             items: vec![Item { attribution: None, ..item }],
             reason: shopper::reason(moment.chance),
         });
-        Some(Comeback { after, step, script: self.go_on() })
+        Some(Comeback::new(after, step, self.go_on()))
     }
 
-    fn next_round(&mut self, moment: &mut Moment<'_>) -> Option<Comeback> {
+    fn next_round(&mut self, moment: &mut Moment<'_>) -> Option<Box<Comeback>> {
         self.rounds_left = self.rounds_left.saturating_sub(1);
         if self.rounds_left == 0 {
             return None;
@@ -173,7 +173,7 @@ impl Fraud {
         Some(self.later(self.plan.pause_s, step, moment))
     }
 
-    fn begin_round(&mut self, moment: &mut Moment<'_>) -> Option<Comeback> {
+    fn begin_round(&mut self, moment: &mut Moment<'_>) -> Option<Box<Comeback>> {
         let step = if self.scheme == Persona::RefundLoop {
             Step::View(moment.assortment.item(self.target, None)?)
         } else {
@@ -183,8 +183,8 @@ impl Fraud {
         Some(self.later(self.plan.pause_s, step, moment))
     }
 
-    fn later(&mut self, after: Span, step: Step, moment: &mut Moment<'_>) -> Comeback {
-        Comeback { after: after.seconds(moment.chance), step, script: self.go_on() }
+    fn later(&mut self, after: Span, step: Step, moment: &mut Moment<'_>) -> Box<Comeback> {
+        Comeback::new(after.seconds(moment.chance), step, self.go_on())
     }
 
     /// The same account in its next session.

@@ -75,14 +75,13 @@ impl Buyer {
                 back.items.truncate(1);
             }
             let after = TimeDelta::days(3) + moment.chance.dwell(4.0 * 86_400.0);
-            return Then::Leave(Some(Comeback { after, step, script: Script::Errand }));
+            return Then::Leave(Some(Comeback::new(after, step, Script::Errand)));
         }
         let days = settings.days.draw(moment.chance);
         let next = Self::arrive(moment);
-        Then::Leave(next.map(|(step, buyer)| Comeback {
-            after: TimeDelta::days(days.into()),
-            step,
-            script: Script::LookAlike(LookAlike::Buyer(buyer)),
+        Then::Leave(next.map(|(step, buyer)| {
+            let script = Script::LookAlike(LookAlike::Buyer(buyer));
+            Comeback::new(TimeDelta::days(days.into()), step, script)
         }))
     }
 

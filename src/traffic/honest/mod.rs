@@ -126,7 +126,7 @@ pub enum LookAlike {
     /// Orders clothes to choose from.
     Returner(Returner),
     /// Looks at hundreds of products.
-    Hunter(Hunter),
+    Hunter(Box<Hunter>),
     /// Came for a sale.
     Rusher(Rusher),
 }
@@ -145,7 +145,7 @@ impl LookAlike {
             }
             Persona::BargainHunter => {
                 let (step, hunter) = Hunter::arrive(moment);
-                (step, Self::Hunter(hunter))
+                (step, Self::Hunter(Box::new(hunter)))
             }
             Persona::FlashSaleShopper => {
                 let (step, rusher) = Rusher::arrive(moment)?;

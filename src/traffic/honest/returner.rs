@@ -65,7 +65,7 @@ impl Returner {
 }
 
 /// Everything but one thing in its right size.
-fn give_back(order: &Order, moment: &mut Moment<'_>) -> Option<Comeback> {
+fn give_back(order: &Order, moment: &mut Moment<'_>) -> Option<Box<Comeback>> {
     let mut step = Step::give_back(order, moment.now, "did not fit");
     if let Step::Refund(back) = &mut step {
         let kept = moment.chance.random_range(0..back.items.len().max(1));
@@ -78,5 +78,5 @@ fn give_back(order: &Order, moment: &mut Moment<'_>) -> Option<Comeback> {
         }
     }
     let days = moment.world.honest.serial_returner.days.draw(moment.chance);
-    Some(Comeback { after: TimeDelta::days(days.into()), step, script: Script::Errand })
+    Some(Comeback::new(TimeDelta::days(days.into()), step, Script::Errand))
 }

@@ -19,7 +19,7 @@ pub fn reason(chance: &mut Chance) -> &'static str {
 }
 
 /// Whether something of an order comes back, and when.
-pub fn comeback(order: &Order, share: f64, moment: &mut Moment<'_>) -> Option<Comeback> {
+pub fn comeback(order: &Order, share: f64, moment: &mut Moment<'_>) -> Option<Box<Comeback>> {
     if !moment.chance.random_bool(share) {
         return None;
     }
@@ -30,7 +30,7 @@ pub fn comeback(order: &Order, share: f64, moment: &mut Moment<'_>) -> Option<Co
     {
         back.items.truncate(1);
     }
-    Some(Comeback { after: days_later(moment.chance), step, script: Script::Errand })
+    Some(Comeback::new(days_later(moment.chance), step, Script::Errand))
 }
 
 /// Two hours to three weeks, most within days: nothing arrives, is unpacked and sent back in minutes.
