@@ -5,14 +5,13 @@
 //! off) against a server that accepts everything in Elasticsearch's place, or with `--real` against
 //! Elasticsearch itself. What it made is removed at the end.
 
+#[path = "../shared/cost.rs"]
+mod cost;
 mod drains;
 mod stub;
 
-use std::time::{Duration, Instant};
-
 use anyhow::Context;
 use clap::Parser;
-use rustix::time::{ClockId, clock_gettime};
 use shoplens::bus::Bus;
 use shoplens::catalog::shelf;
 use shoplens::config::{ElasticsearchSettings, KafkaSettings};
@@ -21,6 +20,7 @@ use shoplens::model::money::Currency;
 use shoplens::store::Store;
 use shoplens::stream::run::{ProcessorSettings, run};
 
+use crate::cost::Cost;
 use crate::stub::Stub;
 
 /// What a backlog costs to drain, in CPU time per event.
@@ -63,30 +63,6 @@ struct Library {
 
 fn library(arguments: &[&str]) -> Library {
     Library::parse_from([&["bench"], arguments].concat())
-}
-
-/// What a measured stretch took.
-struct Cost {
-    cpu: Duration,
-    wall: Duration,
-}
-
-impl Cost {
-    async fn of<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<(Self, T)> {
-        let (cpu, wall) = (cpu_time(), Instant::now());
-        let done = work.await?;
-        Ok((Self { cpu: cpu_time().saturating_sub(cpu), wall: wall.elapsed() }, done))
-    }
-
-    fn micros_per(&self, events: u64) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / events as f64
-    }
-}
-
-/// CPU time of this process so far, all threads, kernel included.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 fn main() -> anyhow::Result<()> {

@@ -37,9 +37,9 @@ knobs! {
     /// Buys for a company: many pieces in many orders, of which little comes back.
     CorporateBuyer {
         /// Share of the accounts.
-        share: f64 = 0.004, 0 to 1;
+        share: f64 = 0.001, 0 to 1;
         /// Orders of one visit.
-        orders: Span = Span(3, 8), 1 to 100;
+        orders: Span = Span(2, 5), 1 to 100;
         /// Different products of one order.
         products: Span = Span(2, 6), 1 to 50;
         /// Pieces of each.
@@ -47,7 +47,7 @@ knobs! {
         /// Share of orders of which one product comes back.
         gives_back: f64 = 0.05, 0 to 1;
         /// Days until the next visit.
-        days: Span = Span(1, 4), 1 to 30;
+        days: Span = Span(2, 7), 1 to 30;
     }
 }
 
@@ -69,7 +69,7 @@ knobs! {
     /// Looks at hundreds of products in one visit, as fast as a person can, and buys little.
     BargainHunter {
         /// Share of the accounts.
-        share: f64 = 0.006, 0 to 1;
+        share: f64 = 0.002, 0 to 1;
         /// Views of one visit.
         views: Span = Span(120, 400), 1 to 2_000;
         /// Mean seconds between two views.
