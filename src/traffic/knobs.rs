@@ -54,6 +54,14 @@ impl Ranged for Span {
     }
 }
 
+/// Holds the value of a path against its range.
+///
+/// # Errors
+/// The path, the value and the range.
+pub fn within(path: &str, value: impl Ranged, least: f64, most: f64) -> Result<(), String> {
+    value.outside(least, most).map_or(Ok(()), |why| Err(format!("{path} {why}")))
+}
+
 /// Declares a struct of settings: each field with its meaning, type, default and range. `check` names the
 /// first field that lies outside, by the path that it has in a scenario.
 macro_rules! knobs {
@@ -83,12 +91,8 @@ macro_rules! knobs {
             /// The path of the first one that lies outside, its value, and the range.
             pub fn check(&self, path: &str) -> Result<(), String> {
                 $(
-                    let wrong = $crate::traffic::knobs::Ranged::outside(
-                        self.$field, f64::from($least), f64::from($most),
-                    );
-                    if let Some(why) = wrong {
-                        return Err(format!("{path}.{} {why}", stringify!($field)));
-                    }
+                    let field = format!("{path}.{}", stringify!($field));
+                    $crate::traffic::knobs::within(&field, self.$field, f64::from($least), f64::from($most))?;
                 )*
                 Ok(())
             }

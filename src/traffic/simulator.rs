@@ -207,13 +207,17 @@ impl Simulator {
         self.begin(visitor, arrival, now)
     }
 
-    /// A visit. Who has nothing else to do here looks around as everybody does.
+    /// A visit. Who has nothing else to do here looks around as everybody does; a newcomer who cannot do what
+    /// they came for (nobody orders clothes where there are none) is a plain shopper, for the ground truth too.
     fn begin(
         &mut self,
-        visitor: Visitor,
+        mut visitor: Visitor,
         arrival: Option<(Step, Script)>,
         now: Timestamp,
     ) -> (Box<Session>, Step) {
+        if arrival.is_none() && !visitor.seen {
+            visitor.persona = Persona::Shopper;
+        }
         let (step, script) = arrival.unwrap_or_else(|| {
             let mut moment = self.moment(now, &visitor.taste);
             let (step, shopper) = Shopper::arrive(moment.habits, &mut moment);

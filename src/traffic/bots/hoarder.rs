@@ -20,7 +20,8 @@ impl Hoarder {
     pub fn arrive(moment: &mut Moment<'_>) -> Option<(Step, Self)> {
         let settings = moment.world.bots.cart_hoarder;
         let pace = Pace::new(settings.gap_s, settings.jitter, settings.requests, moment.chance);
-        let looking_at = moment.assortment.popular(moment.chance);
+        let Moment { assortment, chance, .. } = moment;
+        let looking_at = assortment.in_stock(|| assortment.popular(chance))?;
         Some((Step::View(moment.assortment.item(looking_at, None)?), Self { looking_at, pace }))
     }
 
@@ -36,8 +37,13 @@ impl Hoarder {
                 Some(Step::AddToCart(Item { quantity, ..touch.item.clone() }))
             }
             Action::Search(_) | Action::AddToCart(_) | Action::Purchase(_) | Action::Refund(_) => {
-                self.looking_at = moment.assortment.alike(self.looking_at, moment.chance);
-                moment.assortment.item(self.looking_at, None).map(Step::View)
+                let Moment { assortment, chance, .. } = moment;
+                let next = assortment.in_stock(|| assortment.alike(self.looking_at, chance));
+                let next = next.or_else(|| assortment.in_stock(|| assortment.popular(chance)));
+                next.and_then(|rank| {
+                    self.looking_at = rank;
+                    assortment.item(rank, None).map(Step::View)
+                })
             }
         };
         match step {

@@ -43,13 +43,14 @@ pub struct Fraud {
 }
 
 impl Fraud {
-    /// Comes in; gives the first step. `None` for a persona that is not after the shop's money.
+    /// Comes in; gives the first step. `None` for a persona that is not after the shop's money, and
+    /// where nothing can be bought.
     pub fn arrive(scheme: Persona, moment: &mut Moment<'_>) -> Option<(Step, Self)> {
         let plan = moment.world.fraud.plan(scheme)?;
         let mut fraud = Self {
             scheme,
             plan,
-            target: target(plan.candidates, moment),
+            target: target(plan.candidates, moment)?,
             rounds_left: plan.rounds.draw(moment.chance),
             orders: 0,
             refunds: 0,
@@ -177,7 +178,7 @@ impl Fraud {
         let step = if self.scheme == Persona::RefundLoop {
             Step::View(moment.assortment.item(self.target, None)?)
         } else {
-            self.target = target(self.plan.candidates, moment);
+            self.target = target(self.plan.candidates, moment)?;
             self.search(moment)
         };
         Some(self.later(self.plan.pause_s, step, moment))
@@ -224,12 +225,9 @@ impl Fraud {
     }
 }
 
-/// The dearest of so many products that are looked at, one that is sold rather than not.
-fn target(candidates: u32, moment: &mut Moment<'_>) -> Rank {
-    let candidates = (0..candidates).map(|_| moment.assortment.popular(moment.chance));
-    let price = |rank: &Rank| {
-        let product = moment.assortment.product(*rank);
-        product.map(|product| (product.stock > 0, product.price_cents))
-    };
-    candidates.max_by_key(price).unwrap_or_default()
+/// The dearest of so many products that are looked at and can be bought.
+fn target(candidates: u32, moment: &mut Moment<'_>) -> Option<Rank> {
+    let Moment { assortment, chance, .. } = moment;
+    let candidates = (0..candidates).filter_map(|_| assortment.in_stock(|| assortment.popular(chance)));
+    candidates.max_by_key(|rank| assortment.product(*rank).map(|product| product.price_cents))
 }

@@ -4,6 +4,7 @@ use rand::RngExt;
 
 use crate::model::event::{Action, Item};
 use crate::model::time::Timestamp;
+use crate::traffic::assortment::Rank;
 use crate::traffic::honest::after;
 use crate::traffic::results::{Question, Results};
 use crate::traffic::session::{Moment, Step, Then};
@@ -18,7 +19,8 @@ pub struct Hunter {
     /// The position to open next, from 1.
     position: usize,
     views_left: u32,
-    /// The cheapest thing seen.
+    looking_at: Rank,
+    /// The cheapest thing seen that can be bought.
     bargain: Option<Item>,
 }
 
@@ -27,7 +29,8 @@ impl Hunter {
     pub fn arrive(moment: &mut Moment<'_>) -> (Step, Self) {
         let views_left = moment.world.honest.bargain_hunter.views.draw(moment.chance);
         let (step, results) = search(moment);
-        (step, Self { results, searched_at: moment.now, position: 1, views_left, bargain: None })
+        let (position, looking_at) = (1, 0);
+        (step, Self { results, searched_at: moment.now, position, views_left, looking_at, bargain: None })
     }
 
     /// Decides what follows what was just done.
@@ -41,7 +44,8 @@ impl Hunter {
             Action::View(touch) => {
                 self.views_left = self.views_left.saturating_sub(1);
                 let is_cheaper = |other: &Item| touch.item.unit_price_cents < other.unit_price_cents;
-                if self.bargain.as_ref().is_none_or(is_cheaper) {
+                if moment.assortment.is_sold(self.looking_at) && self.bargain.as_ref().is_none_or(is_cheaper)
+                {
                     self.bargain = Some(touch.item.clone());
                 }
             }
@@ -59,8 +63,9 @@ impl Hunter {
     }
 
     fn next(&mut self, moment: &mut Moment<'_>) -> Step {
-        if let Some((_, item)) = self.results.at(self.position, self.searched_at, moment) {
+        if let Some((rank, item)) = self.results.at(self.position, self.searched_at, moment) {
             self.position += 1;
+            self.looking_at = rank;
             return Step::View(item);
         }
         let (step, results) = search(moment);

@@ -86,7 +86,8 @@ impl Buyer {
     }
 
     fn next_product(&mut self, moment: &mut Moment<'_>) -> Option<Step> {
-        self.wanted = moment.assortment.wanted(moment.taste, moment.chance);
+        let Moment { assortment, taste, chance, .. } = moment;
+        self.wanted = assortment.in_stock(|| assortment.wanted(taste, chance))?;
         let text = moment.assortment.wording(self.wanted, moment.taste, moment.chance);
         Some(Results::of(Question::new(text), moment).0)
     }

@@ -4,10 +4,12 @@
 use chrono::TimeDelta;
 use rand::RngExt;
 
+use crate::catalog::shelf::ShelfProduct;
 use crate::model::event::{Action, Item, Order};
 use crate::traffic::assortment::Rank;
 use crate::traffic::honest::after;
 use crate::traffic::session::{Comeback, Moment, Script, Step, Then};
+use crate::traffic::shopper;
 
 /// Mean seconds between steps.
 const BETWEEN_STEPS_S: f64 = 14.0;
@@ -28,7 +30,8 @@ impl Returner {
     pub fn arrive(moment: &mut Moment<'_>) -> Option<(Step, Self)> {
         let looking_at = (0..TRIES).map(|_| moment.assortment.popular(moment.chance)).find(|rank| {
             let product = moment.assortment.product(*rank);
-            product.is_some_and(|product| product.category.as_str().split('.').next() == Some(DEPARTMENT))
+            let is_of = |product: &ShelfProduct| product.category.department() == DEPARTMENT;
+            product.is_some_and(|product| is_of(product) && product.stock > 0)
         })?;
         let products_left = moment.world.honest.serial_returner.products.draw(moment.chance);
         let step = Step::View(moment.assortment.item(looking_at, None)?);
@@ -56,17 +59,21 @@ impl Returner {
     }
 
     fn next(&mut self, moment: &mut Moment<'_>) -> Option<Step> {
-        if self.products_left == 0 {
-            return Some(Step::Purchase(std::mem::take(&mut self.cart)));
+        let Moment { assortment, chance, .. } = moment;
+        let alike = assortment.in_stock(|| assortment.alike(self.looking_at, chance));
+        match alike.filter(|_| self.products_left > 0) {
+            Some(rank) => {
+                self.looking_at = rank;
+                assortment.item(rank, None).map(Step::View)
+            }
+            None => Some(Step::Purchase(std::mem::take(&mut self.cart))),
         }
-        self.looking_at = moment.assortment.alike(self.looking_at, moment.chance);
-        moment.assortment.item(self.looking_at, None).map(Step::View)
     }
 }
 
 /// Everything but one thing in its right size.
 fn give_back(order: &Order, moment: &mut Moment<'_>) -> Option<Box<Comeback>> {
-    let mut step = Step::give_back(order, moment.now, "did not fit");
+    let mut step = Step::give_back(order, moment.now, shopper::reason(moment.chance));
     if let Step::Refund(back) = &mut step {
         let kept = moment.chance.random_range(0..back.items.len().max(1));
         if let Some(item) = back.items.get_mut(kept) {

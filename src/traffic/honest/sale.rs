@@ -28,12 +28,17 @@ pub fn sale_at(settings: &FlashSale, start: Timestamp, now: Timestamp) -> Option
 pub struct Rusher;
 
 impl Rusher {
-    /// Comes in; gives the first step: the product's page, by a link. `None` where no sale is on.
+    /// Comes in; gives the first step: the product's page, by a link. `None` where no sale is on, or
+    /// nothing can be bought.
     pub fn arrive(moment: &mut Moment<'_>) -> Option<(Step, Self)> {
         let sale = moment.sale?;
         let products = moment.assortment.products().clamp(1, ON_SALE);
         // A different product each time, spread by the golden ratio's multiples.
-        let rank = (sale.wrapping_add(1).wrapping_mul(0x9e37_79b9) % products) as Rank;
+        let mut next = sale.wrapping_add(1).wrapping_mul(0x9e37_79b9);
+        let rank = moment.assortment.in_stock(|| {
+            next = next.wrapping_add(1);
+            (next % products) as Rank
+        })?;
         Some((Step::View(moment.assortment.item(rank, None)?), Self))
     }
 
