@@ -20,11 +20,6 @@ impl Cost {
         Ok((Self { cpu: cpu_time().saturating_sub(cpu), wall: wall.elapsed() }, done))
     }
 
-    /// This without what that took.
-    pub fn without(&self, that: &Self) -> Self {
-        Self { cpu: self.cpu.saturating_sub(that.cpu), wall: self.wall.saturating_sub(that.wall) }
-    }
-
     /// CPU time for each of so many events, in microseconds.
     pub fn micros_per(&self, events: u64) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / events as f64
