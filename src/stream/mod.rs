@@ -16,6 +16,7 @@ pub mod ends;
 mod flight;
 pub mod fold;
 pub mod groups;
+mod holding;
 pub mod ledger;
 mod metrics;
 pub mod operators;

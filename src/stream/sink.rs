@@ -55,6 +55,22 @@ pub struct Outcome {
     pub refused: Vec<(i32, String)>,
 }
 
+impl Outcome {
+    /// Settles what Elasticsearch will never take: a raw event is refused for itself and becomes a dead
+    /// letter, a result stops its partition.
+    pub fn settle(&mut self, refused: Vec<Refused>, documents: &mut [(i32, Document)]) -> Vec<DeadLetter> {
+        let mut dead = Vec::new();
+        for refused in refused {
+            let Some((partition, document)) = documents.get_mut(refused.operation.tag) else { continue };
+            match document.origin.take() {
+                Some(origin) => dead.push(unwanted(*origin, &refused)),
+                None => self.refused.push((*partition, format!("{} {}", document.id, refused.reason))),
+            }
+        }
+        dead
+    }
+}
+
 impl Sink {
     /// Carries out everything, and returns when all of it is acknowledged: for ever, if need be.
     pub async fn carry_out(self, flushes: Vec<Flush>, frontiers: Vec<FrontierReport>) -> Outcome {
@@ -67,14 +83,7 @@ impl Sink {
         }
         bury(&self.producer, &dead).await;
         let refused = self.write(&mut documents).await;
-        let mut dead = Vec::new();
-        for refused in refused {
-            let Some((partition, document)) = documents.get_mut(refused.operation.tag) else { continue };
-            match document.origin.take() {
-                Some(origin) => dead.push(unwanted(*origin, &refused)),
-                None => outcome.refused.push((*partition, format!("{} {}", document.id, refused.reason))),
-            }
-        }
+        let dead = outcome.settle(refused, &mut documents);
         bury(&self.producer, &dead).await;
         self.tell(frontiers, &outcome).await;
         outcome
