@@ -18,7 +18,8 @@ use shoplens::config::{ElasticsearchSettings, KafkaSettings};
 use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::money::Currency;
 use shoplens::store::Store;
-use shoplens::stream::run::{ProcessorSettings, run};
+use shoplens::stream::condition::Conditions;
+use shoplens::stream::run::{Edges, ProcessorSettings, run};
 
 use crate::cost::Cost;
 use crate::stub::Stub;
@@ -135,5 +136,6 @@ async fn process(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Resul
     let workers = settings.workers.to_string();
     let processor =
         library(&["--until-drained", "--archive-events", "false", "--workers", &workers]).processor;
-    run(&processor, store.clone(), bus.clone(), Currency::EUR, std::future::pending()).await
+    let edges = Edges { store: store.clone(), bus: bus.clone(), conditions: Conditions::default() };
+    run(&processor, edges, Currency::EUR, std::future::pending()).await
 }

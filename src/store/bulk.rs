@@ -1,6 +1,6 @@
 //! Many documents in few requests, each item judged by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
@@ -10,12 +10,10 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
+use crate::store::chunk::{Chunk, chunks};
+use crate::store::metrics;
 use crate::store::outage::Trouble;
 
-/// Most bytes of one request: well below Elasticsearch's limit of 100 MB, and a few tens of ms of its work.
-const REQUEST_BYTES_MAX: usize = 4 << 20;
-/// Most documents of one request.
-const REQUEST_ITEMS_MAX: usize = 2_000;
 /// Attempts of one request before an outage is told; a short 429 is everyday backpressure.
 const ATTEMPTS_UNTOLD: u32 = 3;
 
@@ -54,7 +52,9 @@ pub enum Verdict {
     Done,
     /// Not written, for one as good or better is there.
     Superseded,
-    /// Not now; the same again later.
+    /// Not now, for Elasticsearch has too much to do; the same again later.
+    Busy(String),
+    /// Not now for another reason that passes; the same again later.
     Retry(String),
     /// The request was too large.
     Split,
@@ -77,7 +77,8 @@ pub fn judge(status: u16, kind: &str, reason: &str) -> Verdict {
         // A full disk or a maintenance block passes when somebody makes room.
         403 if kind == "cluster_block_exception" => Verdict::Retry(reason.to_owned()),
         // A key that is being changed, an index that is closed for a while: told, and no data is lost.
-        401 | 403 | 408 | 429 | 500..=599 => Verdict::Retry(format!("{status} {reason}")),
+        429 => Verdict::Busy(format!("{status} {reason}")),
+        401 | 403 | 408 | 500..=599 => Verdict::Retry(format!("{status} {reason}")),
         400 if kind == "index_closed_exception" => Verdict::Retry(reason.to_owned()),
         404 => Verdict::MissingIndex,
         _ => Verdict::Refused { status, reason: reason.to_owned() },
@@ -91,6 +92,7 @@ fn judge_request(status: u16, reason: &str, count: usize) -> Verdict {
         // Something in it is at fault: halving finds it.
         400 if count > 1 => Verdict::Split,
         400 => Verdict::Refused { status, reason: reason.to_owned() },
+        429 => Verdict::Busy(format!("{status} {reason}")),
         // A proxy's 404, a privilege taken away …: told, and tried until somebody mends it.
         _ => Verdict::Retry(format!("{status} {reason}")),
     }
@@ -137,7 +139,8 @@ impl Store {
     /// and sends again what Elasticsearch does not take *now*, for ever: a sink may not lose. Whoever can
     /// give up drops the future; documents may then be written or not.
     pub async fn write_all(&self, operations: Vec<Operation>, connections: usize) -> Written {
-        let requests = stream::iter(chunks(operations)).map(|chunk| self.write_chunk(chunk));
+        let chunks = chunks(operations).into_iter().map(Chunk::new);
+        let requests = stream::iter(chunks).map(|chunk| self.write_chunk(chunk));
         let answers: Vec<Written> = requests.buffer_unordered(connections.max(1)).collect().await;
         answers.into_iter().fold(Written::default(), |mut sum, written| {
             sum.add(written);
@@ -146,42 +149,38 @@ impl Store {
     }
 
     /// One chunk until every item is final.
-    async fn write_chunk(&self, chunk: Vec<Operation>) -> Written {
-        let mut written = Written::default();
-        let mut requests = vec![chunk];
+    async fn write_chunk(&self, mut chunk: Chunk) -> Written {
         let mut waits = backoff();
         let mut attempts = 0;
         // Held until this chunk is done or given up.
         let mut _trouble = None;
-        while let Some(mut request) = requests.pop() {
+        while let Some(request) = chunk.next_request() {
             let verdicts = self.bulk(&request).await;
-            if request.len() > 1 && verdicts.contains(&Verdict::Split) {
-                requests.push(request.split_off(request.len() / 2));
-                requests.push(request);
-                continue;
-            }
-            let (again, passing) = sort(request, verdicts, &mut written);
-            let Some(reason) = passing else { continue };
+            let Some(reason) = chunk.judged(request, verdicts) else { continue };
             attempts += 1;
-            written.retries += again.len() as u64;
-            requests.push(again);
             if attempts == ATTEMPTS_UNTOLD {
                 _trouble = Some(Trouble::begin(self, &reason));
             }
             tokio::time::sleep(waits.next().unwrap_or(WAIT_MAX)).await;
         }
-        written
+        chunk.into_written()
     }
 
     /// One request; a verdict for each document, in order.
     pub async fn bulk(&self, operations: &[Operation]) -> Vec<Verdict> {
+        let (body, sent_at) = (body(operations), Instant::now());
+        let bytes = body.len();
+        let verdicts = self.send_bulk(operations, body).await;
+        metrics::answered(bytes, sent_at.elapsed(), &verdicts);
+        verdicts
+    }
+
+    async fn send_bulk(&self, operations: &[Operation], body: Bytes) -> Vec<Verdict> {
         let all = |verdict: Verdict| vec![verdict; operations.len()];
         // Only what is judged is asked for: a full answer is as long as the request.
         let path = "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason";
-        let answer = self
-            .transport
-            .send(Method::Post, path, HeaderMap::new(), None::<&()>, Some(body(operations)), None)
-            .await;
+        let answer =
+            self.transport.send(Method::Post, path, HeaderMap::new(), None::<&()>, Some(body), None).await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return all(Verdict::Retry(error.to_string())),
@@ -206,57 +205,6 @@ fn backoff() -> impl Iterator<Item = Duration> {
         .with_jitter()
         .without_max_times()
         .build()
-}
-
-/// Puts each document where its verdict says. Gives what is to be sent again after a wait, and why.
-fn sort(
-    operations: Vec<Operation>,
-    verdicts: Vec<Verdict>,
-    written: &mut Written,
-) -> (Vec<Operation>, Option<String>) {
-    let mut again = Vec::new();
-    let mut passing = None;
-    for (operation, verdict) in operations.into_iter().zip(verdicts) {
-        match verdict {
-            Verdict::Done => written.done += 1,
-            Verdict::Superseded => written.superseded += 1,
-            Verdict::MissingIndex => written.missing.push(operation),
-            Verdict::Refused { status, reason } => {
-                written.refused.push(Refused { operation, status, reason })
-            }
-            Verdict::Split => {
-                let reason = "larger than Elasticsearch's http.max_content_length".to_owned();
-                written.refused.push(Refused { operation, status: 413, reason });
-            }
-            Verdict::Retry(reason) => {
-                passing = Some(reason);
-                again.push(operation);
-            }
-        }
-    }
-    (again, passing)
-}
-
-/// Splits into requests of a bounded size, keeping the order.
-fn chunks(operations: Vec<Operation>) -> Vec<Vec<Operation>> {
-    let mut chunks: Vec<Vec<Operation>> = Vec::new();
-    let mut bytes = usize::MAX;
-    for operation in operations {
-        let size = operation.source.len() + operation.id.len() + operation.index.len() + 64;
-        match chunks.last_mut() {
-            Some(chunk)
-                if bytes.saturating_add(size) <= REQUEST_BYTES_MAX && chunk.len() < REQUEST_ITEMS_MAX =>
-            {
-                bytes += size;
-                chunk.push(operation);
-            }
-            _ => {
-                bytes = size;
-                chunks.push(vec![operation]);
-            }
-        }
-    }
-    chunks
 }
 
 #[derive(Serialize)]
@@ -310,8 +258,8 @@ struct ItemError {
     reason: String,
 }
 
-/// Reads an answer; `count` verdicts whatever it says.
-fn verdicts(status: u16, body: &[u8], count: usize) -> Vec<Verdict> {
+/// Judges the answer to a request of `count` documents; `count` verdicts whatever it says.
+pub fn verdicts(status: u16, body: &[u8], count: usize) -> Vec<Verdict> {
     if status != 200 {
         let reason: String = String::from_utf8_lossy(body).chars().take(300).collect();
         return vec![judge_request(status, &reason, count); count];
@@ -335,6 +283,8 @@ fn verdicts(status: u16, body: &[u8], count: usize) -> Vec<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
 
     fn operation(id: &str, bytes: usize) -> Operation {
         Operation {
@@ -353,7 +303,7 @@ mod tests {
             (200, "", Verdict::Done),
             (201, "", Verdict::Done),
             (409, "version_conflict_engine_exception", Verdict::Superseded),
-            (429, "es_rejected_execution_exception", retry("429 why")),
+            (429, "es_rejected_execution_exception", Verdict::Busy("429 why".to_owned())),
             (503, "unavailable_shards_exception", retry("503 why")),
             (403, "cluster_block_exception", retry("why")),
             (403, "security_exception", retry("403 why")),
@@ -369,7 +319,8 @@ mod tests {
     #[test]
     fn a_request_that_is_refused_as_a_whole_blames_no_document() {
         let retried = |status| matches!(judge_request(status, "why", 2), Verdict::Retry(_));
-        assert!([401, 403, 404, 405, 429, 503].into_iter().all(retried));
+        assert!(matches!(judge_request(429, "why", 2), Verdict::Busy(_)));
+        assert!([401, 403, 404, 405, 503].into_iter().all(retried));
         assert_eq!((judge_request(413, "", 2), judge_request(400, "", 2)), (Verdict::Split, Verdict::Split));
         assert!(matches!(judge_request(400, "", 1), Verdict::Refused { .. }));
     }
@@ -379,7 +330,7 @@ mod tests {
         let body = br#"{"errors":true,"items":[{"index":{"status":201}},
             {"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}},
             {"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"r"}}}]}"#;
-        let expected = [Verdict::Done, Verdict::Superseded, Verdict::Retry("429 r".to_owned())];
+        let expected = [Verdict::Done, Verdict::Superseded, Verdict::Busy("429 r".to_owned())];
         assert_eq!(verdicts(200, body, 3), expected);
     }
 
@@ -393,15 +344,23 @@ mod tests {
         }
     }
 
-    #[test]
-    fn documents_are_cut_into_requests_of_a_bounded_size_and_none_is_lost() {
-        let big = REQUEST_BYTES_MAX / 2 - 60;
-        let sizes = [10, big, big, 10, REQUEST_BYTES_MAX + 1, 10];
-        let operations: Vec<_> =
-            sizes.iter().enumerate().map(|(n, size)| operation(&n.to_string(), *size)).collect();
-        let chunks = chunks(operations.clone());
-        assert_eq!(chunks.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1, 1]);
-        assert_eq!(chunks.concat(), operations);
+    proptest! {
+        #[test]
+        fn no_answer_makes_judging_panic_and_every_document_has_one_verdict(
+            status in prop_oneof![Just(200u16), any::<u16>()], body: Vec<u8>, count in 0usize..5
+        ) {
+            let judged = verdicts(status, &body, count);
+            prop_assert_eq!(judged.len(), count);
+            prop_assert!(!judged.contains(&Verdict::Done), "bytes by chance say nothing about success");
+        }
+
+        #[test]
+        fn an_item_is_done_or_superseded_only_by_its_own_status(statuses in prop::collection::vec(100u16..600, 1..8)) {
+            let items: Vec<_> = statuses.iter().map(|status| json!({ "index": { "status": status } })).collect();
+            let body = json!({ "errors": true, "items": items }).to_string();
+            let expected: Vec<_> = statuses.iter().map(|status| judge(*status, "", "")).collect();
+            prop_assert_eq!(verdicts(200, body.as_bytes(), statuses.len()), expected);
+        }
     }
 
     #[test]

@@ -4,15 +4,17 @@
 //! answer becomes a value or a [`StoreError`], every item of a bulk a [`bulk::Verdict`].
 
 pub mod bulk;
+pub mod chunk;
 mod error;
 pub mod found;
+pub mod metrics;
 mod outage;
 pub mod schema;
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use elasticsearch::auth::Credentials;
@@ -161,6 +163,11 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether it takes writes, as far as those under way say.
+    pub fn takes_writes(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed) == 0
     }
 
     /// Asks once whether the cluster can serve.

@@ -18,11 +18,6 @@ impl Commits {
         self.0.extend(committed.into_iter().map(|(stream, positions)| ((partition, stream), positions)));
     }
 
-    /// Forgets everything: the partitions are others now.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
     /// Notes what was acknowledged, and gives what is to be committed because of it: the least offset that
     /// any group must reread from, with the positions of all.
     pub fn acknowledge(&mut self, acknowledged: Vec<Acknowledged>) -> Vec<Commit> {

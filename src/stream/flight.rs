@@ -18,7 +18,8 @@ use crate::stream::sink::{FrontierReport, Outcome, Sink};
 /// What the parts want written now.
 #[derive(Default)]
 pub struct Load {
-    flushes: Vec<Flush>,
+    /// Their flushes.
+    pub flushes: Vec<Flush>,
     reports: Vec<FrontierReport>,
 }
 
@@ -77,17 +78,22 @@ impl Load {
         load
     }
 
-    /// Sends it on its way; `None` when there is nothing.
-    pub fn launch(mut self, sink: &Sink, runtime: &Handle) -> Option<Flight> {
-        if self.flushes.is_empty() && self.reports.is_empty() {
-            return None;
-        }
+    /// Takes out what may be committed when everything is acknowledged.
+    pub fn take_positions(&mut self) -> Vec<Acknowledged> {
         let positions = self.flushes.iter_mut().flat_map(|flush| {
             let (partition, group) = (flush.partition, flush.group);
             let all = flush.positions.drain(..);
             all.map(move |(stream, position)| Acknowledged { partition, stream, group, position })
         });
-        let positions = positions.collect();
+        positions.collect()
+    }
+
+    /// Sends it on its way; `None` when there is nothing.
+    pub fn launch(mut self, sink: &Sink, runtime: &Handle) -> Option<Flight> {
+        if self.flushes.is_empty() && self.reports.is_empty() {
+            return None;
+        }
+        let positions = self.take_positions();
         let task = runtime.spawn(sink.clone().carry_out(self.flushes, self.reports));
         Some(Flight { task, positions, started: Instant::now(), paused: false })
     }
@@ -109,14 +115,22 @@ impl Flight {
         self.task.abort();
     }
 
-    /// Waits for the end, and says what may be committed: nothing of a partition with a refused result.
+    /// Waits for the end.
     ///
     /// # Errors
     /// When carrying it out panicked, which is a bug.
     pub fn land(self, runtime: &Handle) -> anyhow::Result<Landed> {
-        let Outcome { refused } = runtime.block_on(self.task).context("a flush ended early")?;
+        let outcome = runtime.block_on(self.task).context("a flush ended early")?;
+        Ok(Landed::of(self.positions, outcome))
+    }
+}
+
+impl Landed {
+    /// Says what may be committed: nothing of a partition with a refused result.
+    pub fn of(positions: Vec<Acknowledged>, outcome: Outcome) -> Self {
+        let Outcome { refused } = outcome;
         let accepted = |partition: &i32| !refused.iter().any(|(one, _)| one == partition);
-        let acknowledged = self.positions.into_iter().filter(|one| accepted(&one.partition)).collect();
-        Ok(Landed { acknowledged, refused })
+        let acknowledged = positions.into_iter().filter(|one| accepted(&one.partition)).collect();
+        Self { acknowledged, refused }
     }
 }

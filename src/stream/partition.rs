@@ -1,8 +1,8 @@
 //! One partition number as a consumer group reads it: each record is decoded once, for all groups of
 //! operators. Pure.
 
-use crate::model::event::Stream;
 use crate::model::event::door::Door;
+use crate::model::event::{Record, Reject, Stream};
 use crate::stream::groups::Group;
 use crate::stream::part::{LogRecord, Part, examine};
 
@@ -36,15 +36,19 @@ impl Partition {
 
     /// Takes in one record.
     pub fn fold(&mut self, stream: Stream, record: &LogRecord<'_>) {
-        let topic_of = |part: &Part| part.group().streams().iter().position(|one| *one == stream);
-        let wants = |part: &Part| topic_of(part).is_some_and(|topic| part.wants(topic, record.offset));
-        if !self.parts.iter().any(wants) {
-            return;
+        let wants =
+            |part: &Part| topic_of(part, stream).is_some_and(|topic| part.wants(topic, record.offset));
+        if self.parts.iter().any(wants) {
+            let found = examine(&self.door, stream, self.number, record);
+            self.take(stream, record, &found);
         }
-        let found = examine(&self.door, stream, self.number, record);
+    }
+
+    /// As [`Partition::fold`], for a record that was examined already.
+    pub fn take(&mut self, stream: Stream, record: &LogRecord<'_>, found: &Result<Record, Reject>) {
         for part in &mut self.parts {
-            if let Some(topic) = topic_of(part) {
-                part.take(topic, record, &found);
+            if let Some(topic) = topic_of(part, stream) {
+                part.take(topic, record, found);
             }
         }
     }
@@ -68,6 +72,10 @@ impl Partition {
     pub fn part(&self, group: Group) -> Option<&Part> {
         self.parts.iter().find(|part| part.group() == group)
     }
+}
+
+fn topic_of(part: &Part, stream: Stream) -> Option<usize> {
+    part.group().streams().iter().position(|one| *one == stream)
 }
 
 #[cfg(test)]

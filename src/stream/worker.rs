@@ -1,4 +1,4 @@
-//! One member of one consumer group: reads, folds, flushes, commits. A thin loop around [`Partition`].
+//! One member of one consumer group: reads, folds, flushes, commits. A thin loop around [`Holding`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,16 +11,17 @@ use crate::bus::{Assigned, Bus, Change, GroupConsumer, Membership, Received};
 use crate::model::event::door::Door;
 use crate::model::event::tick;
 use crate::model::time::Timestamp;
-use crate::stream::commits::Commits;
+use crate::stream::condition::Condition;
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Flight, Load};
 use crate::stream::groups::{Group, Reader};
+use crate::stream::holding::Holding;
 use crate::stream::part::{LogRecord, Part};
-use crate::stream::partition::Partition;
 use crate::stream::quiet::{Now, QuietTopics, is_live, too_far_ahead};
 use crate::stream::reread::Reread;
 use crate::stream::sink::Sink;
-use crate::stream::take_over::{TakenOver, begin, take_over};
+use crate::stream::take_over::begin;
+use crate::stream::watch::Watch;
 
 /// Longest wait for a record: how soon a due flush or a stop is seen when nothing comes.
 const POLL_WAIT: Duration = Duration::from_millis(20);
@@ -33,8 +34,6 @@ const WAITING_MAX: usize = 10_000;
 const STAND_STILL_MAX: Duration = Duration::from_secs(5);
 /// Time between two looks at how long the topics are.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
-/// Time between two lines in the log.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// Longest wait for a flush when stopping. What is not acknowledged then is read again by the next.
 const STOP_WAIT: Duration = Duration::from_secs(8);
 
@@ -48,12 +47,13 @@ pub struct Pace {
 }
 
 /// Who works.
-#[derive(Debug, Clone)]
 pub struct Member {
     /// The consumer group.
     pub reader: Reader,
     /// The name by which the group knows it again after a restart.
     pub instance: Option<String>,
+    /// What is seen of it.
+    pub watch: Watch,
 }
 
 /// A member of one consumer group.
@@ -65,12 +65,9 @@ pub struct Worker {
     consumer: GroupConsumer,
     sink: Sink,
     runtime: Handle,
-    partitions: BTreeMap<i32, Partition>,
+    holding: Holding,
     /// The groups that reread apart.
     rereads: Vec<Reread>,
-    /// Parts that have reread and wait to be fed here again.
-    joining: Vec<Part>,
-    commits: Commits,
     /// Partitions with a result that was refused: read no further, committed no further.
     refused: BTreeSet<i32>,
     /// The topics that are paused to let the others of their partition catch up.
@@ -83,9 +80,9 @@ pub struct Worker {
     /// Whether partitions are assigned, be it none.
     assigned: bool,
     commit_trouble_told: bool,
+    watch: Watch,
     flushed_at: Instant,
     measured_at: Instant,
-    reported_at: Instant,
 }
 
 impl Worker {
@@ -94,7 +91,7 @@ impl Worker {
     /// # Errors
     /// When Kafka's client refuses the settings.
     pub fn join(member: Member, door: Door, pace: Pace, bus: &Bus, sink: Sink) -> anyhow::Result<Self> {
-        let Member { reader, instance } = member;
+        let Member { reader, instance, watch } = member;
         let begin = Box::new(move |assigned: &Assigned| begin(reader, assigned));
         let membership = Membership { group: reader.name(), streams: reader.streams(), instance, begin };
         let consumer = GroupConsumer::join(bus, membership)?;
@@ -107,10 +104,8 @@ impl Worker {
             consumer,
             sink,
             runtime: Handle::current(),
-            partitions: BTreeMap::new(),
+            holding: Holding::default(),
             rereads: Vec::new(),
-            joining: Vec::new(),
-            commits: Commits::default(),
             refused: BTreeSet::new(),
             held_back: BTreeSet::new(),
             ends: LogEnds::default(),
@@ -119,9 +114,9 @@ impl Worker {
             in_flight: None,
             assigned: false,
             commit_trouble_told: false,
+            watch,
             flushed_at: now,
             measured_at: now,
-            reported_at: now,
         })
     }
 
@@ -162,7 +157,8 @@ impl Worker {
     }
 
     fn read_one(&mut self) -> anyhow::Result<bool> {
-        let (partitions, refused, streams) = (&mut self.partitions, &self.refused, self.reader.streams());
+        let (partitions, refused, streams) =
+            (&mut self.holding.partitions, &self.refused, self.reader.streams());
         let fold = |record: Received<'_>| {
             // A record of a partition that was just lost is of no use to us.
             let Some(partition) = partitions.get_mut(&record.partition) else { return };
@@ -180,12 +176,8 @@ impl Worker {
     }
 
     fn is_due(&self) -> bool {
-        let waiting: usize = self.parts().map(Part::waiting).sum();
+        let waiting: usize = self.holding.parts().map(Part::waiting).sum();
         self.flushed_at.elapsed() >= self.pace.flush_every || waiting >= WAITING_MAX
-    }
-
-    fn parts(&self) -> impl Iterator<Item = &Part> {
-        self.partitions.values().flat_map(Partition::parts)
     }
 
     fn wait_for_flush(&mut self) -> anyhow::Result<()> {
@@ -204,7 +196,11 @@ impl Worker {
 
     fn all_topics(&self) -> Vec<(usize, i32)> {
         let topics = 0..self.reader.streams().len();
-        self.partitions.keys().flat_map(|partition| topics.clone().map(|topic| (topic, *partition))).collect()
+        self.holding
+            .partitions
+            .keys()
+            .flat_map(|partition| topics.clone().map(|topic| (topic, *partition)))
+            .collect()
     }
 
     /// Takes over and lets go of partitions.
@@ -215,9 +211,8 @@ impl Worker {
                 flight.abort();
             }
             self.rereads.clear();
-            self.joining.clear();
-            self.partitions.clear();
-            self.commits.clear();
+            self.holding = Holding::default();
+            self.watch.meter.let_go();
             self.held_back.clear();
             self.told_drained.clear();
             self.ends.clear();
@@ -235,28 +230,14 @@ impl Worker {
     }
 
     fn take_over(&mut self, assigned: &[Assigned]) -> anyhow::Result<()> {
-        let mut behind: BTreeMap<Group, Vec<Part>> = BTreeMap::new();
-        for (number, TakenOver { starts, committed }) in
-            take_over(self.reader, self.door.partitions, assigned)?
-        {
-            self.commits.take_over(number, committed);
-            let mut partition = Partition::new(number, self.door);
-            for group in self.reader.groups() {
-                let starts = starts.get(group).cloned().unwrap_or_default();
-                let part = Part::new(*group, number, self.door, starts);
-                if partition.reads_from(&part) {
-                    partition.join(part);
-                } else {
-                    behind.entry(*group).or_default().push(part);
-                }
-            }
-            self.partitions.insert(number, partition);
-        }
+        let (holding, behind) = Holding::take_over(self.reader, self.door, assigned)?;
+        holding.parts().chain(behind.values().flatten()).for_each(|part| self.watch.meter.take_over(part));
+        self.holding = holding;
         for (group, parts) in behind {
             self.rereads.push(Reread::start(&self.bus, group, parts)?);
         }
         self.assigned = true;
-        let (reader, partitions) = (self.reader.name(), self.partitions.len());
+        let (reader, partitions) = (self.reader.name(), self.holding.partitions.len());
         tracing::info!(reader, partitions, rereading = self.rereads.len(), "partitions taken over");
         Ok(())
     }
@@ -264,41 +245,19 @@ impl Worker {
     /// Feeds the groups that have reread, from where they have come.
     fn take_back(&mut self) -> anyhow::Result<()> {
         while let Some(at) = self.rereads.iter().position(Reread::is_finished) {
-            self.joining.extend(self.rereads.swap_remove(at).finish()?);
+            self.holding.joining.extend(self.rereads.swap_remove(at).finish()?);
         }
         // While the partitions are paused for a flush, nothing can be read anyway.
-        if self.joining.is_empty() || self.in_flight.as_ref().is_some_and(|flight| flight.paused) {
+        if self.holding.joining.is_empty() || self.in_flight.as_ref().is_some_and(|flight| flight.paused) {
             return Ok(());
         }
-        if let Err(error) = self.consumer.seek(&self.ways_back()) {
+        if let Err(error) = self.consumer.seek(&self.holding.ways_back(self.reader)) {
             // What was gone back to already is read twice and ignored; the same again next time.
             tracing::debug!(%error, "going back to where the others have reread to is not possible now");
             return Ok(());
         }
-        for part in self.joining.drain(..) {
-            if let Some(partition) = self.partitions.get_mut(&part.partition()) {
-                partition.join(part);
-            }
-        }
+        self.holding.join();
         Ok(())
-    }
-
-    /// Where reading must go back to for the parts that join: `(topic, partition, offset)`.
-    fn ways_back(&self) -> Vec<(usize, i32, i64)> {
-        let mut ways: BTreeMap<(usize, i32), i64> = BTreeMap::new();
-        for part in &self.joining {
-            for (topic, stream) in self.reader.streams().iter().enumerate() {
-                let here = self.partitions.get(&part.partition()).and_then(|all| all.next(*stream));
-                let there = part.position_in(*stream);
-                if let (Some(here), Some(there)) = (here, there)
-                    && there < here
-                {
-                    let way = ways.entry((topic, part.partition())).or_insert(there);
-                    *way = there.min(*way);
-                }
-            }
-        }
-        ways.into_iter().map(|((topic, partition), offset)| (topic, partition, offset)).collect()
     }
 
     /// Sends what has changed on its way, if it is time and nothing is on its way.
@@ -307,7 +266,7 @@ impl Worker {
             return;
         }
         self.flushed_at = Instant::now();
-        let load = Load::of(&mut self.partitions, &self.refused, &self.ends, &mut self.told_drained);
+        let load = Load::of(&mut self.holding.partitions, &self.refused, &self.ends, &mut self.told_drained);
         self.in_flight = load.launch(&self.sink, &self.runtime);
     }
 
@@ -315,6 +274,7 @@ impl Worker {
     fn finish_flush(&mut self) -> anyhow::Result<()> {
         let Some(flight) = self.in_flight.take_if(|flight| flight.is_finished()) else { return Ok(()) };
         let paused = flight.paused;
+        self.watch.meter.flushed(flight.age());
         let landed = flight.land(&self.runtime)?;
         for (partition, reason) in landed.refused {
             tracing::error!(
@@ -326,7 +286,7 @@ impl Worker {
             );
             self.refused.insert(partition);
         }
-        let commits = self.commits.acknowledge(landed.acknowledged);
+        let commits = self.holding.commits.acknowledge(landed.acknowledged);
         if !commits.is_empty() {
             let result = self.consumer.commit(&commits);
             self.tell_commit(result.err().map(anyhow::Error::from));
@@ -346,8 +306,8 @@ impl Worker {
             self.commit_trouble_told = false;
             return;
         };
-        let parts = self.partitions.values_mut().flat_map(Partition::parts_mut);
-        parts.for_each(Part::flush_again);
+        self.holding.parts_mut().for_each(Part::flush_again);
+        self.watch.meter.commit_failed();
         if !std::mem::replace(&mut self.commit_trouble_told, true) {
             tracing::warn!(
                 reader = self.reader.name(),
@@ -357,12 +317,21 @@ impl Worker {
         }
     }
 
-    /// Looks how long the topics are, and what follows from it.
+    /// Looks how long the topics are, what follows from it, and how far everything is.
     fn measure(&mut self) {
-        if self.measured_at.elapsed() < MEASURE_EVERY || self.partitions.is_empty() {
+        if self.measured_at.elapsed() < MEASURE_EVERY {
             return;
         }
         self.measured_at = Instant::now();
+        if !self.holding.partitions.is_empty() {
+            self.measure_topics();
+            self.send_ticks();
+        }
+        let condition = self.condition();
+        self.watch.look(&self.holding, &self.ends, condition);
+    }
+
+    fn measure_topics(&mut self) {
         match self.consumer.log_ends() {
             Ok(ends) => {
                 let stream = |topic: usize| self.reader.streams().get(topic).copied();
@@ -372,17 +341,23 @@ impl Worker {
             // A broker that does not answer is told by `poll`.
             Err(error) => tracing::debug!(%error, "the ends of the topics are not known now"),
         }
-        self.send_ticks();
-        if self.reported_at.elapsed() >= REPORT_EVERY {
-            self.reported_at = Instant::now();
-            self.report();
+    }
+
+    /// How this worker is doing.
+    fn condition(&self) -> Condition {
+        Condition {
+            partitions: self.assigned.then_some(self.holding.partitions.len()),
+            rereading: self.rereads.iter().map(|reread| reread.group().name()).collect(),
+            writes_held_up: !self.sink.store.takes_writes(),
+            kafka_unreachable: self.consumer.is_in_trouble(),
+            refused: self.refused.clone(),
         }
     }
 
     /// States in each quiet topic how far event time has come, so that its windows can close. A tick that
     /// cannot be sent now is sent later.
     fn send_ticks(&mut self) {
-        let parts = || self.partitions.values().flat_map(Partition::parts).filter(|one| one.group().ticks());
+        let parts = || self.holding.parts().filter(|one| one.group().ticks());
         let newest = parts().filter_map(Part::newest).max();
         let now = Now { live: is_live(newest), instant: Instant::now(), time: Timestamp::now() };
         for part in parts() {
@@ -407,7 +382,7 @@ impl Worker {
         }
         let mut ahead = BTreeSet::new();
         // A group that folds topics together reads all of them, so their numbers are the reader's.
-        for part in self.parts().filter(|part| part.group().folds_topics_together()) {
+        for part in self.holding.parts().filter(|part| part.group().folds_topics_together()) {
             let partition = part.partition();
             let held = |topic: &usize| self.held_back.contains(&(*topic, partition));
             let topics = too_far_ahead(&self.ends.progress(part), held);
@@ -423,31 +398,6 @@ impl Worker {
         Ok(())
     }
 
-    fn report(&self) {
-        for group in self.reader.groups() {
-            let parts = || self.parts().filter(|part| part.group() == *group);
-            let frontiers: Vec<_> = parts().map(Part::frontier).collect();
-            // Each operator accounts for every record by itself; one of them says it all but what is late.
-            let operator =
-                frontiers.iter().flat_map(|frontier| frontier.ledger.last()).map(|(name, _, _)| *name).next();
-            let all = || frontiers.iter().flat_map(|frontier| &frontier.ledger);
-            let of_one = || all().filter(|(name, _, _)| Some(*name) == operator).map(|(_, _, counts)| counts);
-            tracing::info!(
-                group = group.name(),
-                partitions = frontiers.len(),
-                rereading = self.rereads.iter().any(|reread| reread.group() == *group),
-                read = of_one().map(|counts| counts.read).sum::<u64>(),
-                lag = parts().map(|part| self.ends.lag(part)).sum::<i64>(),
-                duplicate = of_one().map(|counts| counts.duplicate).sum::<u64>(),
-                dead = of_one().map(|counts| counts.dead).sum::<u64>(),
-                late = all().map(|(_, _, counts)| counts.late).sum::<u64>(),
-                open_windows = frontiers.iter().map(|frontier| frontier.open_windows).sum::<usize>(),
-                replayed = frontiers.iter().map(|frontier| frontier.replayed).sum::<u64>(),
-                "progress"
-            );
-        }
-    }
-
     /// Whether everything that the topics hold is read and acknowledged.
     fn is_done(&self) -> anyhow::Result<bool> {
         if !self.refused.is_empty() {
@@ -458,8 +408,8 @@ impl Worker {
                 && part.is_flushed()
                 && self.ends.has_drained(part)
         };
-        let nobody_rereads = self.rereads.is_empty() && self.joining.is_empty();
-        Ok(self.assigned && nobody_rereads && self.in_flight.is_none() && self.parts().all(done))
+        let nobody_rereads = self.rereads.is_empty() && self.holding.joining.is_empty();
+        Ok(self.assigned && nobody_rereads && self.in_flight.is_none() && self.holding.parts().all(done))
     }
 
     /// Flushes a last time, commits, and leaves the group.
@@ -481,7 +431,7 @@ impl Worker {
             }
             self.finish_flush()?;
         }
-        self.report();
+        self.watch.report(&self.holding, &self.ends, &self.condition());
         Ok(())
     }
 }
