@@ -6,6 +6,7 @@
 
 pub mod analytics;
 pub mod app;
+pub mod audit;
 pub mod bus;
 pub mod catalog;
 pub mod config;

@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 6] = [
     &["config", "shutdown"],
     &["store", "bus"],
     &["http"],
-    &["analytics", "catalog", "search", "stream", "traffic"],
+    &["analytics", "audit", "catalog", "search", "stream", "traffic"],
     &["app"],
 ];
 /// Slices that use another, through what its `mod.rs` shows.
