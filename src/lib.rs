@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod config;
 pub mod http;
 pub mod model;
+pub mod replay;
 pub mod search;
 pub mod shutdown;
 pub mod store;

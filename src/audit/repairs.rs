@@ -23,8 +23,6 @@ pub struct RepairedWindow {
     pub partition: i32,
     /// How much of each topic went into it: the only one, where topics are folded apart.
     pub topics: Vec<Through>,
-    /// Events that are in it now although they came too late.
-    pub late_events: u64,
     /// Documents that were computed for it.
     pub documents: u64,
     /// When.

@@ -16,13 +16,13 @@ use crate::audit::partition::{RESULTS, Recounted};
 use crate::audit::recount::Expected;
 use crate::audit::repairs::Repairs;
 use crate::audit::report::{Difference, Problem, Report};
-use crate::bus::{Bus, LogReader};
+use crate::bus::{Bus, BusError, LogReader};
 use crate::model::event::Stream;
 use crate::model::event::door::{AGE_MAX, Door};
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Stored};
 
 /// How to audit.
 #[derive(Debug, Clone, Args)]
@@ -67,7 +67,8 @@ pub async fn audit(
     currency: Currency,
 ) -> anyhow::Result<Report> {
     let reader = Arc::new(LogReader::new(bus)?);
-    let partitions = partitions(&reader).await?;
+    let blocking = reader.clone();
+    let partitions = tokio::task::spawn_blocking(move || blocking.event_partitions()).await??;
     // In this order: what the processor says of itself is then true of all that is read after it.
     let frontiers = Frontiers::read(&store).await.context("reading how far the processor is")?;
     ensure!(!frontiers.is_empty(), "the processor has not reported anything yet: run it first");
@@ -75,8 +76,8 @@ pub async fn audit(
         store.refresh(schema.name).await?;
     }
     let repairs = Repairs::read(&store).await?;
-    let for_letters = reader.clone();
-    let letters = tokio::task::spawn_blocking(move || Letters::read(&for_letters)).await?;
+    let blocking = reader.clone();
+    let letters = tokio::task::spawn_blocking(move || Letters::read(&blocking)).await?;
     let letters = letters.context("reading the dead letters")?;
     let mut audit = Audit {
         store,
@@ -104,24 +105,6 @@ pub async fn audit(
         "{undrained} partitions are not read to their ends by all groups: let `processor --until-drained` finish first"
     );
     Ok(report)
-}
-
-async fn partitions(reader: &Arc<LogReader>) -> anyhow::Result<i32> {
-    let reader = reader.clone();
-    let count = move || Stream::ALL.into_iter().map(|stream| reader.partitions(stream.topic())).collect();
-    let counts: Vec<i32> = tokio::task::spawn_blocking(move || {
-        let counts: Result<_, crate::bus::BusError> = count();
-        counts
-    })
-    .await?
-    .context("describing the event topics")?;
-    let first = counts.first().copied().unwrap_or_default();
-    ensure!(
-        first > 0 && counts.iter().all(|count| *count == first),
-        "the event topics have {counts:?} partitions, but must all be there with the same number: `admin topics` \
-         makes them; is SHOPLENS_PREFIX right?"
-    );
-    Ok(first)
 }
 
 impl Audit {
@@ -153,7 +136,7 @@ impl Audit {
         let read = tokio::task::spawn_blocking(move || {
             let mut logs = Logs::measure(&reader, partition)?;
             logs.read(&reader, &door, up_to)?;
-            Ok::<_, crate::bus::BusError>(logs)
+            Ok::<_, BusError>(logs)
         });
         read.await?.context("reading the event topics")
     }
@@ -257,7 +240,7 @@ impl Audit {
             json!({ "bool": { "must_not": { "range": { "partition": { "gte": 0, "lt": partitions } } } } });
         for schema in RESULTS.iter().map(|(schema, _)| schema).chain([&Schema::LATE_EVENTS]) {
             let mut strays = Vec::new();
-            let take = |found: crate::store::Stored| {
+            let take = |found: Stored| {
                 let (index, problem) = (schema.name.to_owned(), Problem::Unexpected { found: found.source });
                 strays.push(Difference { index, id: found.id, problem });
             };

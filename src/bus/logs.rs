@@ -10,6 +10,7 @@ use rdkafka::{ClientConfig, Offset};
 
 use crate::bus::consumer::is_lasting;
 use crate::bus::{Bus, BusError};
+use crate::model::event::Stream;
 use crate::model::time::Timestamp;
 
 /// Longest wait for one answer of a broker.
@@ -79,8 +80,12 @@ impl LogReader {
     /// [`BusError::Failed`] when librdkafka refuses the settings.
     pub fn new(bus: &Bus) -> Result<Self, BusError> {
         let mut config: ClientConfig = bus.consumer_config();
-        // A log may end with offsets that have no record; its end is told then.
-        config.set("group.id", bus.name("shoplens-log-reader")).set("enable.partition.eof", "true");
+        config
+            .set("group.id", bus.name("shoplens-log-reader"))
+            // A log may end with offsets that have no record; its end is told then.
+            .set("enable.partition.eof", "true")
+            // The next log waits until the broker has answered for the one before; the default is 500 ms.
+            .set("fetch.wait.max.ms", "10");
         let inner = config.create().map_err(|source| bus.failed("be read from", source))?;
         Ok(Self { inner, bus: bus.clone() })
     }
@@ -95,6 +100,25 @@ impl LogReader {
             self.inner.fetch_metadata(Some(&self.bus.name(topic)), ANSWER_TIMEOUT).map_err(failed)?;
         let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    /// How many partitions the event topics have.
+    ///
+    /// # Errors
+    /// [`BusError::UnusableTopic`] when they are not there or differ; [`BusError::Failed`].
+    pub fn event_partitions(&self) -> Result<i32, BusError> {
+        let counts = Stream::ALL.map(|stream| self.partitions(stream.topic()));
+        let [search, product, order] = counts;
+        match (search?, product?, order?) {
+            (search, product, order) if search > 0 && search == product && product == order => Ok(search),
+            (search, product, order) => Err(BusError::UnusableTopic {
+                topic: Stream::ALL.map(|stream| self.bus.topic(stream)).join(", "),
+                problem: format!(
+                    "have [{search}, {product}, {order}] partitions, but must all be there with the same number: is \
+                     SHOPLENS_PREFIX right? `admin topics` makes them"
+                ),
+            }),
+        }
     }
 
     /// The first offset of a log, and the one after its last.
