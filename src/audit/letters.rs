@@ -19,6 +19,9 @@ const PAYLOAD_BYTES_MAX: usize = 900_000;
 /// The reason of a letter whose record is usable, but not for Elasticsearch.
 const REFUSED_BY_ELASTICSEARCH: &str = "refused_by_elasticsearch";
 
+/// The header of a record that was sent back after a fix: the topic, partition and offset where it had been.
+pub const RESENT: &str = "resent";
+
 /// Where a record lies.
 pub type Place = (Stream, i32, i64);
 
@@ -27,7 +30,11 @@ pub type Place = (Stream, i32, i64);
 struct Letter {
     reason: String,
     digest: u64,
+    written_at: Timestamp,
 }
+
+/// Records that the processor could not use once, by topic and offset, and why.
+pub type GivenUp = BTreeMap<(Stream, i64), String>;
 
 /// All dead letters, by the record that they are about.
 #[derive(Debug, Default)]
@@ -55,15 +62,45 @@ impl Letters {
         Ok(letters)
     }
 
+    /// The records of a partition before the given offsets that were given up and sent back after a fix, with
+    /// the reason of then. By the rules of now they are usable where they lie, but the processor has counted
+    /// them where they were sent to. Blocks.
+    ///
+    /// # Errors
+    /// [`BusError`] when Kafka does not give the records.
+    pub fn sent_back(
+        &self,
+        reader: &LogReader,
+        partition: i32,
+        up_to: [i64; 3],
+    ) -> Result<GivenUp, BusError> {
+        let mut given_up = GivenUp::new();
+        for (stream, to) in Stream::ALL.into_iter().zip(up_to) {
+            let of_topic = self.letters.range((stream, partition, 0)..(stream, partition, i64::MAX));
+            let reasons: BTreeMap<String, (i64, &Letter)> = of_topic
+                .filter_map(|(place, letters)| Some((name(*place), (place.2, letters.first()?))))
+                .collect();
+            let Some(since) = reasons.values().map(|(_, letter)| letter.written_at).min() else { continue };
+            let from = reader.offset_at(stream.topic(), partition, since)?;
+            reader.read(Stretch { topic: stream.topic(), partition, from, to }, |entry| {
+                let original = text(&entry, RESENT).and_then(|id| reasons.get(&id));
+                let original = original.map(|(offset, letter)| ((stream, *offset), letter.reason.clone()));
+                given_up.extend(original);
+            })?;
+        }
+        given_up.retain(|_, reason| reason != REFUSED_BY_ELASTICSEARCH);
+        Ok(given_up)
+    }
+
     fn take(&mut self, partition: i32, entry: &Entry<'_>) {
         let Some(place) = origin(entry) else {
             self.strange.push(format!("{DEAD_LETTERS}-{partition}-{}", entry.offset));
             return;
         };
-        let letter =
-            Letter { reason: text(entry, "reason").unwrap_or_default(), digest: digest(entry.payload) };
+        let reason = text(entry, "reason").unwrap_or_default();
+        let letter = Letter { reason, digest: digest(entry.payload), written_at: entry.appended_at };
         let same = self.letters.entry(place).or_default();
-        if !same.contains(&letter) {
+        if !same.iter().any(|one| one.says(&letter.reason, letter.digest)) {
             same.push(letter);
         }
     }
@@ -86,15 +123,16 @@ impl Letters {
             refused.map(|one| ((one.stream, logs.partition, one.offset), one)).collect();
         let mut differences = Vec::new();
         for (place, record) in &refused {
-            let right = Letter { reason: record.reason.to_owned(), digest: digest(&record.payload) };
+            let digest = digest(&record.payload);
+            let expected = told(&record.reason, digest);
             match self.letters.get(place) {
-                Some(letters) if letters.iter().all(|one| *one == right) => {}
+                Some(letters) if letters.iter().all(|one| one.says(&record.reason, digest)) => {}
                 Some(letters) => {
-                    let (expected, found) = (right.told(), letters.iter().map(Letter::told).collect());
+                    let found = letters.iter().map(Letter::told).collect();
                     differences.push(difference(*place, Problem::Different { expected, found }));
                 }
                 None if self.is_truncated && record.appended_at < now - KEPT => {}
-                None => differences.push(difference(*place, Problem::Missing { expected: right.told() })),
+                None => differences.push(difference(*place, Problem::Missing { expected })),
             }
         }
         for log in &logs.topics {
@@ -131,9 +169,21 @@ impl Letters {
 }
 
 impl Letter {
-    fn told(&self) -> Value {
-        json!({ "reason": self.reason, "digest_of_bytes": format!("{:016x}", self.digest) })
+    fn says(&self, reason: &str, digest: u64) -> bool {
+        self.reason == reason && self.digest == digest
     }
+
+    fn told(&self) -> Value {
+        told(&self.reason, self.digest)
+    }
+}
+
+fn told(reason: &str, digest: u64) -> Value {
+    json!({ "reason": reason, "digest_of_bytes": format!("{digest:016x}") })
+}
+
+fn name((stream, partition, offset): Place) -> String {
+    format!("{}-{partition}-{offset}", stream.topic())
 }
 
 /// The record that a dead letter is about; `None` where its headers do not say.
@@ -153,12 +203,8 @@ fn digest(payload: &[u8]) -> u64 {
     hasher.finish()
 }
 
-fn difference((stream, partition, offset): Place, problem: Problem) -> Difference {
-    Difference {
-        index: DEAD_LETTERS.to_owned(),
-        id: format!("{}-{partition}-{offset}", stream.topic()),
-        problem,
-    }
+fn difference(place: Place, problem: Problem) -> Difference {
+    Difference { index: DEAD_LETTERS.to_owned(), id: name(place), problem }
 }
 
 #[cfg(test)]

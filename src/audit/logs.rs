@@ -1,8 +1,9 @@
 //! What the three logs of one partition number hold, and what the logs alone say about each record.
 
+use crate::audit::letters::GivenUp;
 use crate::bus::{BusError, Entry, LogReader, Stretch};
 use crate::model::event::door::{CLOCK_SKEW_MAX, Door, Place};
-use crate::model::event::{Event, Record, Reject, Stream, parse};
+use crate::model::event::{Event, Record, Stream, parse};
 use crate::model::time::Timestamp;
 
 /// An event in a log.
@@ -29,8 +30,8 @@ pub struct Refused {
     pub offset: i64,
     /// The broker's time of storing.
     pub appended_at: Timestamp,
-    /// Why, as [`Reject::code`] says it.
-    pub reason: &'static str,
+    /// Why, as [`crate::model::event::Reject::code`] says it.
+    pub reason: String,
     /// The record's bytes.
     pub payload: Vec<u8>,
 }
@@ -63,6 +64,8 @@ pub struct Logs {
     pub sightings: Vec<Sighting>,
     /// Every record that cannot be used, likewise.
     pub refused: Vec<Refused>,
+    /// Records that could not be used when the processor read them.
+    given_up: GivenUp,
 }
 
 impl Log {
@@ -115,14 +118,28 @@ impl Logs {
             Ok(Log::new(stream, first, end))
         };
         let topics = Stream::ALL.into_iter().map(log).collect::<Result<_, BusError>>()?;
-        Ok(Self { partition, topics, sightings: Vec::new(), refused: Vec::new() })
+        Ok(Self::of_topics(partition, topics))
     }
 
-    /// Reads each log up to the given offset, in the order of [`Stream::ALL`]. Blocks.
+    /// Nothing read yet.
+    pub fn of_topics(partition: i32, topics: Vec<Log>) -> Self {
+        let (sightings, refused) = (Vec::new(), Vec::new());
+        Self { partition, topics, sightings, refused, given_up: GivenUp::new() }
+    }
+
+    /// Reads each log up to the given offset, in the order of [`Stream::ALL`]. Records that were given up and
+    /// sent back count as refused, whatever the rules say now. Blocks.
     ///
     /// # Errors
     /// [`BusError`] when Kafka does not give the records.
-    pub fn read(&mut self, reader: &LogReader, door: &Door, up_to: [i64; 3]) -> Result<(), BusError> {
+    pub fn read(
+        &mut self,
+        reader: &LogReader,
+        door: &Door,
+        given_up: GivenUp,
+        up_to: [i64; 3],
+    ) -> Result<(), BusError> {
+        self.given_up = given_up;
         for (number, to) in up_to.into_iter().enumerate() {
             let Some(log) = self.topics.get(number) else { continue };
             let (topic, partition) = (log.stream.topic(), self.partition);
@@ -138,7 +155,9 @@ impl Logs {
         let (stream, offset, appended_at) = (log.stream, entry.offset, entry.appended_at);
         log.first_appended_at = log.first_appended_at.or(Some(appended_at));
         let place = Place { stream, partition: self.partition, key: entry.key, appended_at };
-        match examine(door, place, entry.payload) {
+        let given_up = self.given_up.get(&(stream, offset)).cloned();
+        let found = given_up.map_or_else(|| examine(door, place, entry.payload), Err);
+        match found {
             Ok(Record::Tick(at)) => {
                 log.ticks.push(offset);
                 log.advance(offset, at.min(appended_at));
@@ -148,8 +167,8 @@ impl Logs {
                 log.advance(offset, event.timestamp.min(appended_at));
                 self.sightings.push(Sighting { stream, offset, appended_at, max_ts_before, event: *event });
             }
-            Err(reject) => {
-                let (reason, payload) = (reject.code(), entry.payload.to_vec());
+            Err(reason) => {
+                let payload = entry.payload.to_vec();
                 self.refused.push(Refused { stream, offset, appended_at, reason, payload });
             }
         }
@@ -161,12 +180,13 @@ impl Logs {
     }
 }
 
-fn examine(door: &Door, place: Place<'_>, payload: &[u8]) -> Result<Record, Reject> {
-    let record = parse(payload)?;
-    if let Record::Event(event) = &record {
-        door.check(event, place)?;
-    }
-    Ok(record)
+/// The record, or why it cannot be used.
+fn examine(door: &Door, place: Place<'_>, payload: &[u8]) -> Result<Record, String> {
+    let check = |record: Record| match &record {
+        Record::Event(event) => door.check(event, place).map(|()| record),
+        Record::Tick(_) => Ok(record),
+    };
+    parse(payload).and_then(check).map_err(|reject| reject.code().to_owned())
 }
 
 #[cfg(test)]
@@ -195,7 +215,7 @@ pub mod tests {
         let door = Door { partitions: 1, currency: Currency::EUR };
         assert_eq!(partition_of(b"u1", 1), 0);
         let topics = Stream::ALL.map(|stream| Log::new(stream, 0, 0)).to_vec();
-        let mut logs = Logs { partition: 0, topics, sightings: Vec::new(), refused: Vec::new() };
+        let mut logs = Logs::of_topics(0, topics);
         for record in records {
             let (stream, payload) = match record {
                 Place::Event(event) => (event.event_type().stream(), serde_json::to_vec(event).unwrap()),

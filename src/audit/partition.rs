@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_document_whose_id_says_nothing_is_compared_and_so_found_out() {
-        let logs = Logs { partition: 0, topics: Vec::new(), sightings: Vec::new(), refused: Vec::new() };
+        let logs = Logs::of_topics(0, Vec::new());
         let recounted = Recounted::new(&logs, &Frontiers::default(), &Repairs::default(), at(0));
         assert_eq!(recounted.standing("made by hand"), Standing::Final);
         assert_eq!(recounted.standing("trends|60000|3|p-1|order-events"), Standing::Unknown);

@@ -49,7 +49,7 @@ struct Audit {
     door: Door,
     frontiers: Frontiers,
     repairs: Repairs,
-    letters: Letters,
+    letters: Arc<Letters>,
     archive: Archive,
     now: Timestamp,
     report: Report,
@@ -78,7 +78,7 @@ pub async fn audit(
     let repairs = Repairs::read(&store).await?;
     let blocking = reader.clone();
     let letters = tokio::task::spawn_blocking(move || Letters::read(&blocking)).await?;
-    let letters = letters.context("reading the dead letters")?;
+    let letters = Arc::new(letters.context("reading the dead letters")?);
     let mut audit = Audit {
         store,
         reader,
@@ -128,14 +128,15 @@ impl Audit {
     }
 
     async fn read(&self, partition: i32) -> anyhow::Result<Logs> {
-        let (reader, door) = (self.reader.clone(), self.door);
+        let (reader, door, letters) = (self.reader.clone(), self.door, self.letters.clone());
         let furthest = |stream| {
             self.frontiers.of_partition(partition).map(|one| one.next_in(stream)).max().unwrap_or_default()
         };
         let up_to = Stream::ALL.map(furthest);
         let read = tokio::task::spawn_blocking(move || {
             let mut logs = Logs::measure(&reader, partition)?;
-            logs.read(&reader, &door, up_to)?;
+            let given_up = letters.sent_back(&reader, partition, up_to)?;
+            logs.read(&reader, &door, given_up, up_to)?;
             Ok::<_, BusError>(logs)
         });
         read.await?.context("reading the event topics")

@@ -9,6 +9,8 @@
 //! topics again, lets every event in however late, and writes the documents with the greater number of
 //! events as version, so that they win. It is recorded in `repaired-windows`, where the audit finds it.
 
+#[cfg(test)]
+mod agreement;
 pub mod dead;
 pub mod late;
 pub mod repair;

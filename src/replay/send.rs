@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use crate::audit::letters::RESENT;
 use crate::bus::{Bus, BusError, LogReader, Offer, Producer, Stretch};
 use crate::model::event::door::{Door, Place, partition_of};
 use crate::model::event::{Record, Reject, Stream, parse};
 use crate::model::time::Timestamp;
 use crate::replay::dead::{Filter, Letter, each};
 
-/// The header of a record that was sent back: the letter's id.
-const RESENT: &str = "resent";
 /// Longest wait for the acknowledgements.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(300);
 /// Wait for room in a full queue.
