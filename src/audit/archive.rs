@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::audit::compare::different;
+use crate::audit::compare::{Outcome, Standing, different};
+use crate::audit::frontiers::Frontier;
 use crate::audit::letters::Letters;
 use crate::audit::logs::{Logs, Sighting};
 use crate::audit::recount::events::document;
-use crate::audit::report::{Difference, Problem, Report};
-use crate::model::event::Stream;
+use crate::audit::report::{Difference, Problem};
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
 use crate::store::{Method, Store, StoreError, Stored};
@@ -21,14 +21,20 @@ const ASKED_AT_ONCE: usize = 2_000;
 const WHAT: &str = Schema::EVENTS.name;
 
 /// Every event that was found in the topics so far, so that one too many is found out.
-#[derive(Default)]
 pub struct Archive {
     ids: HashSet<Uuid>,
+    /// Indices of events before it may have been dropped.
+    oldest: Timestamp,
 }
 
 impl Archive {
-    /// Compares the raw events of a partition before the given offsets. An event that was sent more than
-    /// once is one document, of whichever record came first.
+    /// No event yet. Those from before `oldest` are not compared.
+    pub fn new(oldest: Timestamp) -> Self {
+        Self { ids: HashSet::new(), oldest }
+    }
+
+    /// Compares the raw events that the archiver has written of a partition. An event that was sent more
+    /// than once is one document, of whichever record came first.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -36,56 +42,53 @@ impl Archive {
         &mut self,
         store: &Store,
         logs: &Logs,
-        next: impl Fn(Stream) -> i64,
-        oldest: Timestamp,
+        archiver: &Frontier,
         letters: &Letters,
-        report: &mut Report,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Outcome, StoreError> {
         let mut events: BTreeMap<Uuid, Vec<&Sighting>> = BTreeMap::new();
-        for sighting in logs.sightings.iter().filter(|one| one.offset < next(one.stream)) {
+        for sighting in logs.sightings.iter().filter(|one| one.offset < archiver.next_in(one.stream)) {
             events.entry(sighting.event.event_id).or_default().push(sighting);
         }
         self.ids.extend(events.keys());
         let is_refused =
             |one: &&Sighting| letters.is_refused_by_elasticsearch((one.stream, logs.partition, one.offset));
-        let is_kept = |sightings: &[&Sighting]| {
-            sightings.iter().any(|one| one.event.timestamp >= oldest) && !sightings.iter().any(is_refused)
-        };
-        let (kept, others): (Vec<_>, Vec<_>) =
-            events.into_iter().partition(|(_, sightings)| is_kept(sightings));
-        report.add(WHAT, 0, others.len() as u64, []);
+        let is_kept = |one: &&Sighting| one.event.timestamp >= self.oldest;
+        let (kept, others): (Vec<_>, Vec<_>) = events.into_iter().partition(|(_, all)| {
+            all.iter().any(|one| is_kept(one)) && !all.iter().any(|one| is_refused(one))
+        });
+        let (compared, skipped) = (kept.len() as u64, others.len() as u64);
+        let mut differing = Vec::new();
         for chunk in kept.chunks(ASKED_AT_ONCE) {
-            let differences = differences(store, chunk).await?;
-            report.add(WHAT, chunk.len() as u64, 0, differences);
+            differing.extend(differences(store, chunk).await?);
         }
-        Ok(())
+        let differences = differing.into_iter().map(|difference| (Standing::Final, difference)).collect();
+        Ok(Outcome { compared, skipped, differences })
     }
 
-    /// Finds the raw events that are in no topic.
+    /// The raw events that are in no topic.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn strays(&self, store: &Store, report: &mut Report) -> Result<(), StoreError> {
+    pub async fn strays(&self, store: &Store) -> Result<Vec<Difference>, StoreError> {
         #[derive(Deserialize)]
         struct Count {
             count: u64,
         }
         let path = format!("/{}/_count?ignore_unavailable=true", store.name(WHAT));
         let Count { count } = store.send("count the raw events", Method::Get, &path, None).await?;
-        if count <= self.ids.len() as u64 {
-            return Ok(());
-        }
         let mut strays = Vec::new();
-        let is_stray = |found: &Stored| Uuid::parse_str(&found.id).map_or(true, |id| !self.ids.contains(&id));
+        if count <= self.ids.len() as u64 {
+            return Ok(strays);
+        }
+        let is_known = |id: &str| Uuid::parse_str(id).is_ok_and(|id| self.ids.contains(&id));
         let take = |found: Stored| {
-            if is_stray(&found) {
+            if !is_known(&found.id) {
                 let problem = Problem::Unexpected { found: found.source };
                 strays.push(Difference { index: WHAT.to_owned(), id: found.id, problem });
             }
         };
         store.each_document(WHAT, &json!({ "match_all": {} }), take).await?;
-        report.add(WHAT, strays.len() as u64, 0, strays);
-        Ok(())
+        Ok(strays)
     }
 }
 

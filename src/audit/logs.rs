@@ -190,7 +190,7 @@ fn examine(door: &Door, place: Place<'_>, payload: &[u8]) -> Result<Record, Stri
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(in crate::audit) mod tests {
     use super::*;
     use crate::model::event::door::partition_of;
     use crate::model::event::tests::at;

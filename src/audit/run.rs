@@ -79,6 +79,7 @@ pub async fn audit(
     let blocking = reader.clone();
     let letters = tokio::task::spawn_blocking(move || Letters::read(&blocking)).await?;
     let letters = Arc::new(letters.context("reading the dead letters")?);
+    let now = Timestamp::now();
     let mut audit = Audit {
         store,
         reader,
@@ -86,8 +87,8 @@ pub async fn audit(
         frontiers,
         repairs,
         letters,
-        archive: Archive::default(),
-        now: Timestamp::now(),
+        archive: Archive::new(now - AGE_MAX),
+        now,
         report: Report::new(settings.show),
     };
     let mut is_whole = true;
@@ -227,10 +228,10 @@ impl Audit {
         let Some(frontier) = self.frontiers.of(ARCHIVER, logs.partition) else {
             return Ok(logs.topics.iter().all(|log| log.first == log.end));
         };
-        let (next, oldest) = (|stream| frontier.next_in(stream), self.now - AGE_MAX);
-        let Self { archive, store, letters, report, .. } = self;
-        archive.compare(store, logs, next, oldest, letters, report).await?;
-        Ok(frontier.scope(logs).drained && !logs.topics.iter().any(|log| log.is_truncated()))
+        let whole = frontier.scope(logs).drained && !logs.topics.iter().any(|log| log.is_truncated());
+        let outcome = self.archive.compare(&self.store, logs, frontier, &self.letters).await?;
+        self.add(Schema::EVENTS.name, outcome, logs.partition).await?;
+        Ok(whole)
     }
 
     /// What belongs to no record or no partition that there is.
@@ -256,6 +257,8 @@ impl Audit {
             );
             return Ok(());
         }
-        self.archive.strays(&self.store, &mut self.report).await
+        let strays = self.archive.strays(&self.store).await?;
+        self.report.add(Schema::EVENTS.name, strays.len() as u64, 0, strays);
+        Ok(())
     }
 }

@@ -97,7 +97,7 @@ pub fn each(reader: &LogReader, filter: &Filter, mut take: impl FnMut(Letter)) -
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(in crate::replay) mod tests {
     use super::*;
     use crate::model::event::Stream;
 

@@ -186,11 +186,11 @@ fn documents(reader: &LogReader, door: &Door, batch: &Batch) -> anyhow::Result<V
     let group =
         Group::named(window.operator.group()).ok_or_else(|| anyhow!("no such group; this is a bug"))?;
     let number = |stream: Stream| group.streams().iter().position(|one| *one == stream);
-    let mine = |fold: &Box<dyn Folding>| {
+    let is_mine = |fold: &dyn Folding| {
         let folds = |stream: Stream| number(stream).is_some_and(|topic| fold.folds(topic));
         fold.name() == window.operator.name() && window.streams().all(folds)
     };
-    let fold = group.folds(partition).into_iter().find(mine);
+    let fold = group.folds(partition).into_iter().find(|fold| is_mine(fold.as_ref()));
     let mut refill = Refill {
         fold: fold.ok_or_else(|| anyhow!("no such operator; this is a bug"))?,
         clocks: vec![EVER; group.streams().len()],
