@@ -115,7 +115,7 @@ async fn an_audit_names_a_dead_letter_that_was_deleted() {
         log.record(Stream::Order, b"not json");
         log.close(minute(0));
         drain(shop, Currency::EUR).await;
-        delete_letters(shop, 1).await;
+        delete_records(shop, DEAD_LETTERS, 1).await;
         let report = report(shop, Currency::EUR).await;
         let told: Vec<_> = report.differences.iter().map(summary).collect();
         assert_eq!(told, [("dead-letters".to_owned(), "order-events-0-0".to_owned(), "missing")]);
@@ -153,6 +153,25 @@ async fn an_audit_of_a_shop_that_lives_compares_what_is_closed_and_leaves_the_re
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rests_on_records_that_retention_has_deleted_is_no_difference() {
+    with_small_log(async |shop, log| {
+        eventful(log);
+        drain(shop, Currency::EUR).await;
+        delete_records(shop, Stream::Product.topic(), 3).await;
+        let report = report(shop, Currency::EUR).await;
+        assert_eq!(report.differences, []);
+        assert!(
+            report.notes[0].starts_with("product-events partition 0 begins at offset 3"),
+            "{:?}",
+            report.notes
+        );
+        // The order topic is whole.
+        assert_eq!(report.checks["product-trends"].compared, 2);
+    })
+    .await;
+}
+
 /// Index without its date, id, and what is wrong.
 fn summary(difference: &Difference) -> (String, String, &'static str) {
     let problem = match difference.problem {
@@ -168,11 +187,11 @@ fn in_path(id: &str) -> String {
     id.replace('|', "%7C")
 }
 
-async fn delete_letters(shop: &Shop, before: i64) {
+async fn delete_records(shop: &Shop, topic: &str, before: i64) {
     let mut config = rdkafka::ClientConfig::new();
     config.set("bootstrap.servers", &shop.servers.kafka.kafka_bootstrap_servers);
     let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&shop.bus.name(DEAD_LETTERS), 0, Offset::Offset(before)).unwrap();
+    list.add_partition_offset(&shop.bus.name(topic), 0, Offset::Offset(before)).unwrap();
     admin.delete_records(&list, &AdminOptions::new()).await.unwrap();
 }
