@@ -50,12 +50,11 @@ impl Archive {
             events.entry(sighting.event.event_id).or_default().push(sighting);
         }
         self.ids.extend(events.keys());
+        let is_kept = |one: &&Sighting| one.event.timestamp >= self.oldest;
         let is_refused =
             |one: &&Sighting| letters.is_refused_by_elasticsearch((one.stream, logs.partition, one.offset));
-        let is_kept = |one: &&Sighting| one.event.timestamp >= self.oldest;
-        let (kept, others): (Vec<_>, Vec<_>) = events.into_iter().partition(|(_, all)| {
-            all.iter().any(|one| is_kept(one)) && !all.iter().any(|one| is_refused(one))
-        });
+        let is_due = |all: &[&Sighting]| all.iter().any(is_kept) && !all.iter().any(is_refused);
+        let (kept, others): (Vec<_>, Vec<_>) = events.into_iter().partition(|(_, all)| is_due(all));
         let (compared, skipped) = (kept.len() as u64, others.len() as u64);
         let mut differing = Vec::new();
         for chunk in kept.chunks(ASKED_AT_ONCE) {
