@@ -6,7 +6,8 @@
 //! no fault here. [`compare`] holds the documents against the indices, [`letters`] the refused records
 //! against `dead-letters`, [`ledger`] the processor's own books against the recount.
 //!
-//! On a live system it compares what is closed; where a partition is read to its end, everything.
+//! On a live system it compares what is closed; where a partition is read to its end, everything. In memory
+//! it holds the records of one partition number, the id of every raw event and a digest of every dead letter.
 
 mod archive;
 pub mod compare;
