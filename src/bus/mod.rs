@@ -2,6 +2,7 @@
 
 mod consumer;
 mod error;
+mod logs;
 mod producer;
 mod spans;
 mod topics;
@@ -14,6 +15,7 @@ use crate::model::event::Stream;
 
 pub use crate::bus::consumer::{Assigned, Change, Commit, GroupConsumer, Membership, Received};
 pub use crate::bus::error::BusError;
+pub use crate::bus::logs::{Entry, LogReader, Stretch};
 pub use crate::bus::producer::{Compression, Deliveries, Offer, Producer};
 pub use crate::bus::spans::{Span, SpanConsumer};
 
