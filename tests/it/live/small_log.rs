@@ -9,7 +9,8 @@ use shoplens::bus::Producer;
 use shoplens::model::event::Stream;
 use shoplens::model::money::Currency;
 use shoplens::model::time::{MINUTE_MS, Timestamp};
-use shoplens::stream::run::{ProcessorSettings, run};
+use shoplens::stream::condition::Conditions;
+use shoplens::stream::run::{Edges, ProcessorSettings, run};
 use uuid::Uuid;
 
 use crate::live::shop::{PATIENCE, Servers, Shop, with_shop_on};
@@ -121,5 +122,6 @@ struct Line {
 pub async fn drain(shop: &Shop, currency: Currency) {
     let settings = Line::parse_from(["processor", "--until-drained", "--flush-interval-ms", "100"]).processor;
     let (store, bus) = (shop.store.clone(), shop.bus.clone());
-    run(&settings, store, bus, currency, std::future::pending()).await.unwrap();
+    let edges = Edges { store, bus, conditions: Conditions::default() };
+    run(&settings, edges, currency, std::future::pending()).await.unwrap();
 }
