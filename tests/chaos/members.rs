@@ -75,7 +75,7 @@ async fn rescaling_and_a_rolling_restart_under_load_change_no_result() {
         stage.run(SEEDER, &["--count", "200"]);
         let mut rng = ChaCha8Rng::seed_from_u64(weather.seed);
         let mut crew = Crew::muster(&stage, 1);
-        let (report, added) = under_traffic(&stage, &weather, async |_| {
+        let sent = under_traffic(&stage, &weather, async |_| {
             tokio::time::sleep(lull).await;
             crew.join();
             crew.join();
@@ -92,7 +92,7 @@ async fn rescaling_and_a_rolling_restart_under_load_change_no_result() {
         let mut table = Table::default();
         crew.tell(&mut table);
         table.check("processors that ended by themselves", 0, crew.ended_by_themselves, u64::to_string);
-        check(shop, &report, &added, &mut table).await;
+        check(shop, &sent, &mut table).await;
         table.conclude();
         stage.remove_files();
     })

@@ -99,7 +99,7 @@ async fn an_elasticsearch_that_is_gone_for_a_while_delays_results_and_is_told_on
 async fn block_writes(shop: &Shop, index: &str, blocked: bool) {
     let value = if blocked { json!(true) } else { Value::Null };
     let body = json!({ "index.blocks.read_only_allow_delete": value });
-    let path = format!("/{index}/_settings");
+    let path = format!("/{}/_settings", shop.store.name(index));
     shop.store.send::<Value>("block an index", Method::Put, &path, Some(&body)).await.unwrap();
 }
 
@@ -109,7 +109,7 @@ async fn an_index_that_a_full_disk_made_read_only_holds_results_back_until_there
         let stage = Stage::new(shop, shop.servers.elasticsearch.elasticsearch_host.to_string());
         let report = stage.backlog(4_000);
         shop.store.ensure(&Schema::PRODUCT_TRENDS).await.unwrap();
-        let index = shop.store.name(&Schema::PRODUCT_TRENDS.index_at(Timestamp::now()));
+        let index = Schema::PRODUCT_TRENDS.index_at(Timestamp::now());
         shop.store.create_index(&index, &json!({})).await.unwrap();
         block_writes(shop, &index, true).await;
         let mut processor =

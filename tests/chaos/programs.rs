@@ -10,6 +10,7 @@ use crate::shop::{PATIENCE, Shop, eventually};
 /// Longest wait of a processor for an answer of Elasticsearch: short, so that a lost answer is soon missed.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(3);
 
+pub const AUDIT: &str = env!("CARGO_BIN_EXE_audit");
 pub const GENERATOR: &str = env!("CARGO_BIN_EXE_generator");
 pub const PROCESSOR: &str = env!("CARGO_BIN_EXE_processor");
 pub const SEEDER: &str = env!("CARGO_BIN_EXE_seeder");
@@ -48,6 +49,8 @@ impl<'a> Stage<'a> {
             .env("ELASTICSEARCH_HOST", &self.elasticsearch)
             .env("ELASTICSEARCH_TIMEOUT_S", ANSWER_WAIT.as_secs().to_string())
             .env("KAFKA_BOOTSTRAP_SERVERS", &self.shop.servers.kafka.kafka_bootstrap_servers)
+            // Many run at once; a test that looks at the metrics gives a port.
+            .env("METRICS_PORT", "0")
             .env_remove("RUST_LOG")
             .stdout(Stdio::null());
         command

@@ -1,17 +1,22 @@
 //! Many processors, and everything at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use serde::Deserialize;
+use serde_json::Value;
+use shoplens::model::event::door::Door;
+use shoplens::model::money::Currency;
 
 use crate::checks::{Table, check};
 use crate::faults::Plan;
 use crate::programs::{ANSWER_WAIT, GENERATOR, PROCESSOR, Program, SEEDER, Stage, lines_with};
 use crate::proxy::Proxy;
-use crate::records::{Added, add_to_traffic};
+use crate::records::add_late_events;
 use crate::shop::{Shop, with_shop};
 
 /// Longer than the session timeout of the consumer groups, 10 s: the group gives the partitions of a
@@ -143,23 +148,52 @@ impl<'a> Crew<'a> {
     }
 }
 
-/// Traffic with a generator and what is added to it, while `blows` fall.
+/// Faults of the generator's own: shares of the events, and how long they may be under way.
+const GENERATOR_FAULTS: [&str; 3] = ["--duplicates=0.05", "--disorder=3s", "--corrupt=0.02"];
+
+/// What was sent.
+pub struct Sent {
+    /// The generator's report.
+    pub report: PathBuf,
+    /// The ids of the late events that were added.
+    pub late: BTreeSet<String>,
+}
+
+impl Sent {
+    /// What the generator did to its records.
+    pub fn faults(&self) -> Faults {
+        let report: Value = serde_json::from_slice(&std::fs::read(&self.report).unwrap()).unwrap();
+        serde_json::from_value(report["faults"].clone()).unwrap()
+    }
+}
+
+/// What the generator says that it did to its records.
+#[derive(Deserialize)]
+pub struct Faults {
+    pub duplicates: u64,
+    pub disordered: u64,
+    pub corrupt: BTreeMap<String, u64>,
+}
+
+/// Traffic of a generator that spoils it, with late events in it, while `blows` fall.
 pub async fn under_traffic(
     stage: &Stage<'_>,
     weather: &Weather,
     blows: impl AsyncFnOnce(&mut Program),
-) -> (PathBuf, Added) {
-    stage.shop.bus.ensure_topics().await.unwrap();
+) -> Sent {
+    let partitions = stage.shop.bus.ensure_topics().await.unwrap();
+    let door = Door { partitions, currency: Currency::EUR };
     let report = stage.file("report.json");
     let (events, rate, seed) =
         (weather.events.to_string(), weather.rate.to_string(), weather.seed.to_string());
     let path = report.to_str().unwrap();
     let arguments =
         ["--events", &events, "--events-per-second", &rate, "--seed", &seed, "--report-json", path];
+    let arguments = [&arguments[..], &GENERATOR_FAULTS].concat();
     let mut generator = stage.start(GENERATOR, &arguments, "generator.log");
     let stop = AtomicBool::new(false);
-    let added = std::thread::scope(|threads| {
-        let adding = threads.spawn(|| add_to_traffic(stage.shop, &stop));
+    let late = std::thread::scope(|threads| {
+        let adding = threads.spawn(|| add_late_events(stage.shop, door, &stop));
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(blows(&mut generator));
         });
@@ -169,7 +203,7 @@ pub async fn under_traffic(
         assert!(status.success(), "the generator failed: {}", generator.log());
         adding.join().unwrap()
     });
-    (report, added)
+    Sent { report, late }
 }
 
 /// Kills, pauses and replaces processors, one blow after the other, while the generator runs.
@@ -205,7 +239,7 @@ async fn storm(shop: &Shop, weather: &Weather) {
     let mut rng = ChaCha8Rng::seed_from_u64(weather.seed);
     let mut crew = Crew::muster(&stage, weather.processors);
     let begun = Instant::now();
-    let (report, added) = under_traffic(&stage, weather, async |generator| {
+    let sent = under_traffic(&stage, weather, async |generator| {
         blow(&mut crew, weather, &mut rng, generator).await;
     })
     .await;
@@ -217,7 +251,7 @@ async fn storm(shop: &Shop, weather: &Weather) {
     crew.tell(&mut table);
     table.check("processors that ended by themselves", 0, crew.ended_by_themselves, u64::to_string);
     proxy.done().iter().for_each(|(fault, count)| table.did(&format!("bulks {fault}"), count));
-    check(shop, &report, &added, &mut table).await;
+    check(shop, &sent, &mut table).await;
     table.conclude();
     stage.remove_files();
 }
