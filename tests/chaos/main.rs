@@ -12,6 +12,8 @@ mod outages;
 mod programs;
 mod proxy;
 mod records;
+#[cfg(feature = "siege")]
+mod siege;
 mod storm;
 mod topics;
 

@@ -70,21 +70,13 @@ async fn a_processor_that_is_asked_to_stop_is_gone_in_10_s_even_without_elastics
 async fn rescaling_and_a_rolling_restart_under_load_change_no_result() {
     with_shop(async |shop| {
         let lull = Duration::from_secs(3);
-        let weather = Weather { seed: 3, events: 8_000, rate: 400, processors: 1, lull: (lull, lull) };
+        let weather = Weather { seed: 3, events: 8_000, rate: 400, lull: (lull, lull) };
         let stage = Stage::new(shop, shop.servers.elasticsearch.elasticsearch_host.to_string());
         stage.run(SEEDER, &["--count", "200"]);
         let mut rng = ChaCha8Rng::seed_from_u64(weather.seed);
         let mut crew = Crew::muster(&stage, 1);
         let sent = under_traffic(&stage, &weather, async |_| {
-            tokio::time::sleep(lull).await;
-            crew.join();
-            crew.join();
-            tokio::time::sleep(lull).await;
-            crew.leave(&mut rng);
-            for _ in 0..2 {
-                tokio::time::sleep(lull).await;
-                crew.replace_oldest();
-            }
+            rescale(&mut crew, &mut rng, lull).await;
         })
         .await;
         crew.dismiss(&mut rng);
@@ -97,4 +89,17 @@ async fn rescaling_and_a_rolling_restart_under_load_change_no_result() {
         stage.remove_files();
     })
     .await;
+}
+
+/// From one processor to three, to two, and then each of them replaced in turn.
+pub async fn rescale(crew: &mut Crew<'_>, rng: &mut ChaCha8Rng, lull: Duration) {
+    tokio::time::sleep(lull).await;
+    crew.join();
+    crew.join();
+    tokio::time::sleep(lull).await;
+    crew.leave(rng);
+    for _ in 0..2 {
+        tokio::time::sleep(lull).await;
+        crew.replace_oldest();
+    }
 }

@@ -1,0 +1,107 @@
+//! Everything at once, for minutes, on servers of its own that are killed as well: `scripts/chaos`.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+use crate::checks::{Table, check};
+use crate::faults::Plan;
+use crate::members::rescale;
+use crate::programs::{ANSWER_WAIT, SEEDER, Stage};
+use crate::proxy::Proxy;
+use crate::shop::{Shop, with_shop};
+use crate::storm::{Crew, FAULTY, Weather, blow, under_traffic};
+
+const ELASTICSEARCH: Server = Server { name: "elasticsearch", gone_for: Duration::from_secs(60) };
+const KAFKA: Server = Server { name: "kafka", gone_for: Duration::from_secs(20) };
+/// Between the end of one server's outage and the beginning of the next.
+const CALM: Duration = Duration::from_secs(20);
+/// SIGKILLs that it takes to be worth the name.
+const KILLS_MIN: u64 = 20;
+/// Lines that a processor may log in the whole time: hundreds, not a line for each request that failed.
+const LINES_MAX: usize = 1_000;
+
+/// A server that `scripts/chaos` has started for the siege, in a folder and at a port of its own.
+#[derive(Clone, Copy)]
+struct Server {
+    name: &'static str,
+    gone_for: Duration,
+}
+
+impl Server {
+    /// `scripts/services`, in the folder of the siege's own servers.
+    fn services(self, arguments: &[&str]) -> Command {
+        let folder =
+            std::env::var("SIEGE_DIR").expect("run scripts/chaos: it starts servers that may be killed");
+        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services"));
+        command.args(arguments).arg(self.name).env("SHOPLENS_SERVICES_DIR", folder);
+        command
+    }
+
+    /// SIGKILL to all of its processes, and a restart after a while.
+    async fn outage(self) {
+        let status = self.services(&["status"]).output().unwrap().stdout;
+        let status = String::from_utf8(status).unwrap();
+        let processes = status.lines().find_map(|line| line.trim().strip_prefix("pid "));
+        let processes = processes.expect("it was started by scripts/chaos").split_whitespace();
+        assert!(Command::new("kill").arg("-KILL").args(processes).status().unwrap().success());
+        tokio::time::sleep(self.gone_for).await;
+        let started = move || self.services(&["up", "--without-docker"]).status().unwrap().success();
+        assert!(tokio::task::spawn_blocking(started).await.unwrap(), "{} did not start again", self.name);
+    }
+}
+
+async fn outages() {
+    for server in [ELASTICSEARCH, KAFKA] {
+        tokio::time::sleep(CALM).await;
+        server.outage().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_siege_of_processors_network_and_servers_changes_no_result() {
+    let lull = (Duration::from_secs(1), Duration::from_secs(3));
+    let weather = Weather { seed: 7, events: 105_000, rate: 250, lull };
+    with_shop(async |shop| siege(shop, &weather).await).await;
+}
+
+async fn siege(shop: &Shop, weather: &Weather) {
+    let proxy = Proxy::before(&shop.servers, Plan::by_lot(weather.seed, FAULTY, ANSWER_WAIT)).await;
+    let stage = Stage::new(shop, proxy.address());
+    stage.run(SEEDER, &["--count", "300"]);
+    let mut rng = ChaCha8Rng::seed_from_u64(weather.seed);
+    let mut crew = Crew::muster(&stage, 1);
+    let begun = Instant::now();
+    let sent = under_traffic(&stage, weather, async |generator| {
+        rescale(&mut crew, &mut rng, CALM / 2).await;
+        crew.join();
+        let outages = tokio::spawn(outages());
+        blow(&mut crew, weather, &mut rng, generator).await;
+        outages.await.unwrap();
+    })
+    .await;
+    crew.dismiss(&mut rng);
+    tokio::task::block_in_place(|| stage.drain());
+    let mut table = Table::default();
+    table.did("seed", weather.seed);
+    table.did("seconds", begun.elapsed().as_secs());
+    crew.tell(&mut table);
+    table.check("  at least 20 SIGKILLs", true, crew.killed >= KILLS_MIN, bool::to_string);
+    for server in [ELASTICSEARCH, KAFKA] {
+        table
+            .did(&format!("{} killed, seconds until it was started", server.name), server.gone_for.as_secs());
+    }
+    table.did("processors that ended by themselves and were replaced", crew.ended_by_themselves);
+    table.check(
+        "  each had fewer than 1,000 lines to say",
+        true,
+        crew.longest_log() < LINES_MAX,
+        bool::to_string,
+    );
+    proxy.done().iter().for_each(|(fault, count)| table.did(&format!("bulks {fault}"), count));
+    check(shop, &sent, &mut table).await;
+    table.conclude();
+    stage.remove_files();
+}
