@@ -16,6 +16,7 @@ mod records;
 mod siege;
 mod storm;
 mod topics;
+mod window;
 
 #[path = "../it/live/recount.rs"]
 mod recount;

@@ -5,17 +5,21 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use tokio::runtime::Handle;
 
 use crate::checks::{Table, check};
 use crate::faults::Plan;
 use crate::members::rescale;
-use crate::programs::{ANSWER_WAIT, SEEDER, Stage};
+use crate::outages::HELD_UP;
+use crate::programs::{ANSWER_WAIT, PROCESSOR, SEEDER, Stage};
 use crate::proxy::Proxy;
 use crate::shop::{Shop, with_shop};
 use crate::storm::{Crew, FAULTY, Weather, blow, under_traffic};
+use crate::window::Window;
 
-const ELASTICSEARCH: Server = Server { name: "elasticsearch", gone_for: Duration::from_secs(60) };
-const KAFKA: Server = Server { name: "kafka", gone_for: Duration::from_secs(20) };
+const ELASTICSEARCH: Server =
+    Server { name: "elasticsearch", gone_for: Duration::from_secs(60), state: HELD_UP };
+const KAFKA: Server = Server { name: "kafka", gone_for: Duration::from_secs(20), state: "kafka_unreachable" };
 /// Between the end of one server's outage and the beginning of the next.
 const CALM: Duration = Duration::from_secs(20);
 /// SIGKILLs that it takes to be worth the name.
@@ -28,6 +32,8 @@ const LINES_MAX: usize = 1_000;
 struct Server {
     name: &'static str,
     gone_for: Duration,
+    /// The state of a processor without it.
+    state: &'static str,
 }
 
 impl Server {
@@ -40,24 +46,31 @@ impl Server {
         command
     }
 
-    /// SIGKILL to all of its processes, and a restart after a while.
-    async fn outage(self) {
+    /// SIGKILL to all of its processes, and a restart after a while. Gives how long after that a processor that
+    /// was there all the time worked again.
+    async fn outage(self, window: &Window) -> Duration {
         let status = self.services(&["status"]).output().unwrap().stdout;
         let status = String::from_utf8(status).unwrap();
         let processes = status.lines().find_map(|line| line.trim().strip_prefix("pid "));
         let processes = processes.expect("it was started by scripts/chaos").split_whitespace();
         assert!(Command::new("kill").arg("-KILL").args(processes).status().unwrap().success());
-        tokio::time::sleep(self.gone_for).await;
-        let started = move || self.services(&["up", "--without-docker"]).status().unwrap().success();
-        assert!(tokio::task::spawn_blocking(started).await.unwrap(), "{} did not start again", self.name);
+        tokio::join!(tokio::time::sleep(self.gone_for), window.shows(self.state));
+        let started = self.services(&["up", "--without-docker"]).status().unwrap();
+        assert!(started.success(), "{} did not start again", self.name);
+        let back = Instant::now();
+        window.shows("working").await;
+        back.elapsed()
     }
 }
 
-async fn outages() {
+/// One server's outage after the other's, with the time that each took to get over. For a thread of its own.
+async fn outages(window: Window) -> Vec<(Server, Duration)> {
+    let mut recovered = Vec::new();
     for server in [ELASTICSEARCH, KAFKA] {
         tokio::time::sleep(CALM).await;
-        server.outage().await;
+        recovered.push((server, server.outage(&window).await));
     }
+    recovered
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,25 +86,29 @@ async fn siege(shop: &Shop, weather: &Weather) {
     stage.run(SEEDER, &["--count", "300"]);
     let mut rng = ChaCha8Rng::seed_from_u64(weather.seed);
     let mut crew = Crew::muster(&stage, 1);
+    let window = Window::new();
+    let unharmed = stage.start(PROCESSOR, &window.flags(), "unharmed.log");
+    let mut recovered = Vec::new();
     let begun = Instant::now();
     let sent = under_traffic(&stage, weather, async |generator| {
         rescale(&mut crew, &mut rng, CALM / 2).await;
         crew.join();
-        let outages = tokio::spawn(outages());
+        let outages = tokio::task::spawn_blocking(|| Handle::current().block_on(outages(window)));
         blow(&mut crew, weather, &mut rng, generator).await;
-        outages.await.unwrap();
+        recovered = outages.await.unwrap();
     })
     .await;
     crew.dismiss(&mut rng);
+    assert!(unharmed.terminate().0.success());
     tokio::task::block_in_place(|| stage.drain());
     let mut table = Table::default();
     table.did("seed", weather.seed);
     table.did("seconds", begun.elapsed().as_secs());
     crew.tell(&mut table);
     table.check("  at least 20 SIGKILLs", true, crew.killed >= KILLS_MIN, bool::to_string);
-    for server in [ELASTICSEARCH, KAFKA] {
-        table
-            .did(&format!("{} killed, seconds until it was started", server.name), server.gone_for.as_secs());
+    for (server, after) in recovered {
+        table.did(&format!("{} killed, seconds until its restart", server.name), server.gone_for.as_secs());
+        table.did("  seconds from its answer to a working processor", after.as_secs());
     }
     table.did("processors that ended by themselves and were replaced", crew.ended_by_themselves);
     table.check(
