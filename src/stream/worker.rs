@@ -44,6 +44,8 @@ pub struct Pace {
     pub flush_every: Duration,
     /// End when everything is read and acknowledged.
     pub until_drained: bool,
+    /// What the open windows of one worker may take in memory.
+    pub bytes_max: usize,
 }
 
 /// Who works.
@@ -231,7 +233,7 @@ impl Worker {
 
     fn take_over(&mut self, assigned: &[Assigned]) -> anyhow::Result<()> {
         let (holding, behind) = Holding::take_over(self.reader, self.door, assigned)?;
-        holding.parts().chain(behind.values().flatten()).for_each(|part| self.watch.meter.take_over(part));
+        self.watch.took_over(&holding, behind.values().flatten());
         self.holding = holding;
         for (group, parts) in behind {
             self.rereads.push(Reread::start(&self.bus, group, parts)?);
@@ -267,6 +269,7 @@ impl Worker {
         }
         self.flushed_at = Instant::now();
         let load = Load::of(&mut self.holding.partitions, &self.refused, &self.ends, &mut self.told_drained);
+        self.watch.closed_early(load.closed_early());
         self.in_flight = load.launch(&self.sink, &self.runtime);
     }
 
@@ -328,7 +331,8 @@ impl Worker {
             self.send_ticks();
         }
         let condition = self.condition();
-        self.watch.look(&self.holding, &self.ends, condition);
+        self.holding.keep_within(self.pace.bytes_max);
+        self.watch.look(&mut self.holding, &self.ends, condition);
     }
 
     fn measure_topics(&mut self) {
@@ -351,6 +355,7 @@ impl Worker {
             writes_held_up: !self.sink.store.takes_writes(),
             kafka_unreachable: self.consumer.is_in_trouble(),
             refused: self.refused.clone(),
+            ..Condition::default()
         }
     }
 
