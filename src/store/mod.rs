@@ -9,6 +9,7 @@ mod error;
 pub mod found;
 pub mod metrics;
 mod outage;
+mod pages;
 pub mod schema;
 
 use std::fs;
@@ -30,6 +31,7 @@ use crate::config::{ElasticsearchSettings, Login, SettingError};
 pub use elasticsearch::http::Method;
 
 pub use crate::store::error::StoreError;
+pub use crate::store::pages::Stored;
 
 /// An index that was made this moment refuses searches until its shard has started, some tens of ms later.
 const STARTING_WAIT: Duration = Duration::from_millis(100);

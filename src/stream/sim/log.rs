@@ -1,0 +1,268 @@
+//! Random logs: sessions of a few visitors over minutes or weeks, with duplicates, disorder, late and broken
+//! records, and ticks.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+
+use crate::model::category::CategoryPath;
+use crate::model::event::door::{Door, partition_of};
+use crate::model::event::tests::{self as events, at, event_id};
+use crate::model::event::{Action, Attribution, Event, Item, Record, Reject, Stream, tick};
+use crate::model::ids::{OrderId, ProductId, QueryId, SessionId, UserId};
+use crate::model::money::{Cents, Currency};
+use crate::model::time::Timestamp;
+use crate::stream::groups::Reader;
+use crate::stream::part::{LogRecord, examine};
+
+/// Mean milliseconds between two events: so that windows of a minute, of two hours and of days close.
+const PACES_MS: [i64; 5] = [2_000, 30_000, 240_000, 1_800_000, 9_000_000];
+/// Products, their categories and brands.
+const PRODUCTS: [(&str, &str, &str); 4] =
+    [("p1", "home.garden", "Ro"), ("p2", "home.kitchen", "Ro"), ("p3", "home", "Su"), ("p4", "toys", "Su")];
+/// Views of a bot within a minute: enough for the rule on velocity.
+const BOT_VIEWS: i64 = 34;
+
+/// A record in the log, and what the door says about it: decoding is no part of what is simulated here.
+pub struct Stored {
+    pub appended_at: Timestamp,
+    pub key: Vec<u8>,
+    pub payload: Vec<u8>,
+    pub found: Result<Record, Reject>,
+}
+
+impl Stored {
+    /// As a consumer hands it over.
+    pub fn as_read(&self, offset: i64) -> LogRecord<'_> {
+        let Self { appended_at, key, payload, .. } = self;
+        LogRecord { offset, appended_at: *appended_at, key, payload }
+    }
+}
+
+/// The event topics.
+pub struct Log {
+    pub door: Door,
+    records: BTreeMap<(Stream, i32), Vec<Stored>>,
+}
+
+impl Log {
+    /// The records of one partition of a topic.
+    pub fn records(&self, stream: Stream, partition: i32) -> &[Stored] {
+        self.records.get(&(stream, partition)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The offset after the last record.
+    pub fn end(&self, stream: Stream, partition: i32) -> i64 {
+        self.records(stream, partition).len() as i64
+    }
+
+    /// A random log for this reader.
+    pub fn random(rng: &mut StdRng, reader: Reader) -> Self {
+        let mut shop = Shop::open(rng, reader);
+        for number in 0..rng.random_range(15..70) {
+            let event = shop.next_event(rng, number);
+            shop.store(rng, event);
+        }
+        if rng.random_ratio(1, 8) {
+            shop.let_a_bot_in(rng);
+        }
+        shop.close()
+    }
+}
+
+/// A record on its way into the log.
+struct Sent {
+    appended_at: Timestamp,
+    stream: Stream,
+    partition: i32,
+    key: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+/// What the visitors have done so far.
+struct Shop {
+    door: Door,
+    pace_ms: i64,
+    clock: Timestamp,
+    /// By visitor: when the session began.
+    sessions: Vec<Timestamp>,
+    orders: Vec<(usize, OrderId, Timestamp)>,
+    /// Whether a foreign producer gives a search and its click one id.
+    shares_ids: bool,
+    last: Option<Event>,
+    sent: Vec<Sent>,
+}
+
+impl Shop {
+    fn open(rng: &mut StdRng, reader: Reader) -> Self {
+        let partitions = rng.random_range(1..4);
+        Self {
+            door: Door { partitions, currency: Currency::EUR },
+            pace_ms: *PACES_MS.choose(rng).unwrap(),
+            clock: at(0),
+            sessions: vec![at(0); rng.random_range(1..6)],
+            orders: Vec::new(),
+            // The archive's documents go by the event's id alone.
+            shares_ids: reader == Reader::Processor,
+            last: None,
+            sent: Vec::new(),
+        }
+    }
+
+    fn next_event(&mut self, rng: &mut StdRng, number: u64) -> Event {
+        self.clock = self.clock + millis(rng.random_range(0..2 * self.pace_ms));
+        let visitor = rng.random_range(0..self.sessions.len());
+        let began = self.sessions[visitor];
+        if self.clock - began > TimeDelta::hours(2) || rng.random_ratio(1, 15) {
+            self.sessions[visitor] = self.clock;
+        }
+        let action = self.action(rng, number, visitor);
+        let event = visit(visitor, self.sessions[visitor], self.clock, number, action);
+        let event = match self.last.take().filter(|_| self.shares_ids) {
+            Some(last)
+                if rng.random_ratio(1, 12) && last.event_type().stream() != event.event_type().stream() =>
+            {
+                Event { event_id: last.event_id, action: event.action, ..last }
+            }
+            _ => event,
+        };
+        self.last = Some(event.clone());
+        event
+    }
+
+    fn action(&mut self, rng: &mut StdRng, number: u64, visitor: usize) -> Action {
+        let now = self.clock;
+        let mut action = match rng.random_range(0..10) {
+            0 => events::search(now),
+            1..=3 => events::view(now),
+            4 | 5 => events::add_to_cart(now),
+            6 | 7 => events::purchase(now),
+            _ => events::refund(now, now - millis(rng.random_range(0..900_000_000))),
+        }
+        .action;
+        match &mut action {
+            Action::Search(_) => {}
+            Action::View(touch) | Action::AddToCart(touch) => touch.item = item(rng, now),
+            Action::Purchase(order) => {
+                order.order_id = OrderId::parse(&format!("o{number}")).unwrap();
+                order.items = (0..rng.random_range(1..4)).map(|_| item(rng, now)).collect();
+                self.orders.push((visitor, order.order_id.clone(), now));
+            }
+            Action::Refund(refund) => {
+                refund.order.items = (0..rng.random_range(1..3)).map(|_| item(rng, now)).collect();
+                let own: Vec<_> = self.orders.iter().filter(|(buyer, ..)| *buyer == visitor).collect();
+                if let Some((_, order_id, ordered_at)) = own.choose(rng) {
+                    refund.order.order_id = order_id.clone();
+                    refund.ordered_at = *ordered_at;
+                }
+            }
+        }
+        action
+    }
+
+    /// Sends an event, perhaps late, twice, broken, to the wrong place, or followed by a tick.
+    fn store(&mut self, rng: &mut StdRng, event: Event) {
+        let key = event.visitor().as_bytes().to_vec();
+        let stream = event.event_type().stream();
+        let partition = partition_of(&key, self.door.partitions);
+        let payload = serde_json::to_vec(&event).unwrap();
+        for _ in 0..if rng.random_ratio(1, 8) { 2 } else { 1 } {
+            let appended_at = event.timestamp + millis(delay(rng, self.pace_ms));
+            let sent = Sent { appended_at, stream, partition, key: key.clone(), payload: payload.clone() };
+            self.sent.push(if rng.random_ratio(1, 15) { self.broken(rng, sent) } else { sent });
+        }
+        if rng.random_ratio(1, 12) {
+            let stream = *Stream::ALL.choose(rng).unwrap();
+            let partition = rng.random_range(0..self.door.partitions);
+            let payload = tick(event.timestamp - TimeDelta::minutes(1));
+            let appended_at = event.timestamp;
+            self.sent.push(Sent { appended_at, stream, partition, key: Vec::new(), payload });
+        }
+    }
+
+    fn broken(&self, rng: &mut StdRng, sent: Sent) -> Sent {
+        match rng.random_range(0..4) {
+            0 => Sent { payload: b"{oops".to_vec(), ..sent },
+            1 => Sent { key: b"nobody".to_vec(), ..sent },
+            2 => Sent { stream: *Stream::ALL.choose(rng).unwrap(), ..sent },
+            _ => Sent { partition: rng.random_range(0..self.door.partitions), ..sent },
+        }
+    }
+
+    fn let_a_bot_in(&mut self, rng: &mut StdRng) {
+        let bot = self.sessions.len();
+        for number in 0..BOT_VIEWS {
+            let now = self.clock.floor_to(60_000) + millis(number * 1_000);
+            let action = events::view(now).action;
+            let event = visit(bot, self.clock.floor_to(60_000), now, 1_000 + number as u64, action);
+            self.store(rng, event);
+        }
+    }
+
+    /// What was stored later lies later in the log.
+    fn close(mut self) -> Log {
+        self.sent.sort_by_key(|sent| sent.appended_at);
+        let mut records: BTreeMap<(Stream, i32), Vec<Stored>> = BTreeMap::new();
+        for Sent { appended_at, stream, partition, key, payload } in self.sent {
+            let here = records.entry((stream, partition)).or_default();
+            let record = LogRecord { offset: 0, appended_at, key: &key, payload: &payload };
+            let found = examine(&self.door, stream, partition, &record);
+            here.push(Stored { appended_at, key, payload, found });
+        }
+        Log { door: self.door, records }
+    }
+}
+
+fn millis(millis: i64) -> TimeDelta {
+    TimeDelta::milliseconds(millis)
+}
+
+/// Milliseconds from an event to its storing: mostly little, sometimes negative, sometimes beyond every lateness.
+fn delay(rng: &mut StdRng, pace_ms: i64) -> i64 {
+    match rng.random_range(0..12) {
+        0 => rng.random_range(-80_000..0),
+        1 => rng.random_range(0..12_000_000),
+        2 => rng.random_range(0..40 * pace_ms),
+        _ => rng.random_range(0..20_000),
+    }
+}
+
+fn visit(
+    visitor: usize,
+    session_started_at: Timestamp,
+    now: Timestamp,
+    number: u64,
+    action: Action,
+) -> Event {
+    Event {
+        event_id: event_id(now, number),
+        user_id: (visitor > 0).then(|| UserId::parse(&format!("u{visitor}")).unwrap()),
+        session_id: SessionId::parse(&format!("s{visitor}-{}", session_started_at.millis())).unwrap(),
+        session_started_at,
+        ..events::event(now, action)
+    }
+}
+
+fn item(rng: &mut StdRng, now: Timestamp) -> Item {
+    let (product, category, brand) = PRODUCTS.choose(rng).unwrap();
+    let query_id = QueryId::parse("q1").unwrap();
+    let attribution = rng.random_ratio(1, 3).then(|| Attribution {
+        intent_id: query_id.clone(),
+        query_id,
+        query: "headphones".into(),
+        searched_at: now - millis(rng.random_range(0..120_000)),
+        position: 1,
+    });
+    Item {
+        product_id: ProductId::parse(product).unwrap(),
+        category: CategoryPath::parse(category).unwrap(),
+        // What shoppers saw changes with time; the first event of a minute decides.
+        brand: if rng.random_ratio(1, 10) { "Ra".into() } else { (*brand).into() },
+        unit_price_cents: Cents(rng.random_range(100..9_000)),
+        quantity: rng.random_range(1..4),
+        attribution,
+    }
+}

@@ -1,0 +1,1 @@
+//! Each operator against its definition.

@@ -1,0 +1,257 @@
+//! Members of one group, the log, the coordinator and Elasticsearch; what happens to them; and what must hold.
+
+use std::collections::BTreeMap;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+
+use crate::bus::Commit;
+use crate::model::event::Stream;
+use crate::store::bulk::{Operation, Verdict};
+use crate::stream::document::DeadLetter;
+use crate::stream::groups::{Group, Reader};
+use crate::stream::ledger::Counts;
+use crate::stream::position;
+use crate::stream::sim::elastic::Elastic;
+use crate::stream::sim::kafka::{Coordinator, Taken};
+use crate::stream::sim::log::Log;
+use crate::stream::sim::member::Member;
+use crate::stream::sim::mutant::Mutant;
+use crate::stream::sim::recount::{Contents, Extent};
+
+/// Rounds after the storm in which everything must have been done.
+const CALM_ROUNDS_MAX: usize = 2_000;
+
+/// Everything but the members.
+pub struct World<'a> {
+    pub log: &'a Log,
+    pub reader: Reader,
+    pub rng: StdRng,
+    pub coordinator: Coordinator,
+    pub mutant: Option<Mutant>,
+    elastic: Elastic,
+    /// Whether exchanges fail.
+    storm: bool,
+}
+
+/// Counts by topic and operator.
+type Ledger = BTreeMap<(Stream, String), Counts>;
+
+/// Runs the world of this seed to its end.
+///
+/// # Errors
+/// What does not hold.
+pub fn run(seed: u64, mutant: Option<Mutant>) -> Result<(), String> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let reader = if rng.random_ratio(1, 6) { Reader::Archiver } else { Reader::Processor };
+    let log = Log::random(&mut rng, reader);
+    let mut world = World {
+        log: &log,
+        reader,
+        rng,
+        coordinator: Coordinator::default(),
+        mutant,
+        elastic: Elastic::default(),
+        storm: true,
+    };
+    let mut members: Vec<Member> = (0..world.rng.random_range(1..4)).map(Member::new).collect();
+    let mut started = members.len();
+    for _ in 0..world.rng.random_range(50..250) {
+        world.happen(&mut members, &mut started)?;
+    }
+    world.calm_down(&mut members)?;
+    world.check_end()
+}
+
+impl World<'_> {
+    /// One step of the storm.
+    fn happen(&mut self, members: &mut Vec<Member>, started: &mut usize) -> Result<(), String> {
+        let at = self.rng.random_range(0..members.len());
+        let number = members[at].number;
+        match self.rng.random_range(0..60) {
+            // Killed: another is started in its place.
+            0 | 1 => {
+                self.coordinator.remove(&mut self.rng, self.log, number);
+                members[at] = Member::new(*started);
+                *started += 1;
+            }
+            // Paused for longer than the session timeout: it knows nothing of it until it polls.
+            2 | 3 => self.coordinator.remove(&mut self.rng, self.log, number),
+            4 => self.coordinator.rebalance(&mut self.rng, self.log),
+            5 if members.len() < 4 => {
+                members.push(Member::new(*started));
+                *started += 1;
+            }
+            6 if members.len() > 1 => {
+                self.coordinator.remove(&mut self.rng, self.log, number);
+                members.swap_remove(at);
+            }
+            7 => self.elastic.mapping_is_broken = self.rng.random_ratio(1, 4),
+            8 | 9 => self.elastic.let_one_arrive(&mut self.rng, self.mutant),
+            10..=15 => members[at].poll(self)?,
+            step => self.work(&mut members[at], step)?,
+        }
+        Ok(())
+    }
+
+    /// One step of a member's work.
+    fn work(&mut self, member: &mut Member, step: u32) -> Result<(), String> {
+        let count = self.rng.random_range(1..12);
+        match step {
+            ..28 => member.read(self, count),
+            28..34 => member.reread(self, count * 3),
+            34..36 => member.take_back(self),
+            36..42 => member.flush(self)?,
+            _ => member.carry_on(self)?,
+        }
+        Ok(())
+    }
+
+    /// Lets everything come to its end without any more trouble.
+    fn calm_down(&mut self, members: &mut [Member]) -> Result<(), String> {
+        (self.storm, self.elastic.mapping_is_broken) = (false, false);
+        for _ in 0..CALM_ROUNDS_MAX {
+            for member in members.iter_mut() {
+                // The mapping is mended; what it refused may only be known now.
+                if member.is_stopped() {
+                    *member = Member::new(member.number);
+                    self.coordinator.remove(&mut self.rng, self.log, member.number);
+                }
+                member.poll(self)?;
+                for step in [16, 16, 16, 28, 28, 34, 36, 42, 42, 42] {
+                    self.work(member, step)?;
+                }
+            }
+            if members.iter().all(|member| member.is_done(self)) {
+                self.elastic.let_all_arrive(&mut self.rng, self.mutant);
+                return Ok(());
+            }
+        }
+        Err("it does not come to an end".to_owned())
+    }
+
+    /// What Elasticsearch answers to a request.
+    pub fn bulk(&mut self, request: &[Operation]) -> Vec<Verdict> {
+        self.elastic.bulk(&mut self.rng, self.storm, request, self.mutant)
+    }
+
+    /// Whether Kafka has taken all these dead letters.
+    pub fn bury(&mut self, letters: &[DeadLetter]) -> bool {
+        self.coordinator.bury(&mut self.rng, self.storm, letters) == Taken::Yes
+    }
+
+    /// What becomes of a commit.
+    ///
+    /// # Errors
+    /// When it passes an effect that is not there.
+    pub fn commit(&mut self, generation: u64, commits: Vec<Commit>) -> Result<Taken, String> {
+        let taken = self.coordinator.commit(&mut self.rng, self.storm, generation, &commits);
+        self.elastic.check()?;
+        // Each check recounts everything; some of the commits are enough to find what is wrong.
+        if self.rng.random_ratio(1, 8)
+            && let Some(commit) = commits.first()
+        {
+            self.check_commit(commit.partition)?;
+        }
+        Ok(taken)
+    }
+
+    /// Whether all that the committed positions of a partition stand for is there.
+    fn check_commit(&self, partition: i32) -> Result<(), String> {
+        for group in self.reader.groups() {
+            if let Some((contents, committed)) = self.committed(*group, partition)? {
+                self.check_contents(&contents, "committed")?;
+                check_ledger(&contents, &committed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What must be there after the committed positions of a group, and what its ledger says.
+    fn committed(&self, group: Group, partition: i32) -> Result<Option<(Contents, Ledger)>, String> {
+        let mut ends = Vec::new();
+        let mut ledger = Ledger::new();
+        for stream in group.streams() {
+            let Some((offset, metadata)) = self.coordinator.committed.get(&(*stream, partition)) else {
+                return Ok(None);
+            };
+            let mut positions = position::decode(metadata).map_err(|error| error.to_string())?;
+            let Some(position) = positions.remove(&group) else { return Ok(None) };
+            if *offset > position.replay_from || position.replay_from > position.facts.next {
+                return Err(format!("{} is committed at {offset} beyond {position:?}", stream.topic()));
+            }
+            ends.push(position.facts.next);
+            ledger.extend(position.facts.ledger.into_iter().map(|(name, counts)| ((*stream, name), counts)));
+        }
+        let extent = Extent { log: self.log, group, partition, ends };
+        Ok(Some((extent.contents(), ledger)))
+    }
+
+    /// Whether everything of this, or more, is there.
+    fn check_contents(&self, contents: &Contents, what: &str) -> Result<(), String> {
+        for (key, (version, _)) in &contents.documents {
+            let there = self.elastic.documents.get(key).map(|kept| kept.version);
+            if there.is_none_or(|there| there < *version) {
+                return Err(format!("{what}: {key:?} must have version {version}, but has {there:?}"));
+            }
+        }
+        for (id, letter) in &contents.dead {
+            if self.coordinator.dead.get(id) != Some(letter) {
+                return Err(format!("{what}: the dead letter {id} must be there"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether exactly that is there which a recount of the whole log gives.
+    fn check_end(&self) -> Result<(), String> {
+        self.elastic.check()?;
+        let mut expected = Contents::default();
+        for (group, partition) in self
+            .reader
+            .groups()
+            .iter()
+            .flat_map(|group| (0..self.log.door.partitions).map(move |p| (*group, p)))
+        {
+            let contents = Extent::whole(self.log, group, partition).contents();
+            if let Some((_, committed)) = self.committed(group, partition)? {
+                check_ledger(&contents, &committed)?;
+            }
+            expected.extend(contents);
+        }
+        self.check_contents(&expected, "at the end")?;
+        for (key, kept) in &self.elastic.documents {
+            let found = (kept.version, parse(&kept.source)?);
+            let right = expected.documents.get(key);
+            // Read as the other was: reading a fraction is not exact to the last bit.
+            let right =
+                right.map(|(version, body)| Ok::<_, String>((*version, parse(body.to_string().as_bytes())?)));
+            let right = right.transpose()?;
+            if right.as_ref() != Some(&found) {
+                return Err(format!("{key:?} must be\n{right:?}\nbut is\n{found:?}"));
+            }
+        }
+        match self.coordinator.dead.keys().find(|id| !expected.dead.contains_key(*id)) {
+            Some(id) => Err(format!("the record {id} was no dead letter")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn parse(json: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(json).map_err(|error| error.to_string())
+}
+
+fn check_ledger(contents: &Contents, committed: &Ledger) -> Result<(), String> {
+    let named =
+        |((stream, name), counts): (&(Stream, &str), &Counts)| ((*stream, (*name).to_owned()), *counts);
+    let expected: Ledger = contents.ledger.iter().map(named).collect();
+    if expected != *committed {
+        return Err(format!("the ledger must be\n{expected:?}\nbut is\n{committed:?}"));
+    }
+    match committed.iter().find(|(_, counts)| !counts.balances()) {
+        Some(unbalanced) => Err(format!("the ledger does not balance: {unbalanced:?}")),
+        None => Ok(()),
+    }
+}
