@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use tokio::runtime::Handle;
 
-use crate::bus::{Assigned, Bus, Change, GroupConsumer, Membership, Received};
+use crate::bus::{Assigned, Bus, BusError, Change, GroupConsumer, Membership, Received};
 use crate::model::event::door::Door;
 use crate::model::event::tick;
 use crate::model::time::Timestamp;
@@ -125,23 +125,37 @@ impl Worker {
     /// Works until told to stop, or until everything is drained where that was asked for.
     ///
     /// # Errors
-    /// What does not pass by itself: a position that is not ours, a topic that was made anew, records
-    /// deleted before they were read.
+    /// What does not pass by itself: a position that is not ours, a topic that was made anew or was given
+    /// more partitions.
     pub fn run(mut self, stop: &AtomicBool) -> anyhow::Result<()> {
         while !stop.load(Ordering::Relaxed) {
-            self.read()?;
-            self.take_changes()?;
-            self.take_back()?;
-            self.hold_back()?;
-            self.finish_flush()?;
-            self.measure();
-            self.start_flush();
+            self.step().or_else(|error| self.recover(error))?;
             if self.pace.until_drained && self.is_done()? {
                 tracing::info!(reader = self.reader.name(), "drained");
                 break;
             }
         }
         self.close()
+    }
+
+    fn step(&mut self) -> anyhow::Result<()> {
+        self.read()?;
+        self.take_changes()?;
+        self.take_back()?;
+        self.hold_back()?;
+        self.finish_flush()?;
+        self.measure();
+        self.start_flush();
+        Ok(())
+    }
+
+    /// Takes over anew when records were deleted before they were read, which is told then; anything else
+    /// that comes here does not pass by itself.
+    fn recover(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
+        match error.downcast_ref() {
+            Some(BusError::Truncated { .. }) => Ok(self.consumer.rejoin()?),
+            _ => Err(error),
+        }
     }
 
     /// Reads and folds for a moment.
