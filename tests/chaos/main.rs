@@ -16,7 +16,7 @@ mod records;
 mod siege;
 mod storm;
 mod topics;
-mod window;
+mod watched;
 
 #[path = "../it/live/recount.rs"]
 mod recount;

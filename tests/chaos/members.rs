@@ -21,10 +21,10 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebalance_in_the_middle_of_a_flush_loses_and_repeats_nothing() {
     with_shop(async |shop| {
-        let slow = Fault::Delay(Duration::from_secs(2));
-        let proxy = Proxy::before(&shop.servers, Plan::these([slow; 40])).await;
+        let proxy = Proxy::before(&shop.servers, Plan::these([])).await;
         let stage = Stage::new(shop, proxy.address());
         let report = stage.backlog(8_000);
+        proxy.follow(Plan::these([Fault::Delay(Duration::from_secs(2)); 40]));
         let first = stage.start(PROCESSOR, &["--flush-interval-ms", "100"], "first.log");
         eventually("a flush is on its way", async || proxy.done().get("delayed").copied()).await;
         let second = stage.start(PROCESSOR, &["--flush-interval-ms", "100"], "second.log");

@@ -12,19 +12,18 @@ use crate::programs::{ANSWER_WAIT, PROCESSOR, Stage, lines_with};
 use crate::proxy::Proxy;
 use crate::recount::{recount, said};
 use crate::shop::{PATIENCE, Shop, eventually, with_shop};
-use crate::window::Window;
 
 /// Lines that a processor may log in such a short life, whatever happens to it: tens, not thousands.
 const LINES_MAX: usize = 80;
-pub const HELD_UP: &str = "elasticsearch_held_up";
 pub const OUTAGE: &str = "Elasticsearch does not take writes";
 const OUTAGE_OVER: &str = "Elasticsearch takes writes again";
 
 /// Drains a backlog while these faults happen to the first bulks. The processor's log.
 async fn drained_through(shop: &Shop, faults: &[Fault]) -> String {
-    let proxy = Proxy::before(&shop.servers, Plan::these(faults.iter().copied())).await;
+    let proxy = Proxy::before(&shop.servers, Plan::these([])).await;
     let stage = Stage::new(shop, proxy.address());
     let report = stage.backlog(4_000);
+    proxy.follow(Plan::these(faults.iter().copied()));
     let log = tokio::task::block_in_place(|| stage.drain());
     for fault in faults {
         assert!(proxy.done()[&fault.to_string()] > 0, "{fault} did not happen");
@@ -76,13 +75,11 @@ async fn an_elasticsearch_that_is_gone_for_a_while_delays_results_and_is_told_on
         let proxy = Proxy::before(&shop.servers, Plan::these([])).await;
         let stage = Stage::new(shop, proxy.address());
         let report = stage.backlog(30_000);
-        let window = Window::new();
-        let flags = [&["--until-drained"][..], &window.flags()].concat();
-        let mut processor = stage.start(PROCESSOR, &flags, "processor.log");
+        let mut processor =
+            stage.start(PROCESSOR, &["--until-drained", "--flush-interval-ms", "100"], "processor.log");
         eventually("results are visible", async || last_report(shop).await).await;
         proxy.set_away(true);
         processor.says(OUTAGE).await;
-        window.shows(HELD_UP).await;
         let before = last_report(shop).await;
         // Long enough for several attempts of every group.
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -116,12 +113,9 @@ async fn an_index_that_a_full_disk_made_read_only_holds_results_back_until_there
         let index = Schema::PRODUCT_TRENDS.index_at(Timestamp::now());
         shop.store.create_index(&index, &json!({})).await.unwrap();
         block_writes(shop, &index, true).await;
-        let window = Window::new();
-        let flags = [&["--until-drained"][..], &window.flags()].concat();
-        let mut processor = stage.start(PROCESSOR, &flags, "processor.log");
+        let mut processor =
+            stage.start(PROCESSOR, &["--until-drained", "--flush-interval-ms", "100"], "processor.log");
         processor.says(OUTAGE).await;
-        window.shows(HELD_UP).await;
-        window.counts("shoplens_bulk_held_up").await;
         assert!(processor.ended().is_none(), "{}", processor.log());
         block_writes(shop, &index, false).await;
         assert!(processor.wait(PATIENCE).success(), "{}", processor.log());

@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use crate::checks::{Table, check};
 use crate::faults::Plan;
 use crate::members::rescale;
-use crate::outages::HELD_UP;
-use crate::programs::{ANSWER_WAIT, PROCESSOR, SEEDER, Stage};
+use crate::programs::{ANSWER_WAIT, SEEDER, Stage};
 use crate::proxy::Proxy;
 use crate::shop::{Shop, with_shop};
 use crate::storm::{Crew, FAULTY, Weather, blow, under_traffic};
-use crate::window::Window;
+use crate::watched::Watched;
 
 const ELASTICSEARCH: Server =
-    Server { name: "elasticsearch", gone_for: Duration::from_secs(60), state: HELD_UP };
+    Server { name: "elasticsearch", gone_for: Duration::from_secs(60), state: "elasticsearch_held_up" };
 const KAFKA: Server = Server { name: "kafka", gone_for: Duration::from_secs(20), state: "kafka_unreachable" };
 /// Between the end of one server's outage and the beginning of the next.
 const CALM: Duration = Duration::from_secs(20);
@@ -48,29 +48,29 @@ impl Server {
 
     /// SIGKILL to all of its processes, and a restart after a while. Gives how long after that a processor that
     /// was there all the time worked again.
-    async fn outage(self, window: &Window) -> Duration {
+    async fn outage(self, watched: &Watched) -> Duration {
         let status = self.services(&["status"]).output().unwrap().stdout;
         let status = String::from_utf8(status).unwrap();
         let processes = status.lines().find_map(|line| line.trim().strip_prefix("pid "));
         let processes = processes.expect("it was started by scripts/chaos").split_whitespace();
         assert!(Command::new("kill").arg("-KILL").args(processes).status().unwrap().success());
-        tokio::join!(tokio::time::sleep(self.gone_for), window.shows(self.state));
+        tokio::join!(tokio::time::sleep(self.gone_for), watched.is_ready(503, self.state));
         let started = self.services(&["up", "--without-docker"]).status().unwrap();
         assert!(started.success(), "{} did not start again", self.name);
         let back = Instant::now();
-        window.shows("working").await;
+        watched.is_ready(200, "working: ").await;
         back.elapsed()
     }
 }
 
 /// One server's outage after the other's, with the time that each took to get over. For a thread of its own.
-async fn outages(window: Window) -> Vec<(Server, Duration)> {
+async fn outages(watched: Watched) -> (Watched, Vec<(Server, Duration)>) {
     let mut recovered = Vec::new();
     for server in [ELASTICSEARCH, KAFKA] {
         tokio::time::sleep(CALM).await;
-        recovered.push((server, server.outage(&window).await));
+        recovered.push((server, server.outage(&watched).await));
     }
-    recovered
+    (watched, recovered)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,20 +86,21 @@ async fn siege(shop: &Shop, weather: &Weather) {
     stage.run(SEEDER, &["--count", "300"]);
     let mut rng = ChaCha8Rng::seed_from_u64(weather.seed);
     let mut crew = Crew::muster(&stage, 1);
-    let window = Window::new();
-    let unharmed = stage.start(PROCESSOR, &window.flags(), "unharmed.log");
     let mut recovered = Vec::new();
     let begun = Instant::now();
     let sent = under_traffic(&stage, weather, async |generator| {
         rescale(&mut crew, &mut rng, CALM / 2).await;
-        crew.join();
-        let outages = tokio::task::spawn_blocking(|| Handle::current().block_on(outages(window)));
+        // The third one is there all the time.
+        let watched = Watched::start(&stage, &[]);
+        let outages = spawn_blocking(|| Handle::current().block_on(outages(watched)));
         blow(&mut crew, weather, &mut rng, generator).await;
-        recovered = outages.await.unwrap();
+        let (watched, outages) = outages.await.unwrap();
+        recovered = outages;
+        let status = watched.processor.terminate().0;
+        assert!(status.success(), "a processor that nobody touched ended with {status}");
     })
     .await;
     crew.dismiss(&mut rng);
-    assert!(unharmed.terminate().0.success());
     tokio::task::block_in_place(|| stage.drain());
     let mut table = Table::default();
     table.did("seed", weather.seed);
