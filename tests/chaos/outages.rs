@@ -12,6 +12,7 @@ use crate::programs::{ANSWER_WAIT, PROCESSOR, Stage, lines_with};
 use crate::proxy::Proxy;
 use crate::recount::{recount, said};
 use crate::shop::{PATIENCE, Shop, eventually, with_shop};
+use crate::watched::Watched;
 
 /// Lines that a processor may log in such a short life, whatever happens to it: tens, not thousands.
 const LINES_MAX: usize = 80;
@@ -122,6 +123,28 @@ async fn an_index_that_a_full_disk_made_read_only_holds_results_back_until_there
         let log = processor.log();
         assert_eq!(lines_with(&log, OUTAGE), 1, "{log}");
         assert!(log.contains("read-only"), "{log}");
+        assert_eq!(recount(shop).await, said(&report));
+        stage.remove_files();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_elasticsearch_will_never_take_holds_its_partition_until_the_mapping_is_mended() {
+    with_shop(async |shop| {
+        let stage = Stage::new(shop, shop.servers.elasticsearch.elasticsearch_host.to_string());
+        let report = stage.backlog(1_000);
+        shop.store.ensure(&Schema::PRODUCT_TRENDS).await.unwrap();
+        let index = Schema::PRODUCT_TRENDS.index_at(Timestamp::now());
+        let wrong = json!({ "mappings": { "properties": { "product_id": { "type": "ip" } } } });
+        shop.store.create_index(&index, &wrong).await.unwrap();
+        let watched = Watched::start(&stage, &[]);
+        watched.is_ready(503, "partition_refused: ").await;
+        let (status, _) = watched.processor.terminate();
+        assert!(status.success());
+        let path = format!("/{}", shop.store.name(&index));
+        shop.store.send::<Value>("drop an index", Method::Delete, &path, None).await.unwrap();
+        stage.drain();
         assert_eq!(recount(shop).await, said(&report));
         stage.remove_files();
     })
