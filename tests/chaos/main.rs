@@ -15,6 +15,7 @@ mod records;
 #[cfg(feature = "siege")]
 mod siege;
 mod storm;
+mod table;
 mod topics;
 mod watched;
 
