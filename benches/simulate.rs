@@ -5,14 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use shoplens::catalog::shelf::ShelfProduct;
-use shoplens::catalog::synthesis::Catalogue;
-use shoplens::catalog::taxonomy::Taxonomy;
+use shoplens::catalog::shelf;
 use shoplens::model::money::Currency;
 use shoplens::model::time::Timestamp;
 use shoplens::traffic::{Assortment, Simulator, World};
@@ -21,15 +17,9 @@ const PRODUCTS: u64 = 50_000;
 /// Events before the first measured one: ten minutes of the shop's time.
 const WARM_UP: i64 = 600_000;
 
-fn shelf() -> Vec<ShelfProduct> {
-    let taxonomy = Arc::new(Taxonomy::built_in().unwrap());
-    let catalogue = Catalogue { taxonomy, seed: 1, currency: Currency::EUR };
-    catalogue.products(1..=PRODUCTS).map(ShelfProduct::from).collect()
-}
-
 fn act(criterion: &mut Criterion) {
     let start = Timestamp::from_millis(1_800_000_000_000);
-    let assortment = Assortment::new(shelf()).unwrap();
+    let assortment = Assortment::new(shelf::built_in(PRODUCTS, Currency::EUR).unwrap()).unwrap();
     let mut simulator = Simulator::new(assortment, Currency::EUR, World::default(), 1, start);
     let mut times = (0..).map(|millis| start + TimeDelta::milliseconds(millis));
     times.by_ref().take(WARM_UP as usize).for_each(|now| drop(simulator.act(now)));

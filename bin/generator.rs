@@ -1,4 +1,4 @@
-//! Simulates the shop's visitors and sends what they do to Kafka.
+//! Simulates the shop's visitors and sends what they do to Kafka, a file or a collector.
 
 use std::process::ExitCode;
 
@@ -6,18 +6,18 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use shoplens::bus::Bus;
 use shoplens::catalog::shelf;
-use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
+use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, STARTUP_WAIT, ShopSettings};
+use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::time::Timestamp;
 use shoplens::shutdown;
 use shoplens::store::Store;
-use shoplens::traffic::{self, TrafficSettings};
 
-/// Simulates the shop's visitors and sends what they do to Kafka.
+/// Simulates the shop's visitors and sends what they do to Kafka, a file or a collector.
 #[derive(Parser)]
 #[command(version)]
 struct Settings {
     #[command(flatten)]
-    traffic: TrafficSettings,
+    traffic: GeneratorSettings,
     #[command(flatten)]
     shop: ShopSettings,
     #[command(flatten)]
@@ -31,17 +31,27 @@ fn main() -> ExitCode {
 }
 
 async fn generate(settings: Settings) -> anyhow::Result<()> {
+    let Settings { traffic, shop, elasticsearch, kafka } = settings;
+    if traffic.list {
+        println!("{}", generator::list()?);
+        return Ok(());
+    }
     // Before any server is waited for: settings that contradict each other are told at once.
-    settings.traffic.pace(Timestamp::now())?;
-    let currency = settings.shop.currency;
-    let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
-    let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
-    store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    bus.ensure_topics().await?;
-    let shelf = shelf::read(&store, currency).await?;
-    let report = traffic::run(&bus, shelf, currency, &settings.traffic, shutdown::requested()).await?;
-    traffic::publish(&report, settings.traffic.report_json.as_deref())?;
-    ensure!(report.failed == 0, "Kafka did not take {} of {} records", report.failed, report.total);
+    traffic.pace(&traffic.scenario()?, Timestamp::now())?;
+    let bus = Bus::new(&kafka, &shop.prefix)?;
+    let shelf = match traffic.built_in_catalogue {
+        Some(products) => shelf::built_in(products, shop.currency)?,
+        None => {
+            let store = Store::new(&elasticsearch, &shop.prefix)?;
+            store.wait_until_ready(STARTUP_WAIT).await.context("starting")?;
+            shelf::read(&store, shop.currency).await?
+        }
+    };
+    if traffic.needs_kafka() {
+        bus.wait_until_ready(STARTUP_WAIT).await.context("starting")?;
+    }
+    let report = generator::run(&bus, shelf, shop.currency, &traffic, shutdown::requested()).await?;
+    generator::publish(&report, traffic.report_json(), traffic.writes_to_stdout())?;
+    ensure!(report.failed == 0, "{} of {} records were not taken", report.failed, report.records);
     Ok(())
 }

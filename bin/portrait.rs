@@ -1,15 +1,12 @@
 //! Writes what a simulated day looks like, as a page with charts. Needs no server.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
-use shoplens::catalog::shelf::ShelfProduct;
-use shoplens::catalog::synthesis::Catalogue;
-use shoplens::catalog::taxonomy::Taxonomy;
+use shoplens::catalog::shelf;
 use shoplens::config;
+use shoplens::generator::{self, PortraitSettings};
 use shoplens::model::money::Currency;
-use shoplens::traffic::{self, PortraitSettings};
 
 /// Writes what a simulated day looks like, as a page with charts. Needs no server.
 #[derive(Parser)]
@@ -25,10 +22,8 @@ fn main() -> ExitCode {
 
 async fn portray(settings: Settings) -> anyhow::Result<()> {
     let settings = settings.portrait;
-    let taxonomy = Arc::new(Taxonomy::built_in()?);
-    let catalogue = Catalogue { taxonomy, seed: settings.seed, currency: Currency::EUR };
-    let shelf = catalogue.products(1..=settings.products).map(ShelfProduct::from).collect();
-    let path = traffic::portray(shelf, Currency::EUR, &settings)?;
+    let shelf = shelf::built_in(settings.products, Currency::EUR)?;
+    let path = generator::portray(shelf, Currency::EUR, &settings)?;
     println!("{}", path.display());
     Ok(())
 }

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use shoplens::bus::Bus;
-use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
+use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, MetricsSettings, ShopSettings};
+use shoplens::http::{health, metrics};
 use shoplens::store::Store;
-use shoplens::stream::run::{ProcessorSettings, run};
+use shoplens::stream::condition::Conditions;
+use shoplens::stream::run::{Edges, ProcessorSettings, run};
 
 /// Computes trends, funnels and fraud signals from the event topics, exactly once.
 #[derive(Parser)]
@@ -21,6 +23,8 @@ struct Settings {
     elasticsearch: ElasticsearchSettings,
     #[command(flatten)]
     kafka: KafkaSettings,
+    #[command(flatten)]
+    metrics: MetricsSettings,
 }
 
 fn main() -> ExitCode {
@@ -30,7 +34,25 @@ fn main() -> ExitCode {
 async fn process(settings: Settings) -> anyhow::Result<()> {
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
+    let conditions = Conditions::default();
+    serve_metrics(&settings.metrics, &store, &bus, &conditions).await?;
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    run(&settings.processor, store, bus, settings.shop.currency, shoplens::shutdown::requested()).await
+    let edges = Edges { store, bus, conditions };
+    run(&settings.processor, edges, settings.shop.currency, shoplens::shutdown::requested()).await
+}
+
+async fn serve_metrics(
+    settings: &MetricsSettings,
+    store: &Store,
+    bus: &Bus,
+    conditions: &Conditions,
+) -> anyhow::Result<()> {
+    let conditions = conditions.clone();
+    let health = health::Api::new(store.clone(), bus.clone());
+    let health = health.with_own(Box::new(move || conditions.dependencies()));
+    metrics::start(settings, health).await?;
+    shoplens::store::metrics::describe();
+    shoplens::stream::metrics::describe();
+    Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Parser;
 use shoplens::catalog::load::{Plan, load};
 use shoplens::catalog::progress::Progress;
-use shoplens::catalog::synthesis::Catalogue;
+use shoplens::catalog::synthesis::{Catalogue, DEFAULT_SEED};
 use shoplens::catalog::taxonomy::Taxonomy;
 use shoplens::config::{self, ElasticsearchSettings, ShopSettings};
 use shoplens::store::Store;
@@ -19,7 +19,7 @@ struct Settings {
     #[arg(long, env = "PRODUCT_COUNT", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     count: u64,
     /// Another seed gives another catalogue.
-    #[arg(long, env = "SEED", default_value_t = 42)]
+    #[arg(long, env = "SEED", default_value_t = DEFAULT_SEED)]
     seed: u64,
     /// Bulk requests that are under way at once.
     #[arg(long, env = "SEEDER_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]

@@ -6,11 +6,14 @@
 
 pub mod analytics;
 pub mod app;
+pub mod audit;
 pub mod bus;
 pub mod catalog;
 pub mod config;
+pub mod generator;
 pub mod http;
 pub mod model;
+pub mod replay;
 pub mod search;
 pub mod shutdown;
 pub mod store;

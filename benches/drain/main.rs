@@ -5,24 +5,23 @@
 //! off) against a server that accepts everything in Elasticsearch's place, or with `--real` against
 //! Elasticsearch itself. What it made is removed at the end.
 
+#[path = "../shared/cost.rs"]
+mod cost;
 mod drains;
 mod stub;
 
-use std::time::{Duration, Instant};
-
 use anyhow::Context;
 use clap::Parser;
-use rustix::time::{ClockId, clock_gettime};
 use shoplens::bus::Bus;
-use shoplens::catalog::shelf::ShelfProduct;
-use shoplens::catalog::synthesis::Catalogue;
-use shoplens::catalog::taxonomy::Taxonomy;
+use shoplens::catalog::shelf;
 use shoplens::config::{ElasticsearchSettings, KafkaSettings};
+use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::money::Currency;
 use shoplens::store::Store;
-use shoplens::stream::run::{ProcessorSettings, run};
-use shoplens::traffic::{self, TrafficSettings};
+use shoplens::stream::condition::Conditions;
+use shoplens::stream::run::{Edges, ProcessorSettings, run};
 
+use crate::cost::Cost;
 use crate::stub::Stub;
 
 /// What a backlog costs to drain, in CPU time per event.
@@ -56,7 +55,7 @@ struct Settings {
 #[derive(Parser)]
 struct Library {
     #[command(flatten)]
-    traffic: TrafficSettings,
+    traffic: GeneratorSettings,
     #[command(flatten)]
     processor: ProcessorSettings,
     #[command(flatten)]
@@ -65,30 +64,6 @@ struct Library {
 
 fn library(arguments: &[&str]) -> Library {
     Library::parse_from([&["bench"], arguments].concat())
-}
-
-/// What a measured stretch took.
-struct Cost {
-    cpu: Duration,
-    wall: Duration,
-}
-
-impl Cost {
-    async fn of<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<(Self, T)> {
-        let (cpu, wall) = (cpu_time(), Instant::now());
-        let done = work.await?;
-        Ok((Self { cpu: cpu_time().saturating_sub(cpu), wall: wall.elapsed() }, done))
-    }
-
-    fn micros_per(&self, events: u64) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / events as f64
-    }
-}
-
-/// CPU time of this process so far, all threads, kernel included.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 fn main() -> anyhow::Result<()> {
@@ -147,20 +122,20 @@ async fn preload(settings: &Settings, bus: &Bus) -> anyhow::Result<()> {
     bus.ensure_topics().await?;
     let events = settings.events.to_string();
     let traffic = library(&["--events", &events, "--events-per-second", "0", "--seed", "7"]).traffic;
-    let report =
-        traffic::run(bus, shelf(settings.products)?, Currency::EUR, &traffic, std::future::pending());
+    let report = generator::run(
+        bus,
+        shelf::built_in(settings.products, Currency::EUR)?,
+        Currency::EUR,
+        &traffic,
+        std::future::pending(),
+    );
     report.await.map(drop)
-}
-
-fn shelf(products: u64) -> anyhow::Result<Vec<ShelfProduct>> {
-    let catalogue = Catalogue { taxonomy: Taxonomy::built_in()?.into(), seed: 7, currency: Currency::EUR };
-    let products = catalogue.products(1..=products);
-    products.map(|product| Ok(serde_json::from_value(serde_json::to_value(product)?)?)).collect()
 }
 
 async fn process(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Result<()> {
     let workers = settings.workers.to_string();
     let processor =
         library(&["--until-drained", "--archive-events", "false", "--workers", &workers]).processor;
-    run(&processor, store.clone(), bus.clone(), Currency::EUR, std::future::pending()).await
+    let edges = Edges { store: store.clone(), bus: bus.clone(), conditions: Conditions::default() };
+    run(&processor, edges, Currency::EUR, std::future::pending()).await
 }

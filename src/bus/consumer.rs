@@ -234,11 +234,20 @@ impl GroupConsumer {
             Some(Err(error)) => return self.trouble(error).map(|()| None),
             Some(Ok(message)) => message,
         };
-        if self.trouble_told {
-            tracing::info!("Kafka can be read again");
-            self.trouble_told = false;
-        }
+        Self::over(&mut self.trouble_told);
         Ok(received(&self.inner.context().topics, &message)?.map(take))
+    }
+
+    /// Tells the end of a trouble that was told.
+    fn over(trouble_told: &mut bool) {
+        if std::mem::take(trouble_told) {
+            tracing::info!("Kafka can be read again");
+        }
+    }
+
+    /// Whether Kafka cannot be read now, as far as is known.
+    pub fn is_in_trouble(&self) -> bool {
+        self.trouble_told
     }
 
     fn trouble(&mut self, error: KafkaError) -> Result<(), BusError> {
@@ -289,9 +298,11 @@ impl GroupConsumer {
     ///
     /// # Errors
     /// [`BusError::Failed`] when no broker answers in time.
-    pub fn log_ends(&self) -> Result<Vec<(usize, i32, i64)>, BusError> {
+    pub fn log_ends(&mut self) -> Result<Vec<(usize, i32, i64)>, BusError> {
         let ask = || offsets_at(&self.inner, &self.inner.assignment()?, Offset::End, MEASURE_TIMEOUT);
         let ends = ask().map_err(|source| self.bus.failed("tell how long the topics are", source))?;
+        // Where nothing comes, nothing else would say that the brokers answer again.
+        Self::over(&mut self.trouble_told);
         let topics = &self.inner.context().topics;
         let end = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
             let topic = topics.iter().position(|topic| topic == element.topic())?;
@@ -305,6 +316,10 @@ impl GroupConsumer {
     /// # Errors
     /// [`BusError::Failed`] when one of them cannot be gone to now; others may have been then.
     pub fn seek(&self, places: &[(usize, i32, i64)]) -> Result<(), BusError> {
+        // librdkafka takes no empty list.
+        if places.is_empty() {
+            return Ok(());
+        }
         let failed = |source| self.bus.failed("be read from another offset", source);
         let mut list = TopicPartitionList::new();
         for (topic, partition, offset) in places {

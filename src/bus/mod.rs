@@ -2,6 +2,7 @@
 
 mod consumer;
 mod error;
+mod logs;
 mod producer;
 mod spans;
 mod topics;
@@ -14,7 +15,8 @@ use crate::model::event::Stream;
 
 pub use crate::bus::consumer::{Assigned, Change, Commit, GroupConsumer, Membership, Received};
 pub use crate::bus::error::BusError;
-pub use crate::bus::producer::{Deliveries, Offer, Producer};
+pub use crate::bus::logs::{Entry, LogReader, Stretch};
+pub use crate::bus::producer::{Compression, Deliveries, Offer, Producer};
 pub use crate::bus::spans::{Span, SpanConsumer};
 
 /// The topic of records that could not be used, before any prefix.

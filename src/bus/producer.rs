@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -35,6 +36,29 @@ impl Deliveries {
     /// Records that Kafka has refused or not taken in time.
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// How batches of records are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Compression {
+    /// Fast.
+    #[default]
+    Lz4,
+    /// Smaller, at more cost.
+    Zstd,
+    /// Not at all.
+    None,
+}
+
+impl Compression {
+    /// The name that librdkafka knows it by.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+            Self::None => "none",
+        }
     }
 }
 
@@ -98,11 +122,19 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Builds the producer.
+    /// Builds a producer that packs by lz4.
     ///
     /// # Errors
     /// [`BusError::Failed`] when librdkafka refuses the settings.
     pub fn new(bus: &Bus) -> Result<Self, BusError> {
+        Self::compressing(bus, Compression::default())
+    }
+
+    /// Builds a producer.
+    ///
+    /// # Errors
+    /// As [`Producer::new`].
+    pub fn compressing(bus: &Bus, compression: Compression) -> Result<Self, BusError> {
         let context = Counting::default();
         let deliveries = context.deliveries.clone();
         let inner = bus
@@ -111,7 +143,7 @@ impl Producer {
             .set("acks", "all")
             // Java's default; librdkafka's own differs, and `model::event::door` checks for this one.
             .set("partitioner", "murmur2_random")
-            .set("compression.type", "lz4")
+            .set("compression.type", compression.as_str())
             .set("linger.ms", "5")
             .set("queue.buffering.max.messages", QUEUE_MESSAGES_MAX)
             .set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS)
@@ -139,6 +171,21 @@ impl Producer {
     pub fn offer(&self, topic: &str, key: &[u8], payload: &[u8]) -> Result<Offer, BusError> {
         let topic = self.bus.name(topic);
         self.take(BaseRecord::to(&topic).key(key).payload(payload))
+    }
+
+    /// As [`Producer::offer`], for a topic by its full name, and a partition where the key shall not decide it.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub fn offer_to(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+        key: &[u8],
+        payload: &[u8],
+    ) -> Result<Offer, BusError> {
+        let record = BaseRecord::to(topic).key(key).payload(payload);
+        self.take(partition.into_iter().fold(record, BaseRecord::partition))
     }
 
     /// As [`Producer::offer`], for a record without a key in one partition.

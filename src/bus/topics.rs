@@ -60,21 +60,34 @@ impl Bus {
     /// [`BusError::UnusableTopic`] when the event topics differ in their partitions;
     /// [`BusError::Failed`] when Kafka refuses.
     pub async fn ensure_topics(&self) -> Result<i32, BusError> {
-        let admin: AdminClient<DefaultClientContext> =
-            self.client_config().create().map_err(|source| self.failed("be spoken to", source))?;
         let names: Vec<String> = Stream::ALL.iter().map(|stream| self.topic(*stream)).collect();
         let dead_letters = self.name(DEAD_LETTERS);
         let mut topics: Vec<_> = names.iter().map(|name| self.new_topic(name, self.partitions)).collect();
         topics.push(self.new_topic(&dead_letters, 1));
-        let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+        self.create(&topics).await?;
+        self.check_partitions(&names).await
+    }
+
+    /// Makes a topic of one partition where it is not there; it is named without the prefix.
+    ///
+    /// # Errors
+    /// [`BusError::Failed`] when Kafka refuses.
+    pub async fn ensure_topic(&self, topic: &str) -> Result<(), BusError> {
+        self.create(&[self.new_topic(&self.name(topic), 1)]).await
+    }
+
+    async fn create(&self, topics: &[NewTopic<'_>]) -> Result<(), BusError> {
         let failed = |source| self.failed("create the topics", source);
-        for result in admin.create_topics(&topics, &options).await.map_err(failed)? {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client_config().create().map_err(|source| self.failed("be spoken to", source))?;
+        let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+        for result in admin.create_topics(topics, &options).await.map_err(failed)? {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((_, code)) => return Err(failed(KafkaError::AdminOp(code))),
             }
         }
-        self.check_partitions(&names).await
+        Ok(())
     }
 
     fn new_topic<'a>(&self, name: &'a str, partitions: i32) -> NewTopic<'a> {

@@ -1,10 +1,14 @@
 //! The shelf: the catalogue as a simulated shopper needs it, read from the index in the order of the ids,
 //! so that the same catalogue gives the same simulation.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::catalog::synthesis::{Catalogue, DEFAULT_SEED};
+use crate::catalog::taxonomy::{Taxonomy, TaxonomyError};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
@@ -101,6 +105,16 @@ pub async fn read(store: &Store, currency: Currency) -> Result<Vec<ShelfProduct>
         return Err(ShelfError::Empty { index: store.name("products") });
     }
     Ok(shelf)
+}
+
+/// So many products of the built-in catalogue, as the seeder makes them by default; no server is asked.
+///
+/// # Errors
+/// When the built-in taxonomy does not parse, which a unit test keeps from being shipped.
+pub fn built_in(products: u64, currency: Currency) -> Result<Vec<ShelfProduct>, TaxonomyError> {
+    let taxonomy = Arc::new(Taxonomy::built_in()?);
+    let catalogue = Catalogue { taxonomy, seed: DEFAULT_SEED, currency };
+    Ok(catalogue.products(1..=products).map(ShelfProduct::from).collect())
 }
 
 /// The query of the page after this product.

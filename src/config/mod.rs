@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Command, Parser};
+use futures_util::TryFutureExt;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
@@ -63,22 +64,30 @@ const LOG_FILTER: &str = "info,librdkafka=off,rdkafka=error";
 /// logging to standard error with the filter in `RUST_LOG` (default `info`), and runs. A failure is printed
 /// with its causes.
 pub fn run<S: Parser, F: Future<Output = anyhow::Result<()>>>(program: impl FnOnce(S) -> F) -> ExitCode {
+    run_judged(|settings| program(settings).map_ok(|()| ExitCode::SUCCESS), ExitCode::FAILURE)
+}
+
+/// As [`run`], for a program whose exit code says what it found; `failed` is the code of a failure.
+pub fn run_judged<S: Parser, F: Future<Output = anyhow::Result<ExitCode>>>(
+    program: impl FnOnce(S) -> F,
+    failed: ExitCode,
+) -> ExitCode {
     // Before the settings are parsed: `.env` fills in what the environment lacks.
     let loaded = dotenvy::dotenv();
     let settings = parse();
     match start(loaded, || program(settings)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            failed
         }
     }
 }
 
-fn start<F: Future<Output = anyhow::Result<()>>>(
+fn start<F: Future<Output = anyhow::Result<ExitCode>>>(
     loaded: Result<PathBuf, dotenvy::Error>,
     program: impl FnOnce() -> F,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     let filter = log_filter(env::var_os("RUST_LOG"))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();

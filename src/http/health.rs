@@ -14,6 +14,8 @@ use crate::store::Store;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer is given again, so that a flood of probes is not passed on.
 const ANSWER_LASTS: Duration = Duration::from_secs(2);
+/// What is known about a server that answers.
+const WORKS: &str = "works";
 
 /// The endpoints under `/health`.
 pub struct Api {
@@ -130,17 +132,18 @@ async fn check_store(store: &Store) -> Dependency {
         Ok(outcome) => outcome.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
     };
-    dependency("elasticsearch", outcome)
+    dependency("elasticsearch", outcome.map(|()| WORKS.to_owned()))
 }
 
 async fn check_bus(bus: &Bus) -> Dependency {
-    dependency("kafka", bus.ping(CHECK_TIMEOUT).await.map_err(|error| error.to_string()))
+    let outcome = bus.ping(CHECK_TIMEOUT).await.map_err(|error| error.to_string());
+    dependency("kafka", outcome.map(|()| WORKS.to_owned()))
 }
 
-/// How a part is doing: well, or not, and why.
-pub fn dependency(name: &str, outcome: Result<(), String>) -> Dependency {
+/// How a part is doing: well, or not; and what is known about it.
+pub fn dependency(name: &str, outcome: Result<String, String>) -> Dependency {
     let (status, detail) = match outcome {
-        Ok(()) => (Status::Up, "works".to_owned()),
+        Ok(detail) => (Status::Up, detail),
         Err(reason) => (Status::Down, reason),
     };
     Dependency { name: name.to_owned(), status, detail }

@@ -23,6 +23,8 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// Earlier than every instant that can be written down: the watermark before the first event.
     pub const MIN: Self = Self(i64::MIN);
+    /// Later than any event.
+    pub const MAX: Self = Self(i64::MAX);
 
     /// The instant that lies so many milliseconds after 1970.
     pub const fn from_millis(millis: i64) -> Self {

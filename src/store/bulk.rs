@@ -1,6 +1,6 @@
 //! Many documents in few requests, each item judged by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
 use crate::store::chunk::{Chunk, chunks};
+use crate::store::metrics;
 use crate::store::outage::Trouble;
 
 /// Attempts of one request before an outage is told; a short 429 is everyday backpressure.
@@ -51,7 +52,9 @@ pub enum Verdict {
     Done,
     /// Not written, for one as good or better is there.
     Superseded,
-    /// Not now; the same again later.
+    /// Not now, for Elasticsearch has too much to do; the same again later.
+    Busy(String),
+    /// Not now for another reason that passes; the same again later.
     Retry(String),
     /// The request was too large.
     Split,
@@ -74,7 +77,8 @@ pub fn judge(status: u16, kind: &str, reason: &str) -> Verdict {
         // A full disk or a maintenance block passes when somebody makes room.
         403 if kind == "cluster_block_exception" => Verdict::Retry(reason.to_owned()),
         // A key that is being changed, an index that is closed for a while: told, and no data is lost.
-        401 | 403 | 408 | 429 | 500..=599 => Verdict::Retry(format!("{status} {reason}")),
+        429 => Verdict::Busy(format!("{status} {reason}")),
+        401 | 403 | 408 | 500..=599 => Verdict::Retry(format!("{status} {reason}")),
         400 if kind == "index_closed_exception" => Verdict::Retry(reason.to_owned()),
         404 => Verdict::MissingIndex,
         _ => Verdict::Refused { status, reason: reason.to_owned() },
@@ -88,6 +92,7 @@ fn judge_request(status: u16, reason: &str, count: usize) -> Verdict {
         // Something in it is at fault: halving finds it.
         400 if count > 1 => Verdict::Split,
         400 => Verdict::Refused { status, reason: reason.to_owned() },
+        429 => Verdict::Busy(format!("{status} {reason}")),
         // A proxy's 404, a privilege taken away …: told, and tried until somebody mends it.
         _ => Verdict::Retry(format!("{status} {reason}")),
     }
@@ -163,13 +168,19 @@ impl Store {
 
     /// One request; a verdict for each document, in order.
     pub async fn bulk(&self, operations: &[Operation]) -> Vec<Verdict> {
+        let (body, sent_at) = (body(operations), Instant::now());
+        let bytes = body.len();
+        let verdicts = self.send_bulk(operations, body).await;
+        metrics::answered(bytes, sent_at.elapsed(), &verdicts);
+        verdicts
+    }
+
+    async fn send_bulk(&self, operations: &[Operation], body: Bytes) -> Vec<Verdict> {
         let all = |verdict: Verdict| vec![verdict; operations.len()];
         // Only what is judged is asked for: a full answer is as long as the request.
         let path = "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason";
-        let answer = self
-            .transport
-            .send(Method::Post, path, HeaderMap::new(), None::<&()>, Some(body(operations)), None)
-            .await;
+        let answer =
+            self.transport.send(Method::Post, path, HeaderMap::new(), None::<&()>, Some(body), None).await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return all(Verdict::Retry(error.to_string())),
@@ -292,7 +303,7 @@ mod tests {
             (200, "", Verdict::Done),
             (201, "", Verdict::Done),
             (409, "version_conflict_engine_exception", Verdict::Superseded),
-            (429, "es_rejected_execution_exception", retry("429 why")),
+            (429, "es_rejected_execution_exception", Verdict::Busy("429 why".to_owned())),
             (503, "unavailable_shards_exception", retry("503 why")),
             (403, "cluster_block_exception", retry("why")),
             (403, "security_exception", retry("403 why")),
@@ -308,7 +319,8 @@ mod tests {
     #[test]
     fn a_request_that_is_refused_as_a_whole_blames_no_document() {
         let retried = |status| matches!(judge_request(status, "why", 2), Verdict::Retry(_));
-        assert!([401, 403, 404, 405, 429, 503].into_iter().all(retried));
+        assert!(matches!(judge_request(429, "why", 2), Verdict::Busy(_)));
+        assert!([401, 403, 404, 405, 503].into_iter().all(retried));
         assert_eq!((judge_request(413, "", 2), judge_request(400, "", 2)), (Verdict::Split, Verdict::Split));
         assert!(matches!(judge_request(400, "", 1), Verdict::Refused { .. }));
     }
@@ -318,7 +330,7 @@ mod tests {
         let body = br#"{"errors":true,"items":[{"index":{"status":201}},
             {"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}},
             {"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"r"}}}]}"#;
-        let expected = [Verdict::Done, Verdict::Superseded, Verdict::Retry("429 r".to_owned())];
+        let expected = [Verdict::Done, Verdict::Superseded, Verdict::Busy("429 r".to_owned())];
         assert_eq!(verdicts(200, body, 3), expected);
     }
 

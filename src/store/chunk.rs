@@ -67,7 +67,7 @@ fn sort(
                 let reason = "larger than Elasticsearch's http.max_content_length".to_owned();
                 written.refused.push(Refused { operation, status: 413, reason });
             }
-            Verdict::Retry(reason) => {
+            Verdict::Busy(reason) | Verdict::Retry(reason) => {
                 passing = Some(reason);
                 again.push(operation);
             }
@@ -124,6 +124,7 @@ mod tests {
         prop_oneof![
             Just(Verdict::Done),
             Just(Verdict::Superseded),
+            Just(Verdict::Busy(reason())),
             Just(Verdict::Retry(reason())),
             Just(Verdict::MissingIndex),
             Just(Verdict::Refused { status: 400, reason: reason() }),

@@ -7,13 +7,15 @@ pub mod bulk;
 pub mod chunk;
 mod error;
 pub mod found;
+pub mod metrics;
 mod outage;
+mod pages;
 pub mod schema;
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use elasticsearch::auth::Credentials;
@@ -29,6 +31,7 @@ use crate::config::{ElasticsearchSettings, Login, SettingError};
 pub use elasticsearch::http::Method;
 
 pub use crate::store::error::StoreError;
+pub use crate::store::pages::Stored;
 
 /// An index that was made this moment refuses searches until its shard has started, some tens of ms later.
 const STARTING_WAIT: Duration = Duration::from_millis(100);
@@ -162,6 +165,11 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether it takes writes, as far as those under way say.
+    pub fn takes_writes(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed) == 0
     }
 
     /// Asks once whether the cluster can serve.

@@ -65,6 +65,8 @@ schemas! {
     LATE_EVENTS = "late-events", Monthly;
     /// How far each partition has been processed, and the ledger.
     PROCESSOR_FRONTIERS = "processor-frontiers", None;
+    /// Closed windows that were computed again with the events that came too late for them.
+    REPAIRED_WINDOWS = "repaired-windows", None;
 }
 
 impl Schema {

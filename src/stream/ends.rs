@@ -6,6 +6,9 @@ use crate::model::event::Stream;
 use crate::stream::part::Part;
 use crate::stream::quiet::Progress;
 
+/// A topic's name and the records of it that are not read yet, where its end is known.
+pub type Lag = (&'static str, Option<i64>);
+
 /// The offset after the last record of each topic's partition. Asked for from time to time, so it may be
 /// behind: a part that has read to it has read what was there then.
 #[derive(Debug, Default)]
@@ -46,9 +49,16 @@ impl LogEnds {
         self.progress(part).iter().all(|topic| topic.drained)
     }
 
-    /// Records that a part has not read yet, as far as is known.
+    /// Records of each of its topics that a part has not read yet; `None` where the end is not known.
+    pub fn lags(&self, part: &Part) -> Vec<Lag> {
+        let streams = part.group().streams().iter().map(|stream| stream.topic());
+        let lag = |(position, end): (i64, Option<i64>)| Some((end? - position).max(0));
+        streams.zip(self.topics(part).map(lag)).collect()
+    }
+
+    /// The same of all its topics together, as far as is known.
     pub fn lag(&self, part: &Part) -> i64 {
-        self.topics(part).filter_map(|(position, end)| Some((end? - position).max(0))).sum()
+        self.lags(part).into_iter().filter_map(|(_, lag)| lag).sum()
     }
 }
 

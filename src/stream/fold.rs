@@ -121,6 +121,9 @@ pub trait Folding: Send {
     /// Whether the events of this topic concern it.
     fn folds(&self, topic: usize) -> bool;
 
+    /// The start of the window that an event belongs to; `None` for an event that does not concern it.
+    fn window(&self, event: &Event) -> Option<Timestamp>;
+
     /// Adds an event, unless its window is closed or holds it.
     fn offer(&mut self, arrival: &Arrival<'_>, clocks: &[Clock]) -> Offered;
 
@@ -150,11 +153,14 @@ impl<O: Operator> Folding for Fold<O> {
         self.topics.contains(&topic)
     }
 
+    fn window(&self, event: &Event) -> Option<Timestamp> {
+        self.operator.time(event).map(|time| time.floor_to(self.operator.window_ms()))
+    }
+
     fn offer(&mut self, arrival: &Arrival<'_>, clocks: &[Clock]) -> Offered {
-        let Some(time) = self.operator.time(arrival.event) else {
+        let Some(start) = self.window(arrival.event) else {
             return Offered { fate: Fate::Ignored, window: None };
         };
-        let start = time.floor_to(self.operator.window_ms());
         let offered = |fate| Offered { fate, window: Some(start) };
         let closes_at = self.closes_at(start);
         let Some(clock) = clocks.get(arrival.topic) else { return offered(Fate::Ignored) };

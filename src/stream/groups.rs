@@ -1,7 +1,7 @@
 //! The groups of operators, one for each class of horizon, so that a long one does not hold back the
 //! results of the others when a partition is taken over; and the consumer groups that feed them.
 
-use crate::model::event::Stream;
+use crate::model::event::{Event, Stream};
 use crate::model::time::Timestamp;
 use crate::stream::document::Document;
 use crate::stream::fold::{Arrival, Clock, FirstEvent, Fold, Folding, Offered};
@@ -136,6 +136,10 @@ impl Folding for Archive {
 
     fn folds(&self, _topic: usize) -> bool {
         true
+    }
+
+    fn window(&self, _event: &Event) -> Option<Timestamp> {
+        None
     }
 
     fn offer(&mut self, _arrival: &Arrival<'_>, _clocks: &[Clock]) -> Offered {

@@ -1,4 +1,4 @@
-//! What a member of a group shows of itself to Prometheus.
+//! What a worker shows of itself to Prometheus.
 //!
 //! Counters count what this process did since it started, whatever partitions came and went, so that their
 //! sum over all processes is what the group did. Gauges carry the partition, which only one process holds.
@@ -9,8 +9,11 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::model::time::Timestamp;
+use crate::stream::condition::State;
+use crate::stream::ends::Lag;
+use crate::stream::groups::{Group, Reader};
 use crate::stream::ledger::{Counts, Fate};
-use crate::stream::part::Frontier;
+use crate::stream::part::{Frontier, Part};
 
 const RECORDS: &str = "shoplens_processor_records_total";
 const REPLAYED: &str = "shoplens_processor_replayed_records_total";
@@ -20,7 +23,7 @@ const WATERMARK: &str = "shoplens_processor_watermark_timestamp_seconds";
 const COMPLETE_UNTIL: &str = "shoplens_processor_complete_until_timestamp_seconds";
 const OPEN_WINDOWS: &str = "shoplens_processor_open_windows";
 const FLUSH: &str = "shoplens_processor_flush_seconds";
-const REFUSED: &str = "shoplens_processor_refused_partitions";
+const STATE: &str = "shoplens_processor_state";
 const COMMIT_FAILURES: &str = "shoplens_processor_commit_failures_total";
 const VISIBLE: &str = "shoplens_processor_event_to_visible_seconds";
 
@@ -43,19 +46,20 @@ pub fn describe() {
     describe_gauge!(COMPLETE_UNTIL, "Results before this time can no longer change");
     describe_gauge!(OPEN_WINDOWS, "Windows held in memory");
     describe_histogram!(FLUSH, "From the start of a flush to its acknowledgement");
-    describe_gauge!(REFUSED, "Partitions that stand still because Elasticsearch refused a result for good");
+    describe_gauge!(STATE, "1 for the state that the worker is in, 0 for the others");
     describe_counter!(COMMIT_FAILURES, "Commits that Kafka did not take; the next flush commits again");
-    describe_histogram!(VISIBLE, "From an event to its result being found by a search, sampled");
+    describe_histogram!(
+        VISIBLE,
+        "From the storing of an event in Kafka to its result being found by a search, one every ten seconds"
+    );
 }
 
-/// One topic's lag: its name, and the records that are not read yet where the topic's end is known.
-pub type Lag = (&'static str, Option<i64>);
-
-/// What one member of a group has shown so far.
+/// What one worker has shown so far.
 #[derive(Debug)]
 pub struct Meter {
-    group: &'static str,
-    shown: HashMap<i32, Shown>,
+    reader: &'static str,
+    worker: String,
+    shown: HashMap<(Group, i32), Shown>,
 }
 
 #[derive(Debug, Default)]
@@ -66,61 +70,48 @@ struct Shown {
 }
 
 impl Meter {
-    /// Nothing shown yet.
-    pub fn new(group: &'static str) -> Self {
-        Self { group, shown: HashMap::new() }
+    /// Nothing shown yet. `worker` is its number in this process.
+    pub fn new(reader: Reader, worker: u16) -> Self {
+        Self { reader: reader.name(), worker: worker.to_string(), shown: HashMap::new() }
     }
 
-    /// A partition was taken over: what it brings along was counted by others.
-    pub fn take_over(&mut self, partition: i32, frontier: &Frontier) {
-        let ledger = frontier.ledger.iter().map(|(_, _, counts)| *counts).collect();
-        self.shown.insert(partition, Shown { ledger, ..Shown::default() });
+    /// A part was taken over: what it brings along was counted by others.
+    pub fn take_over(&mut self, part: &Part) {
+        let ledger = part.frontier().ledger.iter().map(|(_, _, counts)| *counts).collect();
+        self.shown.insert((part.group(), part.partition()), Shown { ledger, ..Shown::default() });
     }
 
-    /// The partitions are gone; their gauges no longer say anything.
+    /// The partitions are gone: another process shows them from now on, and these times are not known here.
     pub fn let_go(&mut self) {
-        for (partition, shown) in self.shown.drain() {
-            let partition = partition.to_string();
-            for name in [WATERMARK, COMPLETE_UNTIL, LAG_SECONDS, OPEN_WINDOWS] {
-                gauge!(name, "group" => self.group, "partition" => partition.clone()).set(0.0);
+        for ((group, partition), shown) in self.shown.drain() {
+            let (group, partition) = (group.name(), partition.to_string());
+            for name in [LAG_SECONDS, OPEN_WINDOWS] {
+                gauge!(name, "group" => group, "partition" => partition.clone()).set(0.0);
+            }
+            for name in [WATERMARK, COMPLETE_UNTIL] {
+                gauge!(name, "group" => group, "partition" => partition.clone()).set(f64::NAN);
             }
             for topic in shown.topics {
-                gauge!(LAG, "group" => self.group, "topic" => topic, "partition" => partition.clone())
-                    .set(0.0);
+                gauge!(LAG, "group" => group, "topic" => topic, "partition" => partition.clone()).set(0.0);
             }
         }
     }
 
-    /// Shows how far a partition is.
-    pub fn observe(&mut self, partition: i32, frontier: &Frontier, lags: &[Lag], now: Timestamp) {
-        let group = self.group;
-        let shown = self.shown.entry(partition).or_default();
-        shown.ledger.resize(frontier.ledger.len(), Counts::default());
-        for ((operator, stream, counts), before) in frontier.ledger.iter().zip(&mut shown.ledger) {
-            for fate in Fate::ALL {
-                let new = counts.of(fate).saturating_sub(before.of(fate));
-                let labels = [
-                    ("group", group),
-                    ("operator", *operator),
-                    ("topic", stream.topic()),
-                    ("fate", fate.name()),
-                ];
-                counter!(RECORDS, &labels).increment(new);
-            }
-            *before = *counts;
-        }
-        counter!(REPLAYED, "group" => group).increment(frontier.replayed.saturating_sub(shown.replayed));
-        shown.replayed = frontier.replayed;
+    /// Shows how far a part is.
+    pub fn observe(&mut self, part: &Part, lags: &[Lag], now: Timestamp) {
+        let (group, partition, frontier) = (part.group().name(), part.partition(), part.frontier());
+        let shown = self.shown.entry((part.group(), partition)).or_default();
+        shown.count(group, &frontier);
         shown.topics = lags.iter().map(|(topic, _)| *topic).collect();
         let partition = partition.to_string();
-        let show = |name: &'static str, value: f64| {
-            gauge!(name, "group" => group, "partition" => partition.clone()).set(value);
-        };
         for (topic, lag) in lags {
             let Some(lag) = lag else { continue };
             gauge!(LAG, "group" => group, "topic" => *topic, "partition" => partition.clone())
                 .set(*lag as f64);
         }
+        let show = |name: &'static str, value: f64| {
+            gauge!(name, "group" => group, "partition" => partition.clone()).set(value);
+        };
         if let Some(watermark) = frontier.watermark {
             let behind = lags.iter().any(|(_, lag)| lag.is_none_or(|lag| lag > 0));
             let seconds = if behind { (now - watermark).num_milliseconds() as f64 / 1_000.0 } else { 0.0 };
@@ -135,21 +126,50 @@ impl Meter {
 
     /// A flush was acknowledged after this while.
     pub fn flushed(&self, took: Duration) {
-        histogram!(FLUSH, "group" => self.group).record(took);
-    }
-
-    /// So many partitions stand still because of a refused result.
-    pub fn refused(&self, partitions: usize) {
-        gauge!(REFUSED, "group" => self.group).set(partitions as f64);
+        histogram!(FLUSH, "reader" => self.reader).record(took);
     }
 
     /// Kafka did not take a commit.
     pub fn commit_failed(&self) {
-        counter!(COMMIT_FAILURES, "group" => self.group).increment(1);
+        counter!(COMMIT_FAILURES, "reader" => self.reader).increment(1);
+    }
+
+    /// The worker is in this state.
+    pub fn in_state(&self, state: State) {
+        for one in State::ALL {
+            let labels = [
+                ("reader", self.reader.to_owned()),
+                ("worker", self.worker.clone()),
+                ("state", one.name().to_owned()),
+            ];
+            gauge!(STATE, &labels).set(if one == state { 1.0 } else { 0.0 });
+        }
     }
 }
 
-/// A result was found by a search so long after its event.
+impl Shown {
+    /// Counts what was done with records since the last time.
+    fn count(&mut self, group: &'static str, frontier: &Frontier) {
+        self.ledger.resize(frontier.ledger.len(), Counts::default());
+        for ((operator, stream, counts), before) in frontier.ledger.iter().zip(&mut self.ledger) {
+            for fate in Fate::ALL {
+                let new = counts.of(fate).saturating_sub(before.of(fate));
+                let labels = [
+                    ("group", group),
+                    ("operator", *operator),
+                    ("topic", stream.topic()),
+                    ("fate", fate.name()),
+                ];
+                counter!(RECORDS, &labels).increment(new);
+            }
+            *before = *counts;
+        }
+        counter!(REPLAYED, "group" => group).increment(frontier.replayed.saturating_sub(self.replayed));
+        self.replayed = frontier.replayed;
+    }
+}
+
+/// A result was found by a search so long after its event was stored.
 pub fn visible_after(delay: Duration) {
     histogram!(VISIBLE).record(delay);
 }
@@ -162,55 +182,77 @@ fn unix_seconds(at: Timestamp) -> f64 {
 mod tests {
     use super::*;
     use crate::model::event::Stream;
-    use crate::model::event::tests::at;
+    use crate::model::event::door::Door;
+    use crate::model::event::tests::{at, purchase};
+    use crate::model::money::Currency;
+    use crate::stream::part::{LogRecord, TakeOver};
     use metrics_exporter_prometheus::PrometheusBuilder;
 
-    fn frontier(folded: u64, late: u64) -> Frontier {
-        let counts = Counts { read: folded + late, folded, late, ..Counts::default() };
-        Frontier {
-            watermark: Some(at(0)),
-            complete_until: None,
-            topics: Vec::new(),
-            ledger: vec![("trends", Stream::Order, counts)],
-            open_windows: 4,
-            replayed: 0,
-        }
+    const TOPIC: &str = "order-events";
+
+    /// Partition 0 of the fraud group after so many orders, of which the last is sent again.
+    fn part_after(orders: i64) -> Part {
+        let door = Door { partitions: 1, currency: Currency::EUR };
+        let mut part = Part::new(Group::Fraud, 0, door, vec![TakeOver::Fresh { from: 0 }]);
+        (0..orders).for_each(|offset| order(&mut part, offset, offset));
+        part
+    }
+
+    fn order(part: &mut Part, offset: i64, minute: i64) {
+        let event = purchase(at(minute * 60_000));
+        let payload = serde_json::to_vec(&event).unwrap();
+        let key = event.visitor().as_bytes();
+        part.fold(0, LogRecord { offset, appended_at: event.timestamp, key, payload: &payload });
+    }
+
+    fn shown(see: impl FnOnce(&mut Meter)) -> String {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || see(&mut Meter::new(Reader::Processor, 0)));
+        recorder.handle().render()
     }
 
     #[test]
     fn a_partition_that_was_taken_over_counts_only_what_is_done_here() {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        metrics::with_local_recorder(&recorder, || {
-            let mut meter = Meter::new("trends");
-            meter.take_over(3, &frontier(1_000, 10));
-            meter.observe(3, &frontier(1_005, 11), &[("order-events", Some(7))], at(2_500));
-            meter.observe(3, &frontier(1_006, 11), &[("order-events", Some(7))], at(2_500));
+        let text = shown(|meter| {
+            let mut part = part_after(10);
+            meter.take_over(&part);
+            order(&mut part, 10, 10);
+            order(&mut part, 11, 11);
+            meter.observe(&part, &[(TOPIC, Some(7))], at(11 * 60_000 + 2_500));
+            order(&mut part, 12, 11);
+            meter.observe(&part, &[(TOPIC, Some(7))], at(11 * 60_000 + 2_500));
         });
-        let text = recorder.handle().render();
         let line = |fate: &str| {
-            format!(r#"{RECORDS}{{group="trends",operator="trends",topic="order-events",fate="{fate}"}}"#)
+            let stream = Stream::Order.topic();
+            format!(r#"{RECORDS}{{group="fraud",operator="fraud",topic="{stream}",fate="{fate}"}}"#)
         };
-        assert!(text.contains(&format!("{} 6\n", line("folded"))), "{text}");
-        assert!(text.contains(&format!("{} 1\n", line("late"))), "{text}");
+        assert!(text.contains(&format!("{} 2\n", line("folded"))), "{text}");
+        assert!(text.contains(&format!("{} 1\n", line("duplicate"))), "{text}");
         assert!(
-            text.contains(r#"lag_records{group="trends",topic="order-events",partition="3"} 7"#),
+            text.contains(r#"lag_records{group="fraud",topic="order-events",partition="0"} 7"#),
             "{text}"
         );
-        assert!(text.contains(r#"lag_seconds{group="trends",partition="3"} 2.5"#), "{text}");
+        assert!(text.contains(r#"lag_seconds{group="fraud",partition="0"} 2.5"#), "{text}");
     }
 
     #[test]
     fn a_partition_that_is_let_go_shows_no_lag_any_more() {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        metrics::with_local_recorder(&recorder, || {
-            let mut meter = Meter::new("trends");
-            meter.observe(3, &frontier(1, 0), &[("order-events", Some(7))], at(0));
+        let text = shown(|meter| {
+            meter.observe(&part_after(1), &[(TOPIC, Some(7))], at(0));
             meter.let_go();
         });
-        let text = recorder.handle().render();
         assert!(
-            text.contains(r#"lag_records{group="trends",topic="order-events",partition="3"} 0"#),
+            text.contains(r#"lag_records{group="fraud",topic="order-events",partition="0"} 0"#),
             "{text}"
         );
+    }
+
+    #[test]
+    fn one_state_of_a_worker_is_1_and_the_others_are_0() {
+        let text = shown(|meter| meter.in_state(State::KafkaUnreachable));
+        let states: Vec<_> = text.lines().filter(|line| line.starts_with(STATE)).collect();
+        assert_eq!(states.len(), State::ALL.len(), "{text}");
+        let ones: Vec<_> = states.iter().filter(|line| line.ends_with(" 1")).collect();
+        assert!(ones.len() == 1 && ones[0].contains(r#"state="kafka_unreachable""#), "{text}");
     }
 }

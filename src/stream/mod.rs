@@ -11,14 +11,16 @@
 
 mod burial;
 mod commits;
+pub mod condition;
 pub mod document;
 pub mod ends;
 mod flight;
 pub mod fold;
 pub mod groups;
+mod heartbeat;
 mod holding;
 pub mod ledger;
-mod metrics;
+pub mod metrics;
 pub mod operators;
 pub mod part;
 pub mod partition;
@@ -30,4 +32,5 @@ pub mod run;
 mod sim;
 mod sink;
 pub mod take_over;
+mod watch;
 mod worker;

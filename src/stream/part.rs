@@ -77,6 +77,8 @@ pub struct Part {
     replayed: u64,
     /// When the event stored last was stored, and how long after it had happened.
     newest: Option<(Timestamp, TimeDelta)>,
+    /// When the first event since the last flush was stored.
+    stored_from: Option<Timestamp>,
 }
 
 /// What a part wants done: first all effects, then the commit.
@@ -92,6 +94,8 @@ pub struct Flush {
     pub dead: Vec<DeadLetter>,
     /// What to commit, by topic.
     pub positions: Vec<(Stream, Position)>,
+    /// When the first event was stored that this flush brings forth.
+    pub stored_from: Option<Timestamp>,
 }
 
 /// How far the results of a partition in a group are.
@@ -131,6 +135,7 @@ impl Part {
             flushed_at: -1,
             replayed: 0,
             newest: None,
+            stored_from: None,
         }
     }
 
@@ -206,6 +211,9 @@ impl Part {
         if fresh && self.group.archives() {
             self.documents.push(Document::raw(event, origin()));
         }
+        if fresh {
+            self.stored_from.get_or_insert(record.appended_at);
+        }
         self.newest = self.newest.max(Some((record.appended_at, record.appended_at - event.timestamp)));
         self.advance(topic, event.timestamp.min(record.appended_at));
     }
@@ -263,7 +271,8 @@ impl Part {
         }
         let positions = (0..self.topics.len()).filter_map(|topic| self.position(topic)).collect();
         let dead = std::mem::take(&mut self.dead);
-        Some(Flush { group: self.group, partition: self.partition, documents, dead, positions })
+        let stored_from = self.stored_from.take();
+        Some(Flush { group: self.group, partition: self.partition, documents, dead, positions, stored_from })
     }
 
     /// The position to commit for a topic: the least first event of all open windows, else the next record.

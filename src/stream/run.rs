@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -15,8 +15,11 @@ use crate::model::event::door::Door;
 use crate::model::money::Currency;
 use crate::store::Store;
 use crate::store::schema::Schema;
+use crate::stream::condition::Conditions;
 use crate::stream::groups::Reader;
+use crate::stream::heartbeat;
 use crate::stream::sink::Sink;
+use crate::stream::watch::Watch;
 use crate::stream::worker::{Member, Pace, Worker};
 
 /// How the processor works.
@@ -53,6 +56,16 @@ const WRITES: [Schema; 7] = [
     Schema::PROCESSOR_FRONTIERS,
 ];
 
+/// What the processor stands on, and where it says how it is doing.
+pub struct Edges {
+    /// Elasticsearch.
+    pub store: Store,
+    /// Kafka.
+    pub bus: Bus,
+    /// How its workers are doing.
+    pub conditions: Conditions,
+}
+
 /// Processes events until `shutdown` comes or, where asked for, everything is drained.
 ///
 /// # Errors
@@ -60,43 +73,23 @@ const WRITES: [Schema; 7] = [
 /// other workers are stopped then.
 pub async fn run(
     settings: &ProcessorSettings,
-    store: Store,
-    bus: Bus,
+    edges: Edges,
     currency: Currency,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let partitions = bus.ensure_topics().await.context("making sure of the topics")?;
+    let partitions = edges.bus.ensure_topics().await.context("making sure of the topics")?;
     for schema in &WRITES {
-        store.ensure(schema).await.with_context(|| format!("making sure of the index {}", schema.name))?;
+        let ensured = edges.store.ensure(schema).await;
+        ensured.with_context(|| format!("making sure of the index {}", schema.name))?;
     }
+    let (beats, measured) = mpsc::channel(1);
+    let producer = Arc::new(Producer::new(&edges.bus)?);
+    let sink = Sink { store: edges.store.clone(), producer, beats };
+    let heartbeat = tokio::spawn(heartbeat::measure(edges.store.clone(), measured));
     let door = Door { partitions, currency };
-    let pace = Pace {
-        flush_every: Duration::from_millis(settings.flush_interval_ms),
-        until_drained: settings.until_drained,
-    };
-    let producer = Arc::new(Producer::new(&bus)?);
     let stop = Arc::new(AtomicBool::new(false));
     let (ended, mut endings) = mpsc::unbounded_channel();
-    let readers = Reader::ALL.into_iter();
-    let readers = readers.filter(|reader| settings.archive_events || *reader != Reader::Archiver);
-    let mut threads = Vec::new();
-    for (reader, number) in
-        readers.flat_map(|reader| (0..settings.workers).map(move |number| (reader, number)))
-    {
-        let sink = Sink { store: store.clone(), producer: producer.clone() };
-        let instance = settings.instance_id.as_ref().map(|id| format!("{id}-{number}"));
-        let worker = Worker::join(Member { reader, instance }, door, pace, &bus, sink)?;
-        let (stop, ended) = (stop.clone(), ended.clone());
-        let work = move || {
-            let panicked = |_| Err(anyhow!("a worker panicked; this is a bug"));
-            let result = catch_unwind(AssertUnwindSafe(|| worker.run(&stop))).unwrap_or_else(panicked);
-            let result = result.with_context(|| format!("the consumer group {}", reader.name()));
-            // Nobody listens any more only when the process is ending anyway.
-            let _ = ended.send(result);
-        };
-        threads.push(thread::Builder::new().name(format!("{}-worker", reader.name())).spawn(work)?);
-    }
-    drop(ended);
+    let threads = start(settings, &edges, door, &sink, Ending { stop: stop.clone(), ended })?;
     let result = until_ended(&mut endings, shutdown).await;
     stop.store(true, Ordering::Relaxed);
     // Every worker says how it ended, also those that were only told to stop.
@@ -107,7 +100,47 @@ pub async fn run(
     for thread in threads {
         thread.join().map_err(|_| anyhow!("a worker panicked; this is a bug"))?;
     }
+    heartbeat.abort();
     rest.into_iter().fold(result, |all, one| all.and(one))
+}
+
+/// How workers are told to end, and how they say that they have.
+#[derive(Clone)]
+struct Ending {
+    stop: Arc<AtomicBool>,
+    ended: mpsc::UnboundedSender<anyhow::Result<()>>,
+}
+
+/// Starts each worker on a thread of its own.
+fn start(
+    settings: &ProcessorSettings,
+    edges: &Edges,
+    door: Door,
+    sink: &Sink,
+    ending: Ending,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let pace = Pace {
+        flush_every: Duration::from_millis(settings.flush_interval_ms),
+        until_drained: settings.until_drained,
+    };
+    let readers = Reader::ALL.into_iter();
+    let readers = readers.filter(|reader| settings.archive_events || *reader != Reader::Archiver);
+    let members = readers.flat_map(|reader| (0..settings.workers).map(move |number| (reader, number)));
+    let start_one = |(reader, number): (Reader, u16)| {
+        let instance = settings.instance_id.as_ref().map(|id| format!("{id}-{number}"));
+        let watch = Watch::new(reader, number, &edges.conditions);
+        let worker = Worker::join(Member { reader, instance, watch }, door, pace, &edges.bus, sink.clone())?;
+        let Ending { stop, ended } = ending.clone();
+        let work = move || {
+            let panicked = |_| Err(anyhow!("a worker panicked; this is a bug"));
+            let result = catch_unwind(AssertUnwindSafe(|| worker.run(&stop))).unwrap_or_else(panicked);
+            let result = result.with_context(|| format!("the consumer group {}", reader.name()));
+            // Nobody listens any more only when the process is ending anyway.
+            let _ = ended.send(result);
+        };
+        Ok(thread::Builder::new().name(format!("{}-worker", reader.name())).spawn(work)?)
+    };
+    members.map(start_one).collect()
 }
 
 /// Waits for the shutdown, the end of all workers, or the first failure.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use crate::bus::Producer;
 use crate::model::event::door::AGE_MAX;
@@ -17,6 +18,7 @@ use crate::store::schema::Schema;
 use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
 use crate::stream::groups::Group;
+use crate::stream::heartbeat::Beat;
 use crate::stream::ledger::Counts;
 use crate::stream::part::{Flush, Frontier};
 
@@ -34,6 +36,8 @@ pub struct Sink {
     pub store: Store,
     /// Kafka.
     pub producer: Arc<Producer>,
+    /// Where results go whose way to visibility is measured.
+    pub beats: mpsc::Sender<Beat>,
 }
 
 /// How far a partition's results are, to be told when they are acknowledged.
@@ -77,16 +81,28 @@ impl Sink {
         let mut outcome = Outcome::default();
         let mut dead = Vec::new();
         let mut documents = Vec::new();
+        let beat = flushes.iter().find_map(|flush| self.beat_of(flush));
         for flush in flushes {
             dead.extend(flush.dead);
             documents.extend(flush.documents.into_iter().map(|document| (flush.partition, document)));
         }
         bury(&self.producer, &dead).await;
         let refused = self.write(&mut documents).await;
+        // Nobody listens while one is measured, or at the end.
+        let _ = beat.map(|beat| self.beats.try_send(beat));
         let dead = outcome.settle(refused, &mut documents);
         bury(&self.producer, &dead).await;
         self.tell(frontiers, &outcome).await;
         outcome
+    }
+
+    /// One of a flush's results, to see when it is found.
+    fn beat_of(&self, flush: &Flush) -> Option<Beat> {
+        let stored_at = flush.stored_from?;
+        flush.documents.iter().find_map(|document| {
+            let index = self.store.name(&document.schema.index_at(document.at));
+            Beat::of(index, document.id.clone(), document.mode, stored_at)
+        })
     }
 
     /// Writes the documents, making the indices that are missing. Gives the ones that are refused, with

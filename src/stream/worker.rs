@@ -11,6 +11,7 @@ use crate::bus::{Assigned, Bus, Change, GroupConsumer, Membership, Received};
 use crate::model::event::door::Door;
 use crate::model::event::tick;
 use crate::model::time::Timestamp;
+use crate::stream::condition::Condition;
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Flight, Load};
 use crate::stream::groups::{Group, Reader};
@@ -20,6 +21,7 @@ use crate::stream::quiet::{Now, QuietTopics, is_live, too_far_ahead};
 use crate::stream::reread::Reread;
 use crate::stream::sink::Sink;
 use crate::stream::take_over::begin;
+use crate::stream::watch::Watch;
 
 /// Longest wait for a record: how soon a due flush or a stop is seen when nothing comes.
 const POLL_WAIT: Duration = Duration::from_millis(20);
@@ -32,8 +34,6 @@ const WAITING_MAX: usize = 10_000;
 const STAND_STILL_MAX: Duration = Duration::from_secs(5);
 /// Time between two looks at how long the topics are.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
-/// Time between two lines in the log.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// Longest wait for a flush when stopping. What is not acknowledged then is read again by the next.
 const STOP_WAIT: Duration = Duration::from_secs(8);
 
@@ -47,12 +47,13 @@ pub struct Pace {
 }
 
 /// Who works.
-#[derive(Debug, Clone)]
 pub struct Member {
     /// The consumer group.
     pub reader: Reader,
     /// The name by which the group knows it again after a restart.
     pub instance: Option<String>,
+    /// What is seen of it.
+    pub watch: Watch,
 }
 
 /// A member of one consumer group.
@@ -79,9 +80,9 @@ pub struct Worker {
     /// Whether partitions are assigned, be it none.
     assigned: bool,
     commit_trouble_told: bool,
+    watch: Watch,
     flushed_at: Instant,
     measured_at: Instant,
-    reported_at: Instant,
 }
 
 impl Worker {
@@ -90,7 +91,7 @@ impl Worker {
     /// # Errors
     /// When Kafka's client refuses the settings.
     pub fn join(member: Member, door: Door, pace: Pace, bus: &Bus, sink: Sink) -> anyhow::Result<Self> {
-        let Member { reader, instance } = member;
+        let Member { reader, instance, watch } = member;
         let begin = Box::new(move |assigned: &Assigned| begin(reader, assigned));
         let membership = Membership { group: reader.name(), streams: reader.streams(), instance, begin };
         let consumer = GroupConsumer::join(bus, membership)?;
@@ -113,9 +114,9 @@ impl Worker {
             in_flight: None,
             assigned: false,
             commit_trouble_told: false,
+            watch,
             flushed_at: now,
             measured_at: now,
-            reported_at: now,
         })
     }
 
@@ -211,6 +212,7 @@ impl Worker {
             }
             self.rereads.clear();
             self.holding = Holding::default();
+            self.watch.meter.let_go();
             self.held_back.clear();
             self.told_drained.clear();
             self.ends.clear();
@@ -229,6 +231,7 @@ impl Worker {
 
     fn take_over(&mut self, assigned: &[Assigned]) -> anyhow::Result<()> {
         let (holding, behind) = Holding::take_over(self.reader, self.door, assigned)?;
+        holding.parts().chain(behind.values().flatten()).for_each(|part| self.watch.meter.take_over(part));
         self.holding = holding;
         for (group, parts) in behind {
             self.rereads.push(Reread::start(&self.bus, group, parts)?);
@@ -250,7 +253,10 @@ impl Worker {
         }
         if let Err(error) = self.consumer.seek(&self.holding.ways_back(self.reader)) {
             // What was gone back to already is read twice and ignored; the same again next time.
-            tracing::debug!(%error, "going back to where the others have reread to is not possible now");
+            tracing::debug!(
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "going back to where the others have reread to is not possible now"
+            );
             return Ok(());
         }
         self.holding.join();
@@ -271,6 +277,7 @@ impl Worker {
     fn finish_flush(&mut self) -> anyhow::Result<()> {
         let Some(flight) = self.in_flight.take_if(|flight| flight.is_finished()) else { return Ok(()) };
         let paused = flight.paused;
+        self.watch.meter.flushed(flight.age());
         let landed = flight.land(&self.runtime)?;
         for (partition, reason) in landed.refused {
             tracing::error!(
@@ -303,6 +310,7 @@ impl Worker {
             return;
         };
         self.holding.parts_mut().for_each(Part::flush_again);
+        self.watch.meter.commit_failed();
         if !std::mem::replace(&mut self.commit_trouble_told, true) {
             tracing::warn!(
                 reader = self.reader.name(),
@@ -312,12 +320,21 @@ impl Worker {
         }
     }
 
-    /// Looks how long the topics are, and what follows from it.
+    /// Looks how long the topics are, what follows from it, and how far everything is.
     fn measure(&mut self) {
-        if self.measured_at.elapsed() < MEASURE_EVERY || self.holding.partitions.is_empty() {
+        if self.measured_at.elapsed() < MEASURE_EVERY {
             return;
         }
         self.measured_at = Instant::now();
+        if !self.holding.partitions.is_empty() {
+            self.measure_topics();
+            self.send_ticks();
+        }
+        let condition = self.condition();
+        self.watch.look(&self.holding, &self.ends, condition);
+    }
+
+    fn measure_topics(&mut self) {
         match self.consumer.log_ends() {
             Ok(ends) => {
                 let stream = |topic: usize| self.reader.streams().get(topic).copied();
@@ -327,10 +344,16 @@ impl Worker {
             // A broker that does not answer is told by `poll`.
             Err(error) => tracing::debug!(%error, "the ends of the topics are not known now"),
         }
-        self.send_ticks();
-        if self.reported_at.elapsed() >= REPORT_EVERY {
-            self.reported_at = Instant::now();
-            self.report();
+    }
+
+    /// How this worker is doing.
+    fn condition(&self) -> Condition {
+        Condition {
+            partitions: self.assigned.then_some(self.holding.partitions.len()),
+            rereading: self.rereads.iter().map(|reread| reread.group().name()).collect(),
+            writes_held_up: !self.sink.store.takes_writes(),
+            kafka_unreachable: self.consumer.is_in_trouble(),
+            refused: self.refused.clone(),
         }
     }
 
@@ -378,31 +401,6 @@ impl Worker {
         Ok(())
     }
 
-    fn report(&self) {
-        for group in self.reader.groups() {
-            let parts = || self.holding.parts().filter(|part| part.group() == *group);
-            let frontiers: Vec<_> = parts().map(Part::frontier).collect();
-            // Each operator accounts for every record by itself; one of them says it all but what is late.
-            let operator =
-                frontiers.iter().flat_map(|frontier| frontier.ledger.last()).map(|(name, _, _)| *name).next();
-            let all = || frontiers.iter().flat_map(|frontier| &frontier.ledger);
-            let of_one = || all().filter(|(name, _, _)| Some(*name) == operator).map(|(_, _, counts)| counts);
-            tracing::info!(
-                group = group.name(),
-                partitions = frontiers.len(),
-                rereading = self.rereads.iter().any(|reread| reread.group() == *group),
-                read = of_one().map(|counts| counts.read).sum::<u64>(),
-                lag = parts().map(|part| self.ends.lag(part)).sum::<i64>(),
-                duplicate = of_one().map(|counts| counts.duplicate).sum::<u64>(),
-                dead = of_one().map(|counts| counts.dead).sum::<u64>(),
-                late = all().map(|(_, _, counts)| counts.late).sum::<u64>(),
-                open_windows = frontiers.iter().map(|frontier| frontier.open_windows).sum::<usize>(),
-                replayed = frontiers.iter().map(|frontier| frontier.replayed).sum::<u64>(),
-                "progress"
-            );
-        }
-    }
-
     /// Whether everything that the topics hold is read and acknowledged.
     fn is_done(&self) -> anyhow::Result<bool> {
         if !self.refused.is_empty() {
@@ -436,7 +434,7 @@ impl Worker {
             }
             self.finish_flush()?;
         }
-        self.report();
+        self.watch.report(&self.holding, &self.ends, &self.condition());
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::model::event::Event;
 use crate::model::ids::{ClientId, UserId};
 use crate::model::time::Timestamp;
 use crate::traffic::persona::{Class, Persona};
@@ -27,4 +28,23 @@ pub struct Label {
     pub first: bool,
     /// In words: what this visitor does, or what this act is.
     pub why: String,
+}
+
+impl Label {
+    /// The label that comes with an event: with the first one of everybody who is not a plain shopper, and
+    /// with each that gives its visitor away.
+    pub fn of(event: &Event, persona: Persona, first: bool, evidence: Option<String>) -> Option<Self> {
+        let is_plain = persona == Persona::Shopper;
+        let why = evidence.or_else(|| (first && !is_plain).then(|| persona.describe().to_owned()))?;
+        Some(Self {
+            user_id: event.user_id.clone(),
+            client_id: event.client_id.clone(),
+            class: persona.class(),
+            kind: persona,
+            event_id: event.event_id,
+            at: event.timestamp,
+            first,
+            why,
+        })
+    }
 }

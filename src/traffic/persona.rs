@@ -83,4 +83,32 @@ impl Persona {
             | Self::PhantomRefund => Class::Fraud,
         }
     }
+
+    /// What they do, in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Shopper => "looks around and sometimes buys",
+            Self::CorporateBuyer => "buys many pieces for a company, in many orders",
+            Self::SerialReturner => {
+                "orders clothes to choose from, and gives most of them back within the policy"
+            }
+            Self::BargainHunter => "looks at hundreds of products and buys little",
+            Self::FlashSaleShopper => "came with a crowd for a flash sale, and orders within seconds",
+            Self::PriceScraper => "a program that walks through categories and reads their prices",
+            Self::SearchFlood => "a program that searches on and on",
+            Self::SlowCrawler => "one of many slow clients of a program that walks through the catalogue",
+            Self::CartHoarder => "a program that fills carts and never buys",
+            Self::RefundLoop => "buys and gives back the same thing again and again",
+            Self::FastRefund => "gives dear things back right after buying them",
+            Self::RefundRate => "gives most of many small orders back",
+            Self::ExcessRefund => "gives back more than an order had cost",
+            Self::PhantomRefund => "gives back what was never ordered",
+        }
+    }
+
+    /// The name for people: `refund loop`.
+    pub fn name(self) -> String {
+        let value = serde_json::to_value(self).ok();
+        value.and_then(|value| value.as_str().map(|text| text.replace('_', " "))).unwrap_or_default()
+    }
 }

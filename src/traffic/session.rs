@@ -3,6 +3,8 @@
 //! A session does one [`Step`] at a time. When it is done, its [`Script`] sees what happened and answers
 //! [`Then`]: another step after a while, a login, or the end, perhaps with a later visit in mind.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -11,14 +13,16 @@ use crate::model::ids::{OrderId, SessionId};
 use crate::model::money::{Cents, Currency};
 use crate::model::time::Timestamp;
 use crate::traffic::assortment::Assortment;
-use crate::traffic::bots::scraper::Scraper;
+use crate::traffic::bots::Bot;
 use crate::traffic::chance::Chance;
 use crate::traffic::fraud::Fraud;
+use crate::traffic::honest::LookAlike;
 use crate::traffic::label::Label;
 use crate::traffic::persona::Persona;
-use crate::traffic::shopper::Shopper;
+use crate::traffic::shopper::{Habits, Shopper};
 use crate::traffic::taste::Taste;
 use crate::traffic::visitor::{Ids, Visitor};
+use crate::traffic::world::World;
 
 /// What a script may use to decide.
 pub struct Moment<'a> {
@@ -32,6 +36,21 @@ pub struct Moment<'a> {
     pub chance: &'a mut Chance,
     /// Ids to give out.
     pub ids: &'a mut Ids,
+    /// What the scenario says.
+    pub world: &'a World,
+    /// How plain shoppers behave.
+    pub habits: &'a Arc<Habits>,
+    /// The flash sale that is on, by its number.
+    pub sale: Option<u64>,
+    /// What gives the visitor away in what was just done, for the ground truth.
+    pub evidence: &'a mut Option<String>,
+}
+
+impl Moment<'_> {
+    /// Says for the ground truth what in the step that was just done gives the visitor away.
+    pub fn tell(&mut self, evidence: impl FnOnce() -> String) {
+        *self.evidence = Some(evidence());
+    }
 }
 
 /// One thing to do, with everything that its event will say.
@@ -104,7 +123,7 @@ pub enum Then {
     /// The same, but after a login, which begins a new session.
     LogIn(TimeDelta, Step),
     /// The session ends, and perhaps the visitor comes back on purpose.
-    Leave(Option<Comeback>),
+    Leave(Option<Box<Comeback>>),
 }
 
 /// A later session that is planned already.
@@ -117,14 +136,23 @@ pub struct Comeback {
     pub script: Script,
 }
 
+impl Comeback {
+    /// A plan.
+    pub fn new(after: TimeDelta, step: Step, script: Script) -> Box<Self> {
+        Box::new(Self { after, step, script })
+    }
+}
+
 /// Who decides.
 pub enum Script {
     /// A shopper.
     Shopper(Shopper),
-    /// A program that reads the catalogue.
-    Scraper(Scraper),
+    /// A program.
+    Bot(Bot),
     /// Somebody after the shop's money.
     Fraud(Fraud),
+    /// Somebody honest who looks suspicious.
+    LookAlike(LookAlike),
     /// Nobody: the visit was for its first step only.
     Errand,
 }
@@ -134,8 +162,9 @@ impl Script {
     pub fn then(&mut self, done: &Action, moment: &mut Moment<'_>) -> Then {
         match self {
             Self::Shopper(shopper) => shopper.then(done, moment),
-            Self::Scraper(scraper) => scraper.then(done, moment),
+            Self::Bot(bot) => bot.then(done, moment),
             Self::Fraud(fraud) => fraud.then(done, moment),
+            Self::LookAlike(look_alike) => look_alike.then(done, moment),
             Self::Errand => Then::Leave(None),
         }
     }
@@ -164,8 +193,15 @@ impl Session {
         self.started_at.is_none_or(|started_at| at - started_at <= SESSION_MAX)
     }
 
-    /// Writes down what the visitor does now; the first event begins the session.
-    pub fn record(&mut self, event_id: Uuid, now: Timestamp, action: Action) -> Simulated {
+    /// Writes down what the visitor does now, and what gives them away in it; the first event begins the
+    /// session.
+    pub fn record(
+        &mut self,
+        event_id: Uuid,
+        now: Timestamp,
+        action: Action,
+        evidence: Option<String>,
+    ) -> Simulated {
         let enters = matches!(action, Action::Search(_) | Action::View(_));
         let firsts = Firsts {
             of_session: self.started_at.is_none(),
@@ -183,7 +219,9 @@ impl Session {
             session_started_at: *self.started_at.get_or_insert(now),
             action,
         };
-        Simulated { event, persona: self.visitor.persona, firsts, label: None }
+        let persona = self.visitor.persona;
+        let label = Label::of(&event, persona, firsts.of_visitor, evidence).map(Box::new);
+        Simulated { event, persona, firsts, label }
     }
 }
 

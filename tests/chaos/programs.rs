@@ -1,7 +1,7 @@
 //! The real programs: started, watched through their logs, stopped, paused and killed.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -101,11 +101,6 @@ impl Program {
     /// Its log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
-    }
-
-    /// Where its log lies.
-    pub fn log_path(&self) -> &Path {
-        &self.log
     }
 
     /// Waits until its log holds this.

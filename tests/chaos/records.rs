@@ -186,6 +186,8 @@ fn made_late(payload: &[u8]) -> (String, Vec<u8>) {
         event[field] = serde_json::to_value(at - LATE_BY).unwrap();
         happened = happened.max(at - LATE_BY);
     }
+    // The search that led there would lie after it.
+    event.as_object_mut().unwrap().remove("attribution");
     let id = id_of(happened);
     event["event_id"] = id.clone().into();
     event["session_id"] = Uuid::now_v7().to_string().into();

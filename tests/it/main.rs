@@ -3,6 +3,7 @@
 mod settings;
 mod tidy;
 
+mod generator;
 #[cfg(feature = "live")]
 mod live;
 mod outage;

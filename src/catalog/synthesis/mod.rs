@@ -33,6 +33,9 @@ const DETAILS_MAX: usize = 3;
 /// How many descriptions in a hundred have a last sentence.
 const CLOSINGS_PERCENT: u32 = 60;
 
+/// The seed of the catalogue that everybody gets who names none.
+pub const DEFAULT_SEED: u64 = 42;
+
 /// A catalogue that is not written down but can be computed.
 #[derive(Debug)]
 pub struct Catalogue {

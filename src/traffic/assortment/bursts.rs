@@ -6,15 +6,17 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::config::SettingError;
 use crate::model::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use crate::traffic::assortment::Rank;
 use crate::traffic::chance::Chance;
+use crate::traffic::knobs::within;
 
 /// After so many half-lives a burst is over: less than a hundredth of its peak is left.
 const HALF_LIVES: f64 = 7.0;
 /// Most bursts that can be under way together.
 const BURSTS_MAX: i64 = 64;
+/// Most of all interest that one burst may have.
+const SHARE_OF_ONE_MAX: f64 = 0.5;
 /// Most of all interest that bursts may have together: the rest of the shop goes on.
 const SHARE_MAX: f64 = 0.9;
 
@@ -59,22 +61,15 @@ impl Bursts {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`SettingError::Unusable`] that names the first value outside its range.
-    pub fn check(&self) -> Result<(), SettingError> {
-        let shares = self.at.iter().filter_map(|burst| burst.peak_share).chain([self.peak_share]);
-        let all_finite = [self.every_hours, self.rise_minutes, self.half_life_hours]
-            .into_iter()
-            .chain(self.at.iter().map(|burst| burst.after_minutes))
-            .all(|number| number.is_finite() && (0.0..=1e6).contains(&number));
-        let unusable = |setting, why: &str| Err(SettingError::Unusable { setting, why: why.to_owned() });
-        if !all_finite {
-            return unusable("bursts", "times must be 0 to 1,000,000");
-        }
-        if self.half_life_hours < 0.01 || self.rise_minutes < 0.1 {
-            return unusable("bursts", "half_life_hours must be at least 0.01 and rise_minutes at least 0.1");
-        }
-        if !shares.into_iter().all(|share| (0.0..=0.5).contains(&share)) {
-            return unusable("bursts.peak_share", "it must be 0 to 0.5");
+    /// The path of the first value outside its range, the value, and the range.
+    pub fn check(&self) -> Result<(), String> {
+        within("bursts.every_hours", self.every_hours, 0.0, 1e6)?;
+        within("bursts.peak_share", self.peak_share, 0.0, SHARE_OF_ONE_MAX)?;
+        within("bursts.rise_minutes", self.rise_minutes, 0.1, 1e6)?;
+        within("bursts.half_life_hours", self.half_life_hours, 0.01, 1e6)?;
+        for burst in &self.at {
+            within("bursts.at.after_minutes", burst.after_minutes, 0.0, 1e6)?;
+            within("bursts.at.peak_share", burst.peak_share.unwrap_or_default(), 0.0, SHARE_OF_ONE_MAX)?;
         }
         Ok(())
     }

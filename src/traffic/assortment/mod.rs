@@ -45,6 +45,9 @@ pub const PAGE_RESULTS: usize = 12;
 /// Results that are kept: two pages, further down nobody looks.
 pub const RESULTS_KEPT: usize = 2 * PAGE_RESULTS;
 
+/// Most draws until a product is one that can be bought.
+const DRAWS_MAX: usize = 50;
+
 /// The shelf with its indices. Not empty.
 pub struct Assortment {
     shelf: Shelf,
@@ -68,6 +71,11 @@ impl Assortment {
             matcher: Matcher::new(&shelf),
             shelf,
         })
+    }
+
+    /// How many products there are.
+    pub fn products(&self) -> u64 {
+        self.shelf.products.len() as u64
     }
 
     /// Lets products go viral in a run that begins at `start`.
@@ -117,6 +125,11 @@ impl Assortment {
     /// What a taste is about, of one product.
     pub fn traits(&self, rank: Rank) -> Traits {
         self.shelf.traits.get(rank as usize).copied().unwrap_or_default()
+    }
+
+    /// The first product drawn of which there is a piece to be sold; `None` where hardly any is.
+    pub fn in_stock(&self, draw: impl FnMut() -> Rank) -> Option<Rank> {
+        std::iter::repeat_with(draw).take(DRAWS_MAX).find(|rank| self.is_sold(*rank))
     }
 
     /// Whether there is a piece to be sold.

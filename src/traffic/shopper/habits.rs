@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::SettingError;
+use crate::traffic::knobs::within;
 
 /// How plain shoppers behave: the chances of each choice, from 0.0 to 1.0. A shopper who makes none of the
 /// choices that there are leaves.
@@ -91,11 +91,10 @@ impl Habits {
     /// Checks the ranges, and that choices between which somebody decides do not add up to more than all.
     ///
     /// # Errors
-    /// [`SettingError::Unusable`] that names the first value that cannot be.
-    pub fn check(&self) -> Result<(), SettingError> {
-        let unusable = |setting, why: &str| Err(SettingError::Unusable { setting, why: why.to_owned() });
-        if let Some((name, _)) = self.chances().iter().find(|(_, chance)| !(0.0..=1.0).contains(chance)) {
-            return unusable(name, "a chance must be 0 to 1");
+    /// The path of the first value that cannot be, the value, and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, chance) in self.chances() {
+            within(&format!("shoppers.{name}"), chance, 0.0, 1.0)?;
         }
         let onwards = self.goes_back + self.looks_at_alike + self.searches_again;
         let choices = [
@@ -106,13 +105,12 @@ impl Habits {
             ("decided_checks_out", self.decided_checks_out + self.shops_on),
         ];
         // Decimals such as 0.7 + 0.2 + 0.1 may come out a hair above 1.
-        if let Some((name, _)) = choices.iter().find(|(_, sum)| *sum > 1.0 + 1e-9) {
-            return unusable(name, "with the other choices at the same point it makes more than 1");
+        if let Some((name, sum)) = choices.iter().find(|(_, sum)| *sum > 1.0 + 1e-9) {
+            return Err(format!(
+                "shoppers.{name} makes {sum} with the other choices at its point, more than 1"
+            ));
         }
-        if !(0.1..=10.0).contains(&self.leisure) {
-            return unusable("leisure", "it must be 0.1 to 10");
-        }
-        Ok(())
+        within("shoppers.leisure", self.leisure, 0.1, 10.0)
     }
 
     fn chances(&self) -> [(&'static str, f64); 21] {
@@ -161,8 +159,8 @@ mod tests {
             (Habits { leisure: 0.0, ..Habits::default() }, "leisure"),
         ];
         for (habits, name) in wrong {
-            let error = habits.check().unwrap_err().to_string();
-            assert!(error.starts_with(name), "{error}");
+            let error = habits.check().unwrap_err();
+            assert!(error.starts_with(&format!("shoppers.{name} ")), "{error}");
         }
     }
 

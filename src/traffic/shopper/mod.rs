@@ -22,6 +22,7 @@ use crate::traffic::results::{Question, Results};
 use crate::traffic::session::{Moment, Step, Then};
 
 pub use crate::traffic::shopper::habits::Habits;
+pub use crate::traffic::shopper::refund::reason;
 
 // Mean seconds before each step.
 const BEFORE_SEARCH_S: f64 = 9.0;

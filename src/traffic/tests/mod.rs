@@ -1,6 +1,7 @@
 //! What a simulated shop promises: every event is valid, the same seed is the same stream, and the rates
 //! are those of a shop.
 
+mod personas;
 mod shape;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,8 +16,8 @@ use crate::model::event::{Action, EventType, Item, Record, Search, parse};
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
 use crate::model::time::{MINUTE_MS, Timestamp};
-use crate::traffic::tally::{Fraudsters, Tally, Units};
-use crate::traffic::{Assortment, Persona, Simulated, Simulator, World};
+use crate::traffic::tally::{Tally, Units};
+use crate::traffic::{Assortment, Class, Persona, Simulated, Simulator, World};
 
 /// A product for tests.
 pub fn product(number: u32, path: &str, brand: &str, price_cents: i64) -> ShelfProduct {
@@ -157,7 +158,7 @@ fn what_a_search_led_to_is_true_to_what_it_found() {
         }
         checked += 1;
     }
-    assert!(checked > 10_000, "{checked}");
+    assert!(checked > 8_000, "{checked}");
 }
 
 #[test]
@@ -179,8 +180,10 @@ fn a_refund_comes_in_a_later_session_of_the_one_who_ordered() {
     let events = simulate(5, World::default(), 100, 60_000);
     let mut orders = HashMap::new();
     let mut refunds = 0;
-    for Simulated { event, .. } in &events {
+    for Simulated { event, persona, .. } in &events {
         match &event.action {
+            // These have no order, or give back more than it had; `personas` tests them.
+            _ if matches!(persona, Persona::PhantomRefund | Persona::ExcessRefund) => {}
             Action::Purchase(order) => {
                 assert_eq!(order.total, order.items.iter().map(Item::amount).sum());
                 orders.insert(order.order_id.clone(), (event, order));
@@ -197,20 +200,6 @@ fn a_refund_comes_in_a_later_session_of_the_one_who_ordered() {
         }
     }
     assert!(refunds > 50, "{refunds}");
-}
-
-#[test]
-fn the_mix_is_kept() {
-    for seed in SEEDS {
-        let mut tally = Tally::default();
-        simulate(seed, World::default(), 500, 50_000).iter().for_each(|one| tally.count(one, 0));
-        let bots = tally.bot_events as f64 / 50_000.0;
-        assert!((0.08..0.12).contains(&bots), "{bots}");
-        let Fraudsters { refund_loop, fast_refund } = tally.fraudsters;
-        assert!(refund_loop > 0 && fast_refund > 0, "{tally:?}");
-        let fraud = (refund_loop + fast_refund) as f64 / tally.users as f64;
-        assert!((0.016..0.024).contains(&fraud), "{fraud}");
-    }
 }
 
 #[test]
@@ -260,8 +249,8 @@ proptest! {
         prop_assert_eq!(tally.entrants, distinct(entered));
         prop_assert_eq!(tally.visitors, distinct(|one| Some(one.event.visitor().to_owned())));
         prop_assert_eq!(tally.users, distinct(|one| one.event.user_id.as_ref().map(ToString::to_string)));
-        let of_bots = |one: &Simulated| (one.persona == Persona::PriceScraper).then(|| one.event.visitor().to_owned());
-        prop_assert_eq!(tally.bots, distinct(of_bots));
+        let of_bots = |one: &Simulated| (one.persona.class() == Class::Bot).then(|| one.event.visitor().to_owned());
+        prop_assert_eq!(tally.class(Class::Bot).visitors, distinct(of_bots));
         let expected = Units {
             viewed: units(EventType::View),
             carted: units(EventType::AddToCart),

@@ -5,12 +5,15 @@
 
 mod analytics;
 mod api;
+mod audit;
 mod bus;
 mod catalog;
 mod processor;
 mod recount;
+mod replay;
 mod search;
 mod shop;
+mod small_log;
 mod small_shop;
 mod store;
 mod traffic;

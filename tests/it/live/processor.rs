@@ -11,7 +11,8 @@ use shoplens::bus::{DEAD_LETTERS, Producer};
 use shoplens::model::event::Stream;
 use shoplens::model::money::Currency;
 use shoplens::store::Missing;
-use shoplens::stream::run::{ProcessorSettings, run};
+use shoplens::stream::condition::Conditions;
+use shoplens::stream::run::{Edges, ProcessorSettings, run};
 
 use crate::live::shop::{PATIENCE, Shop, with_shop};
 
@@ -24,7 +25,8 @@ struct Line {
 async fn drain(shop: &Shop) {
     let settings = Line::parse_from(["processor", "--until-drained"]).processor;
     let (store, bus) = (shop.store.clone(), shop.bus.clone());
-    run(&settings, store, bus, Currency::EUR, std::future::pending()).await.unwrap();
+    let edges = Edges { store, bus, conditions: Conditions::default() };
+    run(&settings, edges, Currency::EUR, std::future::pending()).await.unwrap();
 }
 
 /// Every dead letter: its bytes by its reason and key.

@@ -7,6 +7,7 @@ use clap::Parser;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use shoplens::catalog::shelf;
+use shoplens::generator::{self, GeneratorSettings, Report};
 use shoplens::model::event::door::{Door, Place};
 use shoplens::model::event::{Event, EventType, Record, Stream, parse};
 use shoplens::model::money::Currency;
@@ -14,17 +15,16 @@ use shoplens::model::product::Product;
 use shoplens::model::time::Timestamp;
 use shoplens::store::bulk::{Mode, Operation};
 use shoplens::store::schema::Schema;
-use shoplens::traffic::{self, Report, TrafficSettings};
 
 use crate::live::shop::{PATIENCE, Shop, eventually, with_shop};
 
 #[derive(Parser)]
 struct Line {
     #[command(flatten)]
-    traffic: TrafficSettings,
+    traffic: GeneratorSettings,
 }
 
-fn settings(arguments: &[&str]) -> TrafficSettings {
+fn settings(arguments: &[&str]) -> GeneratorSettings {
     Line::parse_from([&["generator"], arguments].concat()).traffic
 }
 
@@ -70,9 +70,8 @@ async fn stock_the_shelf(shop: &Shop, count: usize) {
 }
 
 async fn generate(shop: &Shop, arguments: &[&str], shutdown: impl Future<Output = ()>) -> Report {
-    shop.bus.ensure_topics().await.unwrap();
     let shelf = shelf::read(&shop.store, Currency::EUR).await.unwrap();
-    traffic::run(&shop.bus, shelf, Currency::EUR, &settings(arguments), shutdown).await.unwrap()
+    generator::run(&shop.bus, shelf, Currency::EUR, &settings(arguments), shutdown).await.unwrap()
 }
 
 fn consumer(shop: &Shop) -> BaseConsumer {
@@ -90,15 +89,12 @@ fn records(shop: &Shop, consumer: &BaseConsumer) -> Option<i64> {
     partitions.map(|(topic, p)| Some(consumer.fetch_watermarks(&topic, p, PATIENCE).ok()?.1)).sum()
 }
 
-/// All events of all topics, each checked as the processor does.
+/// All events of all topics; there is nothing else in them.
 fn events(shop: &Shop) -> Vec<Event> {
-    let consumer = consumer(shop);
-    let topics = Stream::ALL.map(|stream| shop.bus.topic(stream));
-    consumer.subscribe(&topics.each_ref().map(String::as_str)).unwrap();
-    (0..records(shop, &consumer).unwrap()).map(|_| read(shop, &consumer)).collect()
+    verdicts(shop).into_iter().collect::<Result<_, _>>().unwrap()
 }
 
-fn read(shop: &Shop, consumer: &BaseConsumer) -> Event {
+fn read(shop: &Shop, consumer: &BaseConsumer) -> Result<Event, &'static str> {
     let deadline = Instant::now() + PATIENCE;
     // A poll may give nothing before its time is over, as when partitions are assigned.
     let message = loop {
@@ -107,7 +103,11 @@ fn read(shop: &Shop, consumer: &BaseConsumer) -> Event {
             break message.unwrap();
         }
     };
-    let Ok(Record::Event(event)) = parse(message.payload().unwrap()) else { panic!("not an event") };
+    let event = match parse(message.payload().unwrap_or_default()) {
+        Ok(Record::Event(event)) => event,
+        Ok(Record::Tick(_)) => panic!("nobody sends ticks here"),
+        Err(reject) => return Err(reject.code()),
+    };
     let stream = *Stream::ALL.iter().find(|stream| shop.bus.topic(**stream) == message.topic()).unwrap();
     let place = Place {
         stream,
@@ -115,8 +115,8 @@ fn read(shop: &Shop, consumer: &BaseConsumer) -> Event {
         key: message.key().unwrap(),
         appended_at: Timestamp::from_millis(message.timestamp().to_millis().unwrap()),
     };
-    Door { partitions: 12, currency: Currency::EUR }.check(&event, place).unwrap();
-    *event
+    let door = Door { partitions: 12, currency: Currency::EUR };
+    door.check(&event, place).map(|()| *event).map_err(|reject| reject.code())
 }
 
 #[tokio::test]
@@ -134,6 +134,40 @@ async fn the_topics_hold_what_the_report_says() {
         assert_eq!(report.tally.last, last);
         // By the clock: not ahead of it, which the door has checked, and no faster than asked for.
         assert!(report.seconds >= 1.9, "{}", report.seconds);
+    })
+    .await;
+}
+
+/// Every record of all event topics as the processor would judge it: the event, or the code of its refusal.
+fn verdicts(shop: &Shop) -> Vec<Result<Event, &'static str>> {
+    let consumer = consumer(shop);
+    let topics = Stream::ALL.map(|stream| shop.bus.topic(stream));
+    consumer.subscribe(&topics.each_ref().map(String::as_str)).unwrap();
+    (0..records(shop, &consumer).unwrap()).map(|_| read(shop, &consumer)).collect()
+}
+
+#[tokio::test]
+async fn every_fault_in_the_topics_is_counted_in_the_report() {
+    with_shop(async |shop| {
+        stock_the_shelf(shop, 300).await;
+        let faults = ["--duplicates=0.05", "--disorder=3s", "--late=0.01", "--corrupt=0.02", "--seed=7"];
+        let backfill = ["--start=1d ago", "--duration=12h", "--speed=0", "--events-per-second=1"];
+        let report = generate(shop, &[&backfill[..], &faults].concat(), std::future::pending()).await;
+        let found = verdicts(shop);
+        assert_eq!((found.len() as u64, report.failed), (report.records, 0));
+        let mut refused: BTreeMap<&str, u64> = BTreeMap::new();
+        found
+            .iter()
+            .filter_map(|one| one.as_ref().err())
+            .for_each(|code| *refused.entry(code).or_default() += 1);
+        assert_eq!(refused, report.faults.rejects());
+        let events: Vec<&Event> = found.iter().filter_map(|one| one.as_ref().ok()).collect();
+        let distinct: BTreeMap<_, _> =
+            events.iter().map(|event| (event.event_id, event.event_type())).collect();
+        assert_eq!((events.len() - distinct.len()) as u64, report.faults.duplicates);
+        let mut by_type: BTreeMap<EventType, u64> = BTreeMap::new();
+        distinct.values().for_each(|kind| *by_type.entry(*kind).or_default() += 1);
+        assert_eq!(by_type, report.tally.events);
     })
     .await;
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::traffic::persona::{Class, Persona};
-use crate::traffic::shape::Measures;
+use crate::traffic::Measures;
+use crate::traffic::{Class, Persona};
 
 const SIZE: (u32, u32) = (680, 300);
 const INK: RGBColor = RGBColor(30, 64, 110);
@@ -78,8 +78,8 @@ pub fn popularity(measures: &Measures, path: &Path) -> anyhow::Result<()> {
 pub fn visitors(measures: &Measures, path: &Path) -> anyhow::Result<()> {
     let total = measures.personas.values().map(|presence| presence.events).sum::<u64>().max(1) as f64;
     let others = measures.personas.iter().filter(|(persona, _)| **persona != Persona::Shopper);
-    let bar = |(persona, presence): (&Persona, &crate::traffic::shape::Presence)| Bar {
-        label: super::page::name(*persona),
+    let bar = |(persona, presence): (&Persona, &crate::traffic::Presence)| Bar {
+        label: persona.name(),
         value: 100.0 * presence.events as f64 / total,
         colour: match persona.class() {
             Class::Honest => INK,

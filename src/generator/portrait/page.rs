@@ -2,15 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::traffic::persona::{Class, Persona};
-use crate::traffic::portrait::Sitting;
-use crate::traffic::shape::Measures;
-
-/// A persona's name for people: `refund loop`.
-pub fn name(persona: Persona) -> String {
-    let value = serde_json::to_value(persona).ok();
-    value.and_then(|value| value.as_str().map(|text| text.replace('_', " "))).unwrap_or_default()
-}
+use crate::generator::portrait::Sitting;
+use crate::traffic::Class;
+use crate::traffic::Measures;
 
 /// The page.
 pub fn page(sitting: &Sitting<'_>) -> String {
@@ -21,14 +15,14 @@ pub fn page(sitting: &Sitting<'_>) -> String {
 }
 
 fn write_page(text: &mut String, sitting: &Sitting<'_>) -> std::fmt::Result {
-    let Sitting { settings, world, measures } = sitting;
+    let Sitting { settings, scenario, measures } = sitting;
     let total: u64 = measures.events.values().sum();
     writeln!(text, "# What a simulated day looks like\n")?;
     writeln!(
         text,
-        "Made by `cargo run --release --bin portrait -- --seed {} --products {} --events-per-second {} --hours {}`, \
+        "Made by `cargo run --release --bin portrait -- --scenario {} --seed {} --products {} --events-per-second {} --hours {}`, \
          which needs no server. {total} events; every figure is counted from them. The same command makes the same page.\n",
-        settings.seed, settings.products, settings.events_per_second, settings.hours
+        settings.scenario, settings.seed, settings.products, settings.events_per_second, settings.hours
     )?;
     write_funnel(text, measures)?;
     writeln!(text, "## When people come\n\n![Events by hour](simulated-day/hours.svg)\n")?;
@@ -55,9 +49,9 @@ fn write_page(text: &mut String, sitting: &Sitting<'_>) -> std::fmt::Result {
         "Blue is honest, orange a program, red after the shop's money. Programs cause {:.1} % of the events (set: {:.1} %), \
          and {:.2} % of the accounts are fraudulent (set: {:.2} %).\n",
         100.0 * measures.bot_event_share,
-        100.0 * world.bot_ratio,
+        100.0 * scenario.world.bot_ratio,
         100.0 * measures.fraud_account_share,
-        100.0 * world.fraud_ratio
+        100.0 * scenario.world.fraud_ratio
     )?;
     write_visitors(text, measures)
 }
@@ -101,7 +95,7 @@ fn write_visitors(text: &mut String, measures: &Measures) -> std::fmt::Result {
             Class::Bot => "bot",
             Class::Fraud => "fraud",
         };
-        writeln!(text, "| {} | {class} | {} | {} |", name(*persona), presence.visitors, presence.events)?;
+        writeln!(text, "| {} | {class} | {} | {} |", persona.name(), presence.visitors, presence.events)?;
     }
     Ok(())
 }

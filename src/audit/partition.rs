@@ -1,0 +1,144 @@
+//! The audit of one partition number: what must be in each index, and whether a document can be compared.
+
+use std::collections::BTreeMap;
+
+use crate::audit::compare::Standing;
+use crate::audit::frontiers::Frontiers;
+use crate::audit::logs::Logs;
+use crate::audit::recount::windows::{Horizon, Scope, Windows};
+use crate::audit::recount::{self, Expected};
+use crate::audit::repairs::Repairs;
+use crate::audit::rules::Operator;
+use crate::model::event::Stream;
+use crate::model::event::door::AGE_MAX;
+use crate::model::time::Timestamp;
+use crate::store::schema::Schema;
+
+/// The kinds of results, and who writes them.
+pub const RESULTS: [(Schema, &[Operator]); 4] = [
+    (Schema::PRODUCT_TRENDS, &[Operator::Trends]),
+    (Schema::CATEGORY_FUNNELS, &[Operator::Funnels]),
+    (Schema::FRAUD_FACTS, &[Operator::Fraud]),
+    (Schema::FRAUD_SIGNALS, &[Operator::Velocity, Operator::Fraud]),
+];
+
+/// What the logs of one partition make of every operator.
+pub struct Recounted<'a> {
+    logs: &'a Logs,
+    /// By operator whose group has reported: how much of the logs it processed, and its windows.
+    operators: BTreeMap<Operator, (Scope, Windows<'a>)>,
+    /// Indices of results before it may have been dropped.
+    oldest: Timestamp,
+}
+
+impl<'a> Recounted<'a> {
+    /// Recounts what the groups say that they have processed.
+    pub fn new(logs: &'a Logs, frontiers: &Frontiers, repairs: &Repairs, now: Timestamp) -> Self {
+        let recount = |operator: Operator| {
+            let scope = frontiers.of(operator.group(), logs.partition)?.scope(logs);
+            Some((operator, (scope, Windows::sort(operator, logs, &scope, repairs))))
+        };
+        let operators = Operator::ALL.into_iter().filter_map(recount).collect();
+        Self { logs, operators, oldest: now - AGE_MAX }
+    }
+
+    /// The windows of a group's operators.
+    pub fn of_group(&self, group: &str) -> impl Iterator<Item = (Operator, &Windows<'a>)> {
+        let of_group = self.operators.iter().filter(move |(operator, _)| operator.group() == group);
+        of_group.map(|(operator, (_, windows))| (*operator, windows))
+    }
+
+    /// The documents of these operators that belong into one kind of index.
+    pub fn results(&self, schema: &Schema, operators: &[Operator]) -> impl Iterator<Item = Expected> {
+        let recounted = self.operators.iter().filter(|(operator, _)| operators.contains(operator));
+        let documents = recounted.flat_map(|(operator, (_, windows))| {
+            windows.events.iter().flat_map(|(pane, events)| recount::documents(*operator, pane, events))
+        });
+        documents.filter(|document| document.schema.name == schema.name)
+    }
+
+    /// The documents of the late events.
+    pub fn late_events(&self) -> impl Iterator<Item = Expected> {
+        self.operators.iter().flat_map(|(operator, (_, windows))| {
+            windows.late.iter().map(|late| recount::late_event(*operator, self.logs.partition, late))
+        })
+    }
+
+    /// Whether a result can be compared, by its id.
+    pub fn standing(&self, id: &str) -> Standing {
+        let Some((operator, window)) = operator_and_window(id) else { return Standing::Final };
+        let Some((scope, _)) = self.operators.get(&operator) else { return Standing::Unknown };
+        let stream = id.rsplit('|').next().and_then(stream_named).filter(|_| operator.folds_topics_apart());
+        let horizon = Horizon { operator, logs: self.logs, scope: *scope };
+        if window < self.oldest || !horizon.is_known(window, stream) {
+            return Standing::Unknown;
+        }
+        match (horizon.is_closed(window, stream), scope.drained) {
+            (true, _) => Standing::Final,
+            (false, true) => Standing::Tentative,
+            (false, false) => Standing::Unknown,
+        }
+    }
+
+    /// Whether a late event can be compared, by its id: from the moment that its record is processed.
+    pub fn standing_of_late(&self, id: &str) -> Standing {
+        let Some((operator, window)) = operator_and_window(id) else { return Standing::Final };
+        let Some((scope, _)) = self.operators.get(&operator) else { return Standing::Unknown };
+        let Some((stream, offset)) = id.rsplit('|').next().and_then(place) else { return Standing::Final };
+        let horizon = Horizon { operator, logs: self.logs, scope: *scope };
+        let stream_of_window = operator.folds_topics_apart().then_some(stream);
+        let is_processed = offset < scope.next_in(stream);
+        if is_processed && window >= self.oldest && horizon.is_known(window, stream_of_window) {
+            return Standing::Final;
+        }
+        Standing::Unknown
+    }
+}
+
+/// Whose a document is and of which window: every id begins with both.
+fn operator_and_window(id: &str) -> Option<(Operator, Timestamp)> {
+    let (name, rest) = id.split_once('|')?;
+    let operator = match name {
+        "bot_velocity" => Operator::Velocity,
+        "refund_loop" | "fast_refund" | "abnormal_refund_rate" => Operator::Fraud,
+        name => Operator::named(name)?,
+    };
+    let (millis, _) = rest.split_once('|')?;
+    Some((operator, Timestamp::from_millis(millis.parse().ok()?)))
+}
+
+fn stream_named(topic: &str) -> Option<Stream> {
+    Stream::ALL.into_iter().find(|stream| stream.topic() == topic)
+}
+
+/// Topic and offset of `topic-partition-offset`.
+fn place(text: &str) -> Option<(Stream, i64)> {
+    let (topic_and_partition, offset) = text.rsplit_once('-')?;
+    let (topic, _) = topic_and_partition.rsplit_once('-')?;
+    Some((stream_named(topic)?, offset.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::at;
+
+    #[test]
+    fn an_id_tells_whose_document_it_is_and_of_which_window() {
+        let read = |id: &str| operator_and_window(id);
+        let minute = Timestamp::from_millis(60_000);
+        assert_eq!(read("trends|60000|3|p-1|order-events"), Some((Operator::Trends, minute)));
+        assert_eq!(read("refund_loop|60000|3|u1"), Some((Operator::Fraud, minute)));
+        assert_eq!(read("bot_velocity|60000|3|s1"), Some((Operator::Velocity, minute)));
+        assert_eq!((read("other|60000|3|s1"), read("trends|x|3"), read("trends")), (None, None, None));
+        assert_eq!(place("product-events-3-17"), Some((Stream::Product, 17)));
+    }
+
+    #[test]
+    fn a_document_whose_id_says_nothing_is_compared_and_so_found_out() {
+        let logs = Logs::of_topics(0, Vec::new());
+        let recounted = Recounted::new(&logs, &Frontiers::default(), &Repairs::default(), at(0));
+        assert_eq!(recounted.standing("made by hand"), Standing::Final);
+        assert_eq!(recounted.standing("trends|60000|3|p-1|order-events"), Standing::Unknown);
+    }
+}

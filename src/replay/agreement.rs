@@ -1,0 +1,147 @@
+//! The processor's operators and the audit's recount, held against each other on random events: two ways of
+//! computing one thing. Here, for only `replay` knows both.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::audit::compare::different;
+use crate::audit::recount::windows::Pane;
+use crate::audit::recount::{Expected, documents};
+use crate::audit::rules::Operator;
+use crate::model::category::CategoryPath;
+use crate::model::event::tests::{add_to_cart, at, event_id, item, purchase, refund, search, view};
+use crate::model::event::{Action, Attribution, Event, Item, Order, Refund, Touch};
+use crate::model::ids::{OrderId, ProductId, QueryId, SessionId, UserId};
+use crate::model::money::Cents;
+use crate::model::time::{DAY_MS, MINUTE_MS, Timestamp};
+use crate::store::bulk::Mode;
+use crate::stream::fold::{Arrival, Clock};
+use crate::stream::groups::Group;
+
+prop_compose! {
+    fn any_item()(
+        product in 0u64..3,
+        category in prop::sample::select(vec!["a.b", "a.c", "a.b.d"]),
+        quantity in 1u32..4,
+        searched in proptest::option::of(0i64..70),
+    ) -> Item {
+        let query_id = QueryId::parse("q1").unwrap();
+        Item {
+            product_id: ProductId::nth(product),
+            category: CategoryPath::parse(category).unwrap(),
+            quantity,
+            attribution: searched.map(|second| Attribution {
+                intent_id: query_id.clone(),
+                query_id,
+                query: "headphones".into(),
+                searched_at: at(second * 1_000),
+                position: 1,
+            }),
+            ..item()
+        }
+    }
+}
+
+prop_compose! {
+    fn any_event()(
+        kind in 0usize..14,
+        // Whole seconds, so that many events fall on one moment; most in one visit, so that it is a fast one.
+        second in 0i64..70,
+        session in prop::sample::select(vec![0, 0, 0, 0, 1, 2]),
+        user in 0u64..2,
+        order in 0u64..5,
+        ordered_before in prop::sample::select(vec![0, 5 * MINUTE_MS, MINUTE_MS * 20, DAY_MS, 9 * DAY_MS]),
+        total in 0i64..500,
+        items in proptest::collection::vec(any_item(), 1..3),
+    ) -> Event {
+        let time = at(second * 1_000);
+        let ordered_at = time - chrono::TimeDelta::milliseconds(ordered_before);
+        let event = match kind {
+            0 => search(time),
+            1..=9 => view(time),
+            10 => add_to_cart(time),
+            11 => purchase(time),
+            _ => refund(time, ordered_at),
+        };
+        let session_started_at = at(0).floor_to(MINUTE_MS) + chrono::TimeDelta::minutes(session - 2_i64);
+        let session_id = SessionId::numbered(1, session.cast_unsigned());
+        let user_id = Some(UserId::numbered(1, user));
+        let action = filled(event.action, items, OrderId::numbered(1, order), Cents(total));
+        Event { user_id, session_id, session_started_at, action, ..event }
+    }
+}
+
+fn filled(action: Action, items: Vec<Item>, order_id: OrderId, total: Cents) -> Action {
+    let first = items[0].clone();
+    match action {
+        Action::Search(search) => Action::Search(search),
+        Action::View(touch) => Action::View(Touch { item: first, ..touch }),
+        Action::AddToCart(touch) => Action::AddToCart(Touch { item: first, ..touch }),
+        Action::Purchase(order) => Action::Purchase(Order { items, order_id, total, ..order }),
+        Action::Refund(refund) => {
+            let order = Order { items, order_id, total, ..refund.order };
+            Action::Refund(Refund { order, ..refund })
+        }
+    }
+}
+
+/// What the processor writes: by id, the index, the version and the document.
+fn processed(group: Group, events: &[Event]) -> BTreeMap<String, (String, u64, serde_json::Value)> {
+    let clocks = vec![Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN }; 3];
+    let mut folds = group.folds(0);
+    let mut out = Vec::new();
+    for (offset, event) in (0..).zip(events) {
+        let stream = event.event_type().stream();
+        let Some(topic) = group.streams().iter().position(|one| *one == stream) else { continue };
+        for fold in folds.iter_mut().filter(|fold| fold.folds(topic)) {
+            fold.offer(&Arrival { topic, offset, event }, &clocks);
+            // After every event: what is written last must not depend on when it was written before.
+            fold.render(&mut out);
+        }
+    }
+    let written = out.into_iter().map(|document| {
+        let Mode::IfNewer(version) = document.mode else { panic!("a result carries its support") };
+        let body = serde_json::from_slice(&document.source).unwrap();
+        (document.id, (document.schema.index_at(document.at), version, body))
+    });
+    written.collect()
+}
+
+/// What the audit expects.
+fn recounted(group: Group, events: &[Event]) -> Vec<Expected> {
+    let mut expected = Vec::new();
+    for operator in Operator::ALL.into_iter().filter(|operator| operator.group() == group.name()) {
+        let mut panes: BTreeMap<Pane, Vec<&Event>> = BTreeMap::new();
+        for event in events {
+            let stream = event.event_type().stream();
+            let Some(window) = operator.window(event) else { continue };
+            let stream = operator.folds_topics_apart().then_some(stream);
+            panes.entry(Pane { window, partition: 0, stream }).or_default().push(event);
+        }
+        expected.extend(panes.iter().flat_map(|(pane, events)| documents(operator, pane, events)));
+    }
+    expected
+}
+
+proptest! {
+    #[test]
+    fn the_audit_expects_exactly_what_the_processor_writes(
+        mut events in proptest::collection::vec(any_event(), 0..160),
+    ) {
+        for (salt, event) in (0..).zip(&mut events) {
+            event.event_id = event_id(event.timestamp, salt);
+        }
+        for group in [Group::Trends, Group::Sessions, Group::Fraud] {
+            let mut written = processed(group, &events);
+            for expected in recounted(group, &events) {
+                let found = written.remove(&expected.id);
+                prop_assert!(found.is_some(), "the processor does not write {}", expected.id);
+                let (index, version, body) = found.unwrap();
+                prop_assert_eq!(&index, &expected.index);
+                prop_assert_eq!(different(&expected, version, &body), None, "{}", expected.id);
+            }
+            prop_assert!(written.is_empty(), "the audit does not expect {:?}", written.keys());
+        }
+    }
+}
