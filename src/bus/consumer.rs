@@ -222,7 +222,8 @@ impl GroupConsumer {
     /// Waits for the next record, at most `patience`. A passing trouble is told once and gives `None`.
     ///
     /// # Errors
-    /// [`BusError::Failed`] for what does not pass, such as records that were deleted before they were read;
+    /// [`BusError::Truncated`] when records were deleted before they were read: taking over anew, as
+    /// [`GroupConsumer::rejoin`] does, goes on behind them; [`BusError::Failed`] for what else does not pass;
     /// [`BusError::UnusableTopic`] for a topic that leaves the time of its records to the producer.
     pub fn poll<T>(
         &mut self,
@@ -251,8 +252,8 @@ impl GroupConsumer {
     }
 
     fn trouble(&mut self, error: KafkaError) -> Result<(), BusError> {
-        if is_lasting(&error) {
-            return Err(self.bus.failed("be read from: records were deleted before they were read", error));
+        if let Some(lasting) = lasting(&self.bus, "be read from", &error) {
+            return Err(lasting);
         }
         if !self.trouble_told {
             tracing::warn!(address = self.bus.address(), %error, "Kafka cannot be read now; trying until it can");
@@ -266,7 +267,7 @@ impl GroupConsumer {
         self.inner.context().changes.lock().ok()?.pop_front()
     }
 
-    /// Leaves and joins again, after a take-over that failed.
+    /// Leaves and joins again, after a take-over that failed or when records are gone.
     ///
     /// # Errors
     /// [`BusError::Failed`] when librdkafka refuses.
@@ -360,9 +361,20 @@ impl GroupConsumer {
 
 /// Whether an error does not pass by itself: records were deleted before they were read, or worse.
 pub fn is_lasting(error: &KafkaError) -> bool {
+    is_truncation(error) || matches!(error, KafkaError::MessageConsumptionFatal(_))
+}
+
+fn is_truncation(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
-    matches!(error, KafkaError::MessageConsumptionFatal(_))
-        || matches!(code, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
+    matches!(code, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
+}
+
+/// What a lasting error means for whoever was doing `what`; `None` for one that passes.
+pub fn lasting(bus: &Bus, what: &'static str, error: &KafkaError) -> Option<BusError> {
+    if is_truncation(error) {
+        return Some(BusError::Truncated { address: bus.address().to_owned(), source: error.clone() });
+    }
+    is_lasting(error).then(|| bus.failed(what, error.clone()))
 }
 
 /// The record in a message; `None` for a topic that was not asked for.
@@ -397,6 +409,8 @@ impl Bus {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")
+            // A topic that somebody gives more partitions is noticed this soon; the default is five minutes.
+            .set("topic.metadata.refresh.interval.ms", "30000")
             // The default of one second costs a third to two thirds of the rate when draining.
             .set("fetch.queue.backoff.ms", "5")
             // Bounds what is fetched ahead; the default is 64 MB for each consumer.

@@ -17,6 +17,15 @@ pub enum BusError {
         #[source]
         source: KafkaError,
     },
+    /// Records are gone that were to be read.
+    #[error("Kafka at {address} (KAFKA_BOOTSTRAP_SERVERS) deleted records before they were read")]
+    Truncated {
+        /// The brokers' addresses.
+        address: String,
+        /// librdkafka's error.
+        #[source]
+        source: KafkaError,
+    },
     /// A topic or a group is still there.
     #[error("Kafka did not remove {name}")]
     NotRemoved {

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use crate::bus::consumer::{Received, is_lasting, received};
+use crate::bus::consumer::{Received, lasting, received};
 use crate::bus::{Bus, BusError};
 use crate::model::event::Stream;
 
@@ -74,10 +73,9 @@ impl SpanConsumer {
     ) -> Result<Option<T>, BusError> {
         let message = match self.inner.poll(patience) {
             None => return Ok(None),
-            Some(Err(error)) if is_lasting(&error) => return Err(self.failed(error)),
             Some(Err(error)) => {
                 tracing::debug!(%error, "rereading waits");
-                return Ok(None);
+                return lasting(&self.bus, "be read again", &error).map_or(Ok(None), Err);
             }
             Some(Ok(message)) => message,
         };
@@ -88,12 +86,8 @@ impl SpanConsumer {
             self.left.remove(&place);
             let mut list = TopicPartitionList::new();
             list.add_partition(&self.bus.topic(stream), record.partition);
-            self.inner.pause(&list).map_err(|source| self.failed(source))?;
+            self.inner.pause(&list).map_err(|source| self.bus.failed("be paused", source))?;
         }
         Ok(Some(take(stream, record)))
-    }
-
-    fn failed(&self, source: KafkaError) -> BusError {
-        self.bus.failed("be read again: records were deleted before they were read", source)
     }
 }

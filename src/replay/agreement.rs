@@ -88,7 +88,7 @@ fn filled(action: Action, items: Vec<Item>, order_id: OrderId, total: Cents) -> 
 
 /// What the processor writes: by id, the index, the version and the document.
 fn processed(group: Group, events: &[Event]) -> BTreeMap<String, (String, u64, serde_json::Value)> {
-    let clocks = vec![Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN }; 3];
+    let clocks = vec![Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN, floor: None }; 3];
     let mut folds = group.folds(0);
     let mut out = Vec::new();
     for (offset, event) in (0..).zip(events) {

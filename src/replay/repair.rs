@@ -24,7 +24,7 @@ use crate::stream::part::{LogRecord, examine};
 /// Bulk requests under way at once.
 const CONNECTIONS: usize = 2;
 /// A topic that closes nothing: no event is too late for a repair.
-const EVER: Clock = Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN };
+const EVER: Clock = Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN, floor: None };
 
 /// What a repair did.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -44,7 +44,9 @@ mod tests {
 
     fn position(replay_from: i64) -> Position {
         let (max_ts_before_replay, max_ts) = (Timestamp::MIN, Timestamp::MIN);
-        let facts = Facts { max_ts_before_replay, next: replay_from + 5, max_ts, ledger: BTreeMap::new() };
+        let next = replay_from + 5;
+        let ledger = BTreeMap::new();
+        let facts = Facts { max_ts_before_replay, next, max_ts, floor: None, partitions: None, ledger };
         Position { replay_from, facts }
     }
 

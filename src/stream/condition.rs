@@ -12,6 +12,8 @@ pub enum State {
     Starting,
     /// It works.
     Working,
+    /// Windows are closed before their time, for they would take more memory than they may.
+    MemoryCap,
     /// Elasticsearch does not take what is written.
     ElasticsearchHeldUp,
     /// No broker answers.
@@ -22,9 +24,10 @@ pub enum State {
 
 impl State {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Starting,
         Self::Working,
+        Self::MemoryCap,
         Self::ElasticsearchHeldUp,
         Self::KafkaUnreachable,
         Self::PartitionRefused,
@@ -35,6 +38,7 @@ impl State {
         match self {
             Self::Starting => "starting",
             Self::Working => "working",
+            Self::MemoryCap => "memory_cap",
             Self::ElasticsearchHeldUp => "elasticsearch_held_up",
             Self::KafkaUnreachable => "kafka_unreachable",
             Self::PartitionRefused => "partition_refused",
@@ -55,6 +59,10 @@ pub struct Condition {
     pub kafka_unreachable: bool,
     /// The partitions that stand still because of a refused result.
     pub refused: BTreeSet<i32>,
+    /// Whether windows were closed before their time a moment ago.
+    pub at_memory_cap: bool,
+    /// Topics of its partitions that had lost records before they were done with: `product-events 3`.
+    pub truncated: Vec<String>,
 }
 
 impl Condition {
@@ -66,6 +74,8 @@ impl Condition {
             State::KafkaUnreachable
         } else if self.writes_held_up {
             State::ElasticsearchHeldUp
+        } else if self.at_memory_cap {
+            State::MemoryCap
         } else if self.partitions.is_none() {
             State::Starting
         } else {
@@ -78,9 +88,11 @@ impl Condition {
         let partitions = self.partitions.unwrap_or_default();
         let detail = match self.state() {
             State::Starting => "waits for the consumer group to share out the partitions".to_owned(),
-            State::Working if self.rereading.is_empty() => format!("{partitions} partitions"),
-            State::Working => {
-                format!("{partitions} partitions; reads again for {}", self.rereading.join(", "))
+            State::Working => self.work(partitions),
+            State::MemoryCap => {
+                "the oldest windows are closed early, their further events go to late-events: give \
+                                 PROCESSOR_MEMORY_MB more, or start more processors"
+                    .to_owned()
             }
             State::ElasticsearchHeldUp => {
                 "Elasticsearch does not take writes; they are retried, nothing is lost".to_owned()
@@ -94,10 +106,23 @@ impl Condition {
         format!("{}: {detail}", self.state().name())
     }
 
+    fn work(&self, partitions: usize) -> String {
+        let mut work = format!("{partitions} partitions");
+        if !self.rereading.is_empty() {
+            work.push_str(&format!("; reads again for {}", self.rereading.join(", ")));
+        }
+        if !self.truncated.is_empty() {
+            let topics = self.truncated.join(", ");
+            work.push_str(&format!("; records of {topics} were deleted before their windows were closed"));
+        }
+        work
+    }
+
     fn outcome(&self) -> Result<String, String> {
         match self.state() {
             State::Working => Ok(self.detail()),
             State::Starting
+            | State::MemoryCap
             | State::ElasticsearchHeldUp
             | State::KafkaUnreachable
             | State::PartitionRefused => Err(self.detail()),

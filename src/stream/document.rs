@@ -7,6 +7,7 @@ use crate::model::event::{Event, EventType, Reject, Stream};
 use crate::model::time::Timestamp;
 use crate::store::bulk::Mode;
 use crate::store::schema::Schema;
+use crate::stream::fold::LateReason;
 
 /// One document for Elasticsearch.
 #[derive(Debug, Clone)]
@@ -60,6 +61,8 @@ pub struct LateEvent<'a> {
     pub operator: &'static str,
     /// Its window's start.
     pub window: Timestamp,
+    /// Why the window is closed.
+    pub reason: LateReason,
     /// The event.
     pub event: &'a Event,
 }
@@ -83,13 +86,13 @@ struct LateBody<'a> {
 impl LateEvent<'_> {
     /// The document for `late-events`; the same record late twice is one document.
     pub fn document(&self, origin: &Origin) -> Document {
-        let Self { group, operator, window, event } = *self;
+        let Self { group, operator, window, reason, event } = *self;
         let topic = origin.stream.topic();
         let body = LateBody {
             group,
             operator,
             window,
-            reason: "late",
+            reason: reason.name(),
             topic,
             partition: origin.partition,
             offset: origin.offset,

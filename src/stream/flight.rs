@@ -78,6 +78,11 @@ impl Load {
         load
     }
 
+    /// Windows that were closed before their time.
+    pub fn closed_early(&self) -> usize {
+        self.flushes.iter().map(|flush| flush.closed_early).sum()
+    }
+
     /// Takes out what may be committed when everything is acknowledged.
     pub fn take_positions(&mut self) -> Vec<Acknowledged> {
         let positions = self.flushes.iter_mut().flat_map(|flush| {

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 
 use crate::model::event::Event;
 use crate::model::time::Timestamp;
 use crate::stream::document::Document;
+use crate::stream::footprint::{Footprint, Weighed, hash_table};
 use crate::stream::ledger::Fate;
 
 /// Most topics that one partition's state is made of.
@@ -15,7 +17,7 @@ pub const TOPICS_MAX: usize = 3;
 /// One thing that is computed: pure and small. Knows neither Kafka nor Elasticsearch.
 pub trait Operator: Send + 'static {
     /// What one window adds up to.
-    type State: Default + Send;
+    type State: Default + Send + Weighed;
 
     /// Its name, in ids, the ledger and the log.
     fn name(&self) -> &'static str;
@@ -65,6 +67,41 @@ pub struct Clock {
     pub max_ts: Timestamp,
     /// The same at the committed `next`: what it closed has been written and forgotten.
     pub committed_max_ts: Timestamp,
+    /// Up to where windows are closed before their time.
+    pub floor: Option<Floor>,
+}
+
+/// Windows that are closed before their time. It is committed, so that no successor opens them again: from
+/// a part of their events it would make a lesser result that in time looks like a fuller one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Floor {
+    /// Those that begin before this.
+    pub before: Timestamp,
+    /// Why.
+    pub reason: LateReason,
+}
+
+/// Why an event was too late for its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateReason {
+    /// The window's time was over.
+    Late,
+    /// The window was closed early for lack of memory.
+    Cap,
+    /// Events of the window were deleted before it was closed.
+    Truncated,
+}
+
+impl LateReason {
+    /// The word for it in `late-events`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Cap => "cap",
+            Self::Truncated => "truncated",
+        }
+    }
 }
 
 /// The first event of a window in one topic: from here a rebuild must reread.
@@ -81,14 +118,22 @@ pub struct FirstEvent {
 pub struct Offered {
     /// What became of it.
     pub fate: Fate,
-    /// The start of its window; `None` when ignored.
-    pub window: Option<Timestamp>,
+    /// The start of its window and why that is closed, for an event that is late.
+    pub late: Option<(Timestamp, LateReason)>,
+}
+
+impl From<Fate> for Offered {
+    fn from(fate: Fate) -> Self {
+        Self { fate, late: None }
+    }
 }
 
 struct Window<S> {
     ids: HashSet<u128>,
     first: [Option<FirstEvent>; TOPICS_MAX],
     state: S,
+    /// What it takes in memory; `None` when it has changed since that was last asked for.
+    footprint: Option<Footprint>,
 }
 
 /// The windows of one operator in one partition, over the topics that it folds together.
@@ -103,6 +148,10 @@ impl<O: Operator> Fold<O> {
     /// No windows yet. `topics` are the numbers of the topics that share a window.
     pub fn new(operator: O, partition: i32, topics: Vec<usize>) -> Self {
         Self { operator, partition, topics, windows: BTreeMap::new() }
+    }
+
+    fn floor(&self, clocks: &[Clock]) -> Option<Floor> {
+        self.topics.iter().filter_map(|topic| clocks.get(*topic)?.floor).max()
     }
 
     fn closes_at(&self, start: Timestamp) -> Timestamp {
@@ -138,6 +187,12 @@ pub trait Folding: Send {
 
     /// How many windows are open.
     fn open_windows(&self) -> usize;
+
+    /// The start of the oldest open window.
+    fn oldest_window(&self) -> Option<Timestamp>;
+
+    /// What all open windows take in memory.
+    fn footprint(&mut self) -> Footprint;
 }
 
 impl<O: Operator> Folding for Fold<O> {
@@ -158,52 +213,59 @@ impl<O: Operator> Folding for Fold<O> {
     }
 
     fn offer(&mut self, arrival: &Arrival<'_>, clocks: &[Clock]) -> Offered {
-        let Some(start) = self.window(arrival.event) else {
-            return Offered { fate: Fate::Ignored, window: None };
-        };
-        let offered = |fate| Offered { fate, window: Some(start) };
+        let Some(start) = self.window(arrival.event) else { return Fate::Ignored.into() };
+        let late = |reason| Offered { fate: Fate::Late, late: Some((start, reason)) };
         let closes_at = self.closes_at(start);
-        let Some(clock) = clocks.get(arrival.topic) else { return offered(Fate::Ignored) };
+        let Some(clock) = clocks.get(arrival.topic) else { return Fate::Ignored.into() };
         // Closed by its own topic's log alone, so that the decision is the same for every reader.
         if closes_at <= clock.max_ts {
-            return offered(Fate::Late);
+            return late(LateReason::Late);
+        }
+        if let Some(floor) = self.floor(clocks).filter(|floor| start < floor.before) {
+            return late(floor.reason);
         }
         // A replay does not open again what was written and forgotten.
         if closes_at <= least(&self.topics, clocks, |clock| clock.committed_max_ts) {
-            return offered(Fate::Duplicate);
+            return Fate::Duplicate.into();
         }
         let window = self.windows.entry(start).or_insert_with(|| Window {
             ids: HashSet::new(),
             first: [None; TOPICS_MAX],
             state: O::State::default(),
+            footprint: None,
         });
         if let Some(first @ None) = window.first.get_mut(arrival.topic) {
             *first = Some(FirstEvent { offset: arrival.offset, max_ts_before: clock.max_ts });
         }
         if !window.ids.insert(id_in_topic(arrival)) {
-            return offered(Fate::Duplicate);
+            return Fate::Duplicate.into();
         }
+        window.footprint = None;
         self.operator.fold(&mut window.state, arrival.event);
-        offered(Fate::Folded)
+        Fate::Folded.into()
     }
 
     fn render(&mut self, out: &mut Vec<Document>) {
         let topic = if let [only] = self.topics.as_slice() { Some(*only) } else { None };
         for (start, window) in &mut self.windows {
             let pane = Pane { start: *start, partition: self.partition, topic };
+            let before = out.len();
             self.operator.render(&mut window.state, &pane, out);
+            if out.len() > before {
+                window.footprint = None;
+            }
         }
     }
 
     fn forget(&mut self, clocks: &[Clock]) {
         let closed_to = least(&self.topics, clocks, |clock| clock.max_ts);
-        let (window_ms, lateness) = (self.operator.window_ms(), self.operator.lateness());
+        let floor = self.floor(clocks).map_or(Timestamp::MIN, |floor| floor.before);
         // Windows are in order of time and close in that order.
-        while let Some(oldest) = self.windows.first_entry() {
-            if *oldest.key() + TimeDelta::milliseconds(window_ms) + lateness > closed_to {
+        while let Some((start, _)) = self.windows.first_key_value() {
+            if self.closes_at(*start) > closed_to && *start >= floor {
                 break;
             }
-            oldest.remove();
+            self.windows.pop_first();
         }
     }
 
@@ -214,6 +276,21 @@ impl<O: Operator> Folding for Fold<O> {
 
     fn open_windows(&self) -> usize {
         self.windows.len()
+    }
+
+    fn oldest_window(&self) -> Option<Timestamp> {
+        self.windows.first_key_value().map(|(start, _)| *start)
+    }
+
+    fn footprint(&mut self) -> Footprint {
+        let of = |window: &mut Window<O::State>| {
+            let ids = hash_table::<u128>(window.ids.capacity());
+            *window.footprint.get_or_insert_with(|| {
+                let Footprint { entries, bytes } = window.state.footprint();
+                Footprint { entries, bytes: bytes + ids }
+            })
+        };
+        self.windows.values_mut().map(of).sum()
     }
 }
 

@@ -5,6 +5,7 @@ use crate::model::event::{Event, Stream};
 use crate::model::time::Timestamp;
 use crate::stream::document::Document;
 use crate::stream::fold::{Arrival, Clock, FirstEvent, Fold, Folding, Offered};
+use crate::stream::footprint::Footprint;
 use crate::stream::ledger::Fate;
 use crate::stream::operators::fraud::Fraud;
 use crate::stream::operators::funnels::Funnels;
@@ -143,7 +144,7 @@ impl Folding for Archive {
     }
 
     fn offer(&mut self, _arrival: &Arrival<'_>, _clocks: &[Clock]) -> Offered {
-        Offered { fate: Fate::Folded, window: None }
+        Fate::Folded.into()
     }
 
     fn render(&mut self, _out: &mut Vec<Document>) {}
@@ -156,5 +157,13 @@ impl Folding for Archive {
 
     fn open_windows(&self) -> usize {
         0
+    }
+
+    fn oldest_window(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn footprint(&mut self) -> Footprint {
+        Footprint::default()
     }
 }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use crate::bus::Assigned;
 use crate::model::event::door::Door;
 use crate::stream::commits::Commits;
+use crate::stream::footprint::cut_to;
 use crate::stream::groups::{Group, Reader};
 use crate::stream::part::Part;
 use crate::stream::partition::Partition;
-use crate::stream::take_over::{TakeOverError, TakenOver, take_over};
+use crate::stream::take_over::{TakeOverError, TakenOver, Truncated, take_over};
 
 /// The partitions of a member, and what may be committed of them.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub struct Holding {
     pub joining: Vec<Part>,
     /// What is acknowledged.
     pub commits: Commits,
+    /// Topics that had lost records that were needed.
+    pub truncated: Vec<Truncated>,
 }
 
 /// Where reading must go back to: the topic's number in the reader, the partition, the offset.
@@ -37,7 +40,9 @@ impl Holding {
     ) -> Result<(Self, BTreeMap<Group, Vec<Part>>), TakeOverError> {
         let mut holding = Self::default();
         let mut behind: BTreeMap<Group, Vec<Part>> = BTreeMap::new();
-        for (number, TakenOver { mut starts, committed }) in take_over(reader, door.partitions, assigned)? {
+        for (number, taken) in take_over(reader, door.partitions, assigned)? {
+            let TakenOver { mut starts, committed, truncated } = taken;
+            holding.truncated.extend(truncated);
             holding.commits.take_over(number, committed);
             let mut partition = Partition::new(number, door);
             for group in reader.groups() {
@@ -62,6 +67,14 @@ impl Holding {
     /// The same, to be changed.
     pub fn parts_mut(&mut self) -> impl Iterator<Item = &mut Part> {
         self.partitions.values_mut().flat_map(Partition::parts_mut)
+    }
+
+    /// Has the next flush keep all open windows within so many bytes, by closing the oldest ones of the
+    /// largest parts before their time.
+    pub fn keep_within(&mut self, bytes_max: usize) {
+        let bytes = self.parts_mut().map(Part::bytes).collect();
+        let most = cut_to(bytes, bytes_max).unwrap_or(usize::MAX);
+        self.parts_mut().for_each(|part| part.keep_within(most));
     }
 
     /// Where reading must go back to before the waiting parts join.

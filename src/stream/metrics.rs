@@ -11,9 +11,11 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use crate::model::time::Timestamp;
 use crate::stream::condition::State;
 use crate::stream::ends::Lag;
+use crate::stream::footprint::Footprint;
 use crate::stream::groups::{Group, Reader};
 use crate::stream::ledger::{Counts, Fate};
 use crate::stream::part::{Frontier, Part};
+use crate::stream::take_over::Truncated;
 
 const RECORDS: &str = "shoplens_processor_records_total";
 const REPLAYED: &str = "shoplens_processor_replayed_records_total";
@@ -22,6 +24,12 @@ const LAG_SECONDS: &str = "shoplens_processor_lag_seconds";
 const WATERMARK: &str = "shoplens_processor_watermark_timestamp_seconds";
 const COMPLETE_UNTIL: &str = "shoplens_processor_complete_until_timestamp_seconds";
 const OPEN_WINDOWS: &str = "shoplens_processor_open_windows";
+const HELD_ENTRIES: &str = "shoplens_processor_held_entries";
+const HELD_BYTES: &str = "shoplens_processor_held_bytes";
+const BYTES_MAX: &str = "shoplens_processor_held_bytes_max";
+const CLOSED_EARLY: &str = "shoplens_processor_windows_closed_early_total";
+const DELETED_UNREAD: &str = "shoplens_processor_deleted_unread_records_total";
+const TRUNCATED: &str = "shoplens_processor_truncated_logs_total";
 const FLUSH: &str = "shoplens_processor_flush_seconds";
 const STATE: &str = "shoplens_processor_state";
 const COMMIT_FAILURES: &str = "shoplens_processor_commit_failures_total";
@@ -45,6 +53,12 @@ pub fn describe() {
     describe_gauge!(WATERMARK, "Least event time that every topic of the partition has come to");
     describe_gauge!(COMPLETE_UNTIL, "Results before this time can no longer change");
     describe_gauge!(OPEN_WINDOWS, "Windows held in memory");
+    describe_gauge!(HELD_ENTRIES, "Sessions, products or users in the open windows");
+    describe_gauge!(HELD_BYTES, "Memory that the open windows take, an estimate");
+    describe_gauge!(BYTES_MAX, "Memory that the open windows of the worker may take");
+    describe_counter!(CLOSED_EARLY, "Windows that were closed before their time, for lack of memory");
+    describe_counter!(TRUNCATED, "Logs found to have lost records whose windows were not closed");
+    describe_counter!(DELETED_UNREAD, "Records that were deleted before anybody read them");
     describe_histogram!(FLUSH, "From the start of a flush to its acknowledgement");
     describe_gauge!(STATE, "1 for the state that the worker is in, 0 for the others");
     describe_counter!(COMMIT_FAILURES, "Commits that Kafka did not take; the next flush commits again");
@@ -67,6 +81,7 @@ struct Shown {
     ledger: Vec<Counts>,
     replayed: u64,
     topics: Vec<&'static str>,
+    operators: Vec<&'static str>,
 }
 
 impl Meter {
@@ -90,6 +105,12 @@ impl Meter {
             }
             for name in [WATERMARK, COMPLETE_UNTIL] {
                 gauge!(name, "group" => group, "partition" => partition.clone()).set(f64::NAN);
+            }
+            for operator in shown.operators {
+                for name in [HELD_ENTRIES, HELD_BYTES] {
+                    gauge!(name, "group" => group, "operator" => operator, "partition" => partition.clone())
+                        .set(0.0);
+                }
             }
             for topic in shown.topics {
                 gauge!(LAG, "group" => group, "topic" => topic, "partition" => partition.clone()).set(0.0);
@@ -122,6 +143,39 @@ impl Meter {
             show(COMPLETE_UNTIL, unix_seconds(complete_until));
         }
         show(OPEN_WINDOWS, frontier.open_windows as f64);
+    }
+
+    /// Shows what the open windows of a part take in memory.
+    pub fn weigh(&mut self, part: &mut Part) {
+        let footprints = part.footprints();
+        let (group, partition) = (part.group(), part.partition());
+        let shown = self.shown.entry((group, partition)).or_default();
+        shown.operators = footprints.keys().copied().collect();
+        let (group, partition) = (group.name(), partition.to_string());
+        for (operator, Footprint { entries, bytes }) in footprints {
+            for (name, value) in [(HELD_ENTRIES, entries), (HELD_BYTES, bytes)] {
+                gauge!(name, "group" => group, "operator" => operator, "partition" => partition.clone())
+                    .set(value as f64);
+            }
+        }
+    }
+
+    /// The open windows of the worker may take so much.
+    pub fn may_hold(&self, bytes_max: usize) {
+        gauge!(BYTES_MAX, "reader" => self.reader, "worker" => self.worker.clone()).set(bytes_max as f64);
+    }
+
+    /// So many windows were closed before their time.
+    pub fn closed_early(&self, windows: usize) {
+        counter!(CLOSED_EARLY, "reader" => self.reader).increment(windows as u64);
+    }
+
+    /// A log had lost records that were needed.
+    pub fn truncated(&self, log: &Truncated) {
+        let topic = log.stream.topic();
+        counter!(TRUNCATED, "reader" => self.reader, "topic" => topic).increment(1);
+        counter!(DELETED_UNREAD, "reader" => self.reader, "topic" => topic)
+            .increment(log.unread.unsigned_abs());
     }
 
     /// A flush was acknowledged after this while.

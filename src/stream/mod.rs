@@ -16,6 +16,7 @@ pub mod document;
 pub mod ends;
 mod flight;
 pub mod fold;
+pub mod footprint;
 pub mod groups;
 mod heartbeat;
 mod holding;

@@ -12,7 +12,8 @@ use crate::model::event::door::{Door, Place};
 use crate::model::event::{self, Event, Record, Reject, Stream};
 use crate::model::time::Timestamp;
 use crate::stream::document::{DeadLetter, Document, LateEvent, Origin};
-use crate::stream::fold::{Arrival, Clock, Folding};
+use crate::stream::fold::{Arrival, Clock, Floor, Folding, LateReason};
+use crate::stream::footprint::Footprint;
 use crate::stream::groups::Group;
 use crate::stream::ledger::{Counts, Fate};
 use crate::stream::position::{Facts, Position};
@@ -79,6 +80,8 @@ pub struct Part {
     newest: Option<(Timestamp, TimeDelta)>,
     /// When the first event since the last flush was stored.
     stored_from: Option<Timestamp>,
+    /// What the open windows may take in memory after a flush.
+    bytes_max: usize,
 }
 
 /// What a part wants done: first all effects, then the commit.
@@ -96,6 +99,8 @@ pub struct Flush {
     pub positions: Vec<(Stream, Position)>,
     /// When the first event was stored that this flush brings forth.
     pub stored_from: Option<Timestamp>,
+    /// Windows that were closed before their time, for lack of memory.
+    pub closed_early: usize,
 }
 
 /// How far the results of a partition in a group are.
@@ -136,6 +141,7 @@ impl Part {
             replayed: 0,
             newest: None,
             stored_from: None,
+            bytes_max: usize::MAX,
         }
     }
 
@@ -203,8 +209,9 @@ impl Part {
             if let Some(counts) = counts.filter(|_| fresh) {
                 counts.count(offered.fate);
             }
-            if let (true, Fate::Late, Some(window)) = (fresh, offered.fate, offered.window) {
-                let late = LateEvent { group: self.group.name(), operator: fold.name(), window, event };
+            if let Some((window, reason)) = offered.late.filter(|_| fresh) {
+                let late =
+                    LateEvent { group: self.group.name(), operator: fold.name(), window, reason, event };
                 self.documents.push(late.document(&origin()));
             }
         }
@@ -269,10 +276,47 @@ impl Part {
             fold.render(&mut documents);
             fold.forget(&self.clocks);
         }
+        let closed_early = self.close_early();
         let positions = (0..self.topics.len()).filter_map(|topic| self.position(topic)).collect();
         let dead = std::mem::take(&mut self.dead);
         let stored_from = self.stored_from.take();
-        Some(Flush { group: self.group, partition: self.partition, documents, dead, positions, stored_from })
+        let (group, partition) = (self.group, self.partition);
+        Some(Flush { group, partition, documents, dead, positions, stored_from, closed_early })
+    }
+
+    /// Sets what the open windows may take in memory: the next flush writes and closes the oldest of those
+    /// that are too many.
+    pub fn keep_within(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
+    /// Closes the oldest windows, whose results were just rendered, until the others fit. Gives how many.
+    /// Their further events are late, and the committed floor keeps every successor from opening them again.
+    fn close_early(&mut self) -> usize {
+        let open = |folds: &[Box<dyn Folding>]| folds.iter().map(|fold| fold.open_windows()).sum::<usize>();
+        let before = open(&self.folds);
+        while self.bytes() > self.bytes_max {
+            let Some(oldest) = self.folds.iter().filter_map(|fold| fold.oldest_window()).min() else { break };
+            let floor = Floor { before: oldest + TimeDelta::milliseconds(1), reason: LateReason::Cap };
+            self.clocks.iter_mut().for_each(|clock| clock.floor = clock.floor.max(Some(floor)));
+            self.folds.iter_mut().for_each(|fold| fold.forget(&self.clocks));
+        }
+        before - open(&self.folds)
+    }
+
+    /// What the open windows take in memory.
+    pub fn bytes(&mut self) -> usize {
+        self.folds.iter_mut().map(|fold| fold.footprint().bytes).sum()
+    }
+
+    /// What the open windows of each operator take in memory.
+    pub fn footprints(&mut self) -> BTreeMap<&'static str, Footprint> {
+        let mut footprints: BTreeMap<&'static str, Footprint> = BTreeMap::new();
+        for fold in &mut self.folds {
+            let sum = footprints.entry(fold.name()).or_default();
+            *sum = *sum + fold.footprint();
+        }
+        footprints
     }
 
     /// The position to commit for a topic: the least first event of all open windows, else the next record.
@@ -286,6 +330,8 @@ impl Part {
             max_ts_before_replay,
             next: topic.position,
             max_ts: clock.max_ts,
+            floor: clock.floor,
+            partitions: Some(self.door.partitions),
             ledger: self.ledger(number).map(|(name, counts)| (name.to_owned(), counts)).collect(),
         };
         Some((topic.stream, Position { replay_from, facts }))
@@ -383,13 +429,15 @@ fn take_over(stream: Stream, start: TakeOver, folds: &[Box<dyn Folding>]) -> (To
         TakeOver::Fresh { from } => {
             let unknown = Timestamp::MIN;
             let ledger = BTreeMap::new();
-            (from, Facts { max_ts_before_replay: unknown, next: from, max_ts: unknown, ledger })
+            let (max_ts_before_replay, max_ts) = (unknown, unknown);
+            (from, Facts { max_ts_before_replay, next: from, max_ts, floor: None, partitions: None, ledger })
         }
         TakeOver::Resumed(position) => (position.replay_from, position.facts),
     };
     let counts = folds.iter().map(|fold| facts.ledger.get(fold.name()).copied().unwrap_or_default());
     let ledger = counts.collect();
-    let clock = Clock { max_ts: facts.max_ts_before_replay, committed_max_ts: facts.max_ts };
+    let Facts { max_ts_before_replay, max_ts, floor, .. } = facts;
+    let clock = Clock { max_ts: max_ts_before_replay, committed_max_ts: max_ts, floor };
     (Topic { stream, position, fresh_from: facts.next, ledger }, clock)
 }
 

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::model::time::Timestamp;
+use crate::stream::fold::{Floor, LateReason};
 use crate::stream::groups::Group;
 use crate::stream::ledger::Counts;
 
 /// The metadata format that this build writes.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
+/// The oldest format that it reads: 2 knew neither floors nor how many partitions there were.
+const OLDEST_FORMAT: u8 = 2;
 
 /// A group's committed position in a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,10 @@ pub struct Facts {
     pub next: i64,
     /// Greatest event time before `next`; a window closed by it is not opened again by a replay.
     pub max_ts: Timestamp,
+    /// Up to where windows were closed before their time.
+    pub floor: Option<Floor>,
+    /// How many partitions the topic had. With another number a visitor's records would lie in two.
+    pub partitions: Option<i32>,
     /// The ledger up to `next`, by operator.
     pub ledger: BTreeMap<String, Counts>,
 }
@@ -53,6 +60,10 @@ struct GroupMetadata {
     replay_ts: i64,
     next: i64,
     ts: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    floor: Option<(i64, LateReason)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    partitions: Option<i32>,
     ledger: BTreeMap<String, Counts>,
 }
 
@@ -72,7 +83,7 @@ pub enum BadMetadata {
     Foreign(String),
     /// An offset of another build.
     #[error(
-        "the committed offset has metadata of format {0}, but this build reads {FORMAT}: use the build that wrote it"
+        "the committed offset has metadata of format {0}, but this build reads {OLDEST_FORMAT} to {FORMAT}: use the build that wrote it"
     )]
     UnknownFormat(u8),
     /// A group of operators that this build does not have.
@@ -91,6 +102,8 @@ pub fn encode(positions: &Positions) -> String {
             replay_ts: facts.max_ts_before_replay.millis(),
             next: facts.next,
             ts: facts.max_ts.millis(),
+            floor: facts.floor.map(|floor| (floor.before.millis(), floor.reason)),
+            partitions: facts.partitions,
             ledger: facts.ledger.clone(),
         };
         (group.name().to_owned(), metadata)
@@ -106,15 +119,18 @@ pub fn encode(positions: &Positions) -> String {
 pub fn decode(text: &str) -> Result<Positions, BadMetadata> {
     let foreign = |_| BadMetadata::Foreign(text.chars().take(80).collect());
     let Version { v } = serde_json::from_str(text).map_err(foreign)?;
-    if v != FORMAT {
+    if !(OLDEST_FORMAT..=FORMAT).contains(&v) {
         return Err(BadMetadata::UnknownFormat(v));
     }
     let metadata: Metadata = serde_json::from_str(text).map_err(foreign)?;
+    let floor = |(before, reason)| Floor { before: Timestamp::from_millis(before), reason };
     let position = |(name, group): (String, GroupMetadata)| {
         let facts = Facts {
             max_ts_before_replay: Timestamp::from_millis(group.replay_ts),
             next: group.next,
             max_ts: Timestamp::from_millis(group.ts),
+            floor: group.floor.map(floor),
+            partitions: group.partitions,
             ledger: group.ledger,
         };
         let known = Group::named(&name).ok_or(BadMetadata::UnknownGroup(name))?;
@@ -143,6 +159,8 @@ mod tests {
             max_ts_before_replay: Timestamp::from_millis(ts),
             next: replay_from,
             max_ts: Timestamp::from_millis(ts),
+            floor: Some(Floor { before: Timestamp::from_millis(ts), reason: LateReason::Truncated }),
+            partitions: Some(1_000),
             ledger: group.folds(0).iter().map(|fold| (fold.name().to_owned(), counts)).collect(),
         };
         let groups = Reader::Processor.groups().iter();
@@ -173,6 +191,10 @@ mod tests {
         let message = |text: &str| decode(text).unwrap_err().to_string();
         assert!(message("").contains("something else committed it"));
         assert!(message(r#"{"v":1,"next":5}"#).contains("format 1"));
+        let before_floors =
+            r#"{"v":2,"groups":{"fraud":{"replay_from":1,"replay_ts":0,"next":5,"ts":0,"ledger":{}}}}"#;
+        let facts = &decode(before_floors).unwrap()[&Group::Fraud].facts;
+        assert_eq!((facts.next, facts.floor, facts.partitions), (5, None, None));
         let other = r#"{"v":2,"groups":{"x":{"replay_from":0,"replay_ts":0,"next":0,"ts":0,"ledger":{}}}}"#;
         assert!(message(other).contains("group \"x\""));
     }

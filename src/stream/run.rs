@@ -37,6 +37,10 @@ pub struct ProcessorSettings {
     /// Time between two flushes, in milliseconds: how soon a result is visible, at the least.
     #[arg(long, env = "FLUSH_INTERVAL_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub flush_interval_ms: u64,
+    /// Memory in MiB that the open windows of this process may take, an estimate; its workers share it evenly.
+    /// The process takes some 300 MiB besides. Above it the oldest windows are closed before their time.
+    #[arg(long, env = "PROCESSOR_MEMORY_MB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub memory_mb: u32,
     /// Whether raw events are kept in `events-<date>`.
     #[arg(long, env = "ARCHIVE_EVENTS", default_value_t = true, action = clap::ArgAction::Set)]
     pub archive_events: bool,
@@ -122,6 +126,7 @@ fn start(
     let pace = Pace {
         flush_every: Duration::from_millis(settings.flush_interval_ms),
         until_drained: settings.until_drained,
+        bytes_max: (settings.memory_mb as usize).saturating_mul(1 << 20) / usize::from(settings.workers),
     };
     let readers = Reader::ALL.into_iter();
     let readers = readers.filter(|reader| settings.archive_events || *reader != Reader::Archiver);
@@ -129,6 +134,7 @@ fn start(
     let start_one = |(reader, number): (Reader, u16)| {
         let instance = settings.instance_id.as_ref().map(|id| format!("{id}-{number}"));
         let watch = Watch::new(reader, number, &edges.conditions);
+        watch.meter.may_hold(pace.bytes_max);
         let worker = Worker::join(Member { reader, instance, watch }, door, pace, &edges.bus, sink.clone())?;
         let Ending { stop, ended } = ending.clone();
         let work = move || {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use thiserror::Error;
 
 use crate::bus::Assigned;
 use crate::model::event::Stream;
+use crate::stream::fold::{Floor, LateReason};
 use crate::stream::groups::{Group, Reader};
 use crate::stream::part::TakeOver;
 use crate::stream::position::{self, BadMetadata, Facts, Position, Positions};
@@ -52,6 +54,19 @@ pub enum TakeOverError {
         /// How many there were.
         partitions: i32,
     },
+    /// The results were computed when the topic had another number of partitions.
+    #[error(
+        "{topic} has {partitions} partitions, but results were computed when it had {before}: a visitor's records now \
+         lie in two. Use another SHOPLENS_PREFIX for the new number, or make the topics anew with {before} partitions"
+    )]
+    Repartitioned {
+        /// The topic, without prefix.
+        topic: &'static str,
+        /// How many it has.
+        partitions: i32,
+        /// How many it had.
+        before: i32,
+    },
     /// Partition p of one topic came without that of another.
     #[error("partition {partition} was assigned without all of the topics {topics:?}")]
     Incomplete {
@@ -69,6 +84,19 @@ pub struct TakenOver {
     pub starts: BTreeMap<Group, Vec<TakeOver>>,
     /// By topic: what is committed.
     pub committed: BTreeMap<Stream, Positions>,
+    /// Topics that have lost records that are needed.
+    pub truncated: Vec<Truncated>,
+}
+
+/// A log that does not go back as far as is needed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Truncated {
+    /// The topic.
+    pub stream: Stream,
+    /// The partition.
+    pub partition: i32,
+    /// Records that were deleted before anybody read them, of which no result knows.
+    pub unread: i64,
 }
 
 /// Where the reader begins in a topic: where the group with the shortest horizon must. What the others
@@ -107,7 +135,9 @@ pub fn take_over(
         let positions = metadata
             .map_err(|source| TakeOverError::Metadata { topic, partition, source })?
             .unwrap_or_default();
+        check_partitions(topic, partitions, &positions)?;
         let of_partition = taken.entry(partition).or_default();
+        of_partition.truncated.extend(truncated(one, stream, &positions));
         for group in reader.groups().iter().filter(|group| group.streams().contains(&stream)) {
             let start = start(one, topic, positions.get(group))?;
             of_partition.starts.entry(*group).or_default().push(start);
@@ -119,6 +149,26 @@ pub fn take_over(
         Some((partition, _)) => Err(TakeOverError::Incomplete { partition: *partition, topics: topics() }),
         None => Ok(taken),
     }
+}
+
+fn check_partitions(
+    topic: &'static str,
+    partitions: i32,
+    positions: &Positions,
+) -> Result<(), TakeOverError> {
+    let before = positions.values().filter_map(|position| position.facts.partitions);
+    match before.into_iter().find(|before| *before != partitions) {
+        Some(before) => Err(TakeOverError::Repartitioned { topic, partitions, before }),
+        None => Ok(()),
+    }
+}
+
+/// What was deleted of a topic before the groups were done with it.
+fn truncated(assigned: &Assigned, stream: Stream, positions: &Positions) -> Option<Truncated> {
+    let needed = positions.values().map(|position| position.replay_from).min()?;
+    let next = positions.values().map(|position| position.facts.next).min()?;
+    let (partition, unread) = (assigned.partition, (assigned.first - next).max(0));
+    (needed < assigned.first).then_some(Truncated { stream, partition, unread })
 }
 
 fn start(
@@ -134,19 +184,12 @@ fn start(
         return Err(TakeOverError::Recreated { topic, partition, end: assigned.end, next: facts.next });
     }
     let truncated = replay_from < first;
-    if truncated {
-        tracing::error!(
-            topic,
-            partition,
-            offset = replay_from,
-            first,
-            "records were deleted before their windows were closed; going on from the first that is left"
-        );
-    }
     let next = facts.next.max(first);
     // What the lost records belonged to is closed: a rebuild from a part of them would be a lesser result.
     let max_ts_before_replay = if truncated { facts.max_ts } else { facts.max_ts_before_replay };
-    let facts = Facts { next, max_ts_before_replay, ..facts };
+    let touched = Floor { before: facts.max_ts + TimeDelta::milliseconds(1), reason: LateReason::Truncated };
+    let floor = facts.floor.max(truncated.then_some(touched));
+    let facts = Facts { next, max_ts_before_replay, floor, ..facts };
     Ok(TakeOver::Resumed(Position { replay_from: replay_from.max(first), facts }))
 }
 
@@ -157,7 +200,8 @@ mod tests {
 
     fn position(replay_from: i64, next: i64) -> Position {
         let (max_ts_before_replay, max_ts) = (Timestamp::MIN, Timestamp::MIN);
-        let facts = Facts { max_ts_before_replay, next, max_ts, ledger: BTreeMap::new() };
+        let ledger = BTreeMap::new();
+        let facts = Facts { max_ts_before_replay, next, max_ts, floor: None, partitions: Some(12), ledger };
         Position { replay_from, facts }
     }
 
@@ -205,6 +249,14 @@ mod tests {
     fn a_log_that_lost_its_beginning_is_gone_on_with_from_what_is_left() {
         let taken = take_over_order_topic(assigned(2, 45, 50)).unwrap();
         assert_eq!(resumed(&taken, Group::Fraud), (45, 45));
+        assert_eq!(taken[&3].truncated, [Truncated { stream: Stream::Order, partition: 3, unread: 5 }]);
+    }
+
+    #[test]
+    fn results_of_another_number_of_partitions_are_refused_with_what_to_do() {
+        let error = take_over(Reader::Processor, 13, &[assigned(0, 0, 50)]).unwrap_err();
+        assert!(matches!(error, TakeOverError::Repartitioned { partitions: 13, before: 12, .. }));
+        assert!(error.to_string().contains("SHOPLENS_PREFIX"), "{error}");
     }
 
     #[test]

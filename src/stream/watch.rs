@@ -9,9 +9,12 @@ use crate::stream::groups::{Group, Reader};
 use crate::stream::holding::Holding;
 use crate::stream::metrics::Meter;
 use crate::stream::part::Part;
+use crate::stream::take_over::Truncated;
 
 /// Time between two lines in the log.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
+/// How long after windows were last closed early memory counts as short, so that it is told once.
+const CAP_LASTS: Duration = Duration::from_secs(60);
 
 /// Watches one worker.
 pub struct Watch {
@@ -20,6 +23,8 @@ pub struct Watch {
     /// The counters.
     pub meter: Meter,
     conditions: Conditions,
+    /// When windows were last closed before their time; `None` when that is over.
+    capped_at: Option<Instant>,
     reported_at: Instant,
 }
 
@@ -31,6 +36,7 @@ impl Watch {
             worker: format!("{}-{number}", reader.name()),
             meter: Meter::new(reader, number),
             conditions: conditions.clone(),
+            capped_at: None,
             reported_at: Instant::now(),
         };
         watch.note(Condition::default());
@@ -43,10 +49,53 @@ impl Watch {
         self.conditions.set(&self.worker, condition);
     }
 
-    /// Looks how far the parts are.
-    pub fn look(&mut self, holding: &Holding, ends: &LogEnds, condition: Condition) {
+    /// Partitions were taken over; `behind` are parts that reread apart.
+    pub fn took_over<'a>(&mut self, holding: &'a Holding, behind: impl Iterator<Item = &'a Part>) {
+        holding.parts().chain(behind).for_each(|part| self.meter.take_over(part));
+        holding.truncated.iter().for_each(|log| self.meter.truncated(log));
+        if !holding.truncated.is_empty() {
+            tracing::error!(
+                reader = self.reader.name(),
+                logs = names(&holding.truncated).join(", "),
+                deleted_unread = holding.truncated.iter().map(|log| log.unread).sum::<i64>(),
+                "records were deleted before their windows were closed: these windows stay as they are, their further \
+                 events go to late-events (reason truncated); keep records longer (retention.ms), or start more processors"
+            );
+        }
+    }
+
+    /// A flush closed so many windows before their time.
+    pub fn closed_early(&mut self, windows: usize) {
+        if windows == 0 {
+            return;
+        }
+        self.meter.closed_early(windows);
+        if self.capped_at.replace(Instant::now()).is_none() {
+            tracing::error!(
+                reader = self.reader.name(),
+                windows,
+                "the open windows take more memory than they may: the oldest are closed early, their further events go to \
+                 late-events (reason cap); give PROCESSOR_MEMORY_MB more, or start more processors"
+            );
+        }
+    }
+
+    fn is_at_memory_cap(&mut self) -> bool {
+        if self.capped_at.take_if(|at| at.elapsed() > CAP_LASTS).is_some() {
+            tracing::info!(reader = self.reader.name(), "the open windows fit into memory again");
+        }
+        self.capped_at.is_some()
+    }
+
+    /// Looks how far the parts are and what they take in memory.
+    pub fn look(&mut self, holding: &mut Holding, ends: &LogEnds, mut condition: Condition) {
         let now = Timestamp::now();
-        holding.parts().for_each(|part| self.meter.observe(part, &ends.lags(part), now));
+        for part in holding.parts_mut() {
+            self.meter.observe(part, &ends.lags(part), now);
+            self.meter.weigh(part);
+        }
+        condition.at_memory_cap = self.is_at_memory_cap();
+        condition.truncated = names(&holding.truncated);
         if self.reported_at.elapsed() >= REPORT_EVERY {
             self.reported_at = Instant::now();
             self.report(holding, ends, &condition);
@@ -61,6 +110,11 @@ impl Watch {
             report(*group, &parts, ends, condition.rereading.contains(&group.name()));
         }
     }
+}
+
+/// `product-events 3` for each.
+fn names(logs: &[Truncated]) -> Vec<String> {
+    logs.iter().map(|log| format!("{} {}", log.stream.topic(), log.partition)).collect()
 }
 
 fn report(group: Group, parts: &[&Part], ends: &LogEnds, rereading: bool) {

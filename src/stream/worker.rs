@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use tokio::runtime::Handle;
 
-use crate::bus::{Assigned, Bus, Change, GroupConsumer, Membership, Received};
+use crate::bus::{Assigned, Bus, BusError, Change, GroupConsumer, Membership, Received};
 use crate::model::event::door::Door;
 use crate::model::event::tick;
 use crate::model::time::Timestamp;
@@ -44,6 +44,8 @@ pub struct Pace {
     pub flush_every: Duration,
     /// End when everything is read and acknowledged.
     pub until_drained: bool,
+    /// What the open windows of one worker may take in memory.
+    pub bytes_max: usize,
 }
 
 /// Who works.
@@ -123,23 +125,37 @@ impl Worker {
     /// Works until told to stop, or until everything is drained where that was asked for.
     ///
     /// # Errors
-    /// What does not pass by itself: a position that is not ours, a topic that was made anew, records
-    /// deleted before they were read.
+    /// What does not pass by itself: a position that is not ours, a topic that was made anew or was given
+    /// more partitions.
     pub fn run(mut self, stop: &AtomicBool) -> anyhow::Result<()> {
         while !stop.load(Ordering::Relaxed) {
-            self.read()?;
-            self.take_changes()?;
-            self.take_back()?;
-            self.hold_back()?;
-            self.finish_flush()?;
-            self.measure();
-            self.start_flush();
+            self.step().or_else(|error| self.recover(error))?;
             if self.pace.until_drained && self.is_done()? {
                 tracing::info!(reader = self.reader.name(), "drained");
                 break;
             }
         }
         self.close()
+    }
+
+    fn step(&mut self) -> anyhow::Result<()> {
+        self.read()?;
+        self.take_changes()?;
+        self.take_back()?;
+        self.hold_back()?;
+        self.finish_flush()?;
+        self.measure();
+        self.start_flush();
+        Ok(())
+    }
+
+    /// Takes over anew when records were deleted before they were read, which is told then; anything else
+    /// that comes here does not pass by itself.
+    fn recover(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
+        match error.downcast_ref() {
+            Some(BusError::Truncated { .. }) => Ok(self.consumer.rejoin()?),
+            _ => Err(error),
+        }
     }
 
     /// Reads and folds for a moment.
@@ -231,7 +247,7 @@ impl Worker {
 
     fn take_over(&mut self, assigned: &[Assigned]) -> anyhow::Result<()> {
         let (holding, behind) = Holding::take_over(self.reader, self.door, assigned)?;
-        holding.parts().chain(behind.values().flatten()).for_each(|part| self.watch.meter.take_over(part));
+        self.watch.took_over(&holding, behind.values().flatten());
         self.holding = holding;
         for (group, parts) in behind {
             self.rereads.push(Reread::start(&self.bus, group, parts)?);
@@ -270,6 +286,7 @@ impl Worker {
         }
         self.flushed_at = Instant::now();
         let load = Load::of(&mut self.holding.partitions, &self.refused, &self.ends, &mut self.told_drained);
+        self.watch.closed_early(load.closed_early());
         self.in_flight = load.launch(&self.sink, &self.runtime);
     }
 
@@ -331,7 +348,8 @@ impl Worker {
             self.send_ticks();
         }
         let condition = self.condition();
-        self.watch.look(&self.holding, &self.ends, condition);
+        self.holding.keep_within(self.pace.bytes_max);
+        self.watch.look(&mut self.holding, &self.ends, condition);
     }
 
     fn measure_topics(&mut self) {
@@ -354,6 +372,7 @@ impl Worker {
             writes_held_up: !self.sink.store.takes_writes(),
             kafka_unreachable: self.consumer.is_in_trouble(),
             refused: self.refused.clone(),
+            ..Condition::default()
         }
     }
 

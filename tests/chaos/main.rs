@@ -14,6 +14,7 @@ mod proxy;
 mod records;
 mod storm;
 mod topics;
+mod watched;
 
 #[path = "../it/live/recount.rs"]
 mod recount;

@@ -48,6 +48,8 @@ impl<'a> Stage<'a> {
             .env("ELASTICSEARCH_HOST", &self.elasticsearch)
             .env("ELASTICSEARCH_TIMEOUT_S", ANSWER_WAIT.as_secs().to_string())
             .env("KAFKA_BOOTSTRAP_SERVERS", &self.shop.servers.kafka.kafka_bootstrap_servers)
+            // Many processors on one machine; those that are watched get a port of their own.
+            .env("METRICS_PORT", "0")
             .env_remove("RUST_LOG")
             .stdout(Stdio::null());
         command

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use crate::stream::footprint::{Footprint, hash_table};
+
 /// Values by key that remember which of them have changed since they were last taken out.
 pub struct Keyed<K, V> {
     entries: HashMap<K, Entry<V>>,
@@ -35,6 +37,14 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
             self.changed.push(key.clone());
         }
         &mut entry.value
+    }
+
+    /// What they take, with what each key and value takes on the heap besides.
+    pub fn footprint(&self, besides: impl Fn(&K, &V) -> usize) -> Footprint {
+        let besides: usize = self.entries.iter().map(|(key, entry)| besides(key, &entry.value)).sum();
+        let slots = hash_table::<(K, Entry<V>)>(self.entries.capacity());
+        let bytes = besides + slots + self.changed.capacity() * size_of::<K>();
+        Footprint { entries: self.entries.len(), bytes }
     }
 
     /// Hands out each value that was changed since the last call, once.

@@ -7,6 +7,7 @@ use crate::model::event::Event;
 use crate::model::ids::{SessionId, UserId};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
+use crate::stream::footprint::tree;
 
 /// Most event ids that a signal shows as evidence: the first ones, so that it is a function of the set.
 pub const EVIDENCE_MAX: usize = 20;
@@ -82,6 +83,11 @@ impl Evidence {
     /// The time of the last event.
     pub fn last_seen(&self) -> Timestamp {
         self.last_seen.unwrap_or_default()
+    }
+
+    /// Bytes that it takes on the heap.
+    pub fn bytes(&self) -> usize {
+        tree::<uuid::Uuid>(self.ids.len())
     }
 
     /// The first ids.

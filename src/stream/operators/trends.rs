@@ -15,6 +15,7 @@ use crate::model::time::{MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
+use crate::stream::footprint::{Footprint, Weighed, hash_table, text};
 use crate::stream::operators::keyed::Keyed;
 
 /// How late an event may come.
@@ -76,6 +77,21 @@ struct TallyBody {
     sessions: usize,
     quantity: u64,
     revenue_cents: Cents,
+}
+
+impl Weighed for Minute {
+    fn footprint(&self) -> Footprint {
+        let of_tally = |tally: &Tally| {
+            let session = tally.sessions.iter().next().map_or(0, |session| text(session.as_str()));
+            hash_table::<SessionId>(tally.sessions.capacity()) + tally.sessions.len() * session
+        };
+        self.0.footprint(|product_id, product| {
+            let seen =
+                product.seen.as_ref().map_or(0, |seen| text(seen.category.as_str()) + text(&seen.brand));
+            let tallies: usize = product.tallies.iter().map(of_tally).sum();
+            text(product_id.as_str()) + seen + tallies
+        })
+    }
 }
 
 impl Operator for Trends {

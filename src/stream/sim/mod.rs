@@ -31,7 +31,7 @@ use crate::stream::sim::world::run;
 /// Worlds that every run of the tests goes through.
 const SEEDS: u64 = 2_000;
 /// Worlds within which each mistake must show.
-const SEEDS_PER_MUTANT: u64 = 100;
+const SEEDS_PER_MUTANT: u64 = 500;
 
 /// The first of these seeds with which something does not hold, and what.
 fn first_failure(seeds: u64, mutant: Option<Mutant>) -> Option<(u64, String)> {

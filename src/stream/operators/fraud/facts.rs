@@ -10,6 +10,7 @@ use crate::model::ids::{OrderId, ProductId, UserId};
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
 use crate::stream::fold::Pane;
+use crate::stream::footprint::{text, tree};
 use crate::stream::operators::signal::Evidence;
 
 /// A refund that is asked for so soon after the order is a fast one: nothing was even packed.
@@ -135,6 +136,24 @@ impl UserDay {
     /// The refunds of the day's orders.
     pub fn refund_evidence(&self) -> &Evidence {
         &self.refund_evidence
+    }
+
+    /// Bytes that they take on the heap.
+    pub fn bytes(&self) -> usize {
+        let of_order = |order: &OrderId| text(order.as_str());
+        let orders: usize = self.orders.keys().chain(&self.refunded_orders).map(of_order).sum();
+        let returned = self.returned.iter().map(|(product, orders)| {
+            text(product.as_str())
+                + tree::<OrderId>(orders.len())
+                + orders.iter().map(of_order).sum::<usize>()
+        });
+        orders
+            + returned.sum::<usize>()
+            + tree::<(OrderId, Cents)>(self.orders.len())
+            + tree::<OrderId>(self.refunded_orders.len())
+            + tree::<(ProductId, BTreeSet<OrderId>)>(self.returned.len())
+            + self.user_id.as_ref().map_or(0, |user| text(user.as_str()))
+            + [&self.all, &self.fast, &self.refund_evidence].map(Evidence::bytes).iter().sum::<usize>()
     }
 
     /// The document.

@@ -14,6 +14,7 @@ use crate::model::time::{DAY_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
+use crate::stream::footprint::{Footprint, Weighed};
 use crate::stream::operators::fraud::facts::UserDay;
 use crate::stream::operators::keyed::Keyed;
 
@@ -29,6 +30,13 @@ pub struct Fraud;
 /// The users' days.
 #[derive(Default)]
 pub struct Day(Keyed<Box<str>, UserDay>);
+
+impl Weighed for Day {
+    fn footprint(&self) -> Footprint {
+        // Each visitor is the key and, until it is rendered, among the changed ones.
+        self.0.footprint(|visitor, day| 2 * visitor.len() + day.bytes())
+    }
+}
 
 impl Operator for Fraud {
     type State = Day;

@@ -20,6 +20,7 @@ use crate::model::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
+use crate::stream::footprint::{Footprint, Weighed, hash_table, text};
 use crate::stream::operators::keyed::Keyed;
 
 /// The name of the whole shop among the categories.
@@ -103,6 +104,21 @@ struct Stages {
 impl From<[i64; 4]> for Stages {
     fn from([entered, viewed, carted, purchased]: [i64; 4]) -> Self {
         Self { entered, viewed, carted, purchased }
+    }
+}
+
+impl Weighed for Cohort {
+    fn footprint(&self) -> Footprint {
+        let of_step = |step: &Step| step.category.as_ref().map_or(0, |category| text(category.as_str()));
+        let sessions = self.sessions.footprint(|id, session| {
+            let steps = session.steps.capacity() * size_of::<Step>();
+            let counted = hash_table::<(Box<str>, Progress)>(session.counted.capacity());
+            let names: usize = session.counted.keys().map(|name| name.len()).sum();
+            text(id.as_str()) + steps + session.steps.iter().map(of_step).sum::<usize>() + counted + names
+        });
+        // Each name is the key and, until it is rendered, among the changed ones.
+        let totals = self.totals.footprint(|name, _| 2 * name.len());
+        Footprint { entries: sessions.entries, bytes: sessions.bytes + totals.bytes }
     }
 }
 
