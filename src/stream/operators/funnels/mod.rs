@@ -62,7 +62,7 @@ struct Step {
 }
 
 /// What was done, with what matters of it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Deed {
     Search,
     View,
