@@ -15,7 +15,7 @@ use crate::model::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
-use crate::stream::footprint::{Footprint, Weighed, hash_table, text};
+use crate::stream::footprint::{Footprint, Weighed, text};
 use crate::stream::operators::funnels::LATENESS;
 use crate::stream::operators::keyed::Keyed;
 use crate::stream::operators::signal::{Evidence, Signal};
@@ -51,11 +51,11 @@ enum Visitor {
 impl Weighed for Visits {
     fn footprint(&self) -> Footprint {
         self.0.footprint(|session, visit| {
-            let who = visit.who.as_ref().map_or(0, |who| {
-                who.visitor.capacity() + who.user_id.as_ref().map_or(0, |user| text(user.as_str()))
+            let who = visit.who.as_ref().map_or(0, |(_, visitor)| match visitor {
+                Visitor::LoggedIn(user) => text(user.as_str()),
+                Visitor::Anonymous(client) => text(client.as_str()),
             });
-            let minutes = hash_table::<(Timestamp, u32)>(visit.per_minute.capacity());
-            text(session.as_str()) + who + minutes + visit.evidence.bytes()
+            text(session.as_str()) + who + visit.events.capacity() * size_of::<(Uuid, EventType)>()
         })
     }
 }
