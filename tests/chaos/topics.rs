@@ -95,7 +95,9 @@ async fn a_topic_that_lost_its_beginning_is_alarmed_and_gone_on_with() {
         stage.backlog(1_000);
         stage.drain();
         truncate(shop).await;
-        let log = stage.drain();
+        let mut processor = stage.start(PROCESSOR, &["--until-drained"], "processor.log");
+        assert!(processor.wait(PATIENCE).success(), "{}", processor.log());
+        let log = processor.log();
         assert_eq!(lines_with(&log, TRUNCATED), 1, "{log}");
         assert!(log.contains("drained"), "{log}");
         stage.remove_files();

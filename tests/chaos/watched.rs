@@ -88,6 +88,7 @@ async fn an_outage_of_elasticsearch_can_be_seen_from_outside_and_its_end_too() {
         watched.is_ready(200, "working: 12 partitions").await;
         watched.is_in_state("working").await;
         assert!(watched.metric("shoplens_bulk_documents_total", "fate=\"retry\"").await > 0.0);
+        assert!(watched.processor.terminate().0.success());
         stage.remove_files();
     })
     .await;
@@ -118,6 +119,7 @@ async fn a_processor_at_its_memory_cap_keeps_to_it_says_so_once_and_keeps_what_c
         eventually("the open windows fit", within).await;
         let log = watched.processor.log();
         assert_eq!(lines_with(&log, "take more memory than they may"), 1, "{log}");
+        assert!(watched.processor.terminate().0.success());
         stage.remove_files();
     })
     .await;
@@ -142,8 +144,7 @@ async fn records_that_are_deleted_while_reading_stands_still_are_alarmed_and_gon
         assert!(
             watched.metric("shoplens_processor_deleted_unread_records_total", "product-events").await > 0.0
         );
-        let (status, _) = watched.processor.terminate();
-        assert!(status.success());
+        assert!(watched.processor.terminate().0.success());
         stage.remove_files();
     })
     .await;

@@ -37,7 +37,8 @@ fn topic_in(group: Group, event: &Event) -> Option<usize> {
 
 /// What the operators of a group give, asked after every so many events.
 fn folded(group: Group, events: &[Event], render_every: usize) -> Documents {
-    let nothing_is_late = [Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN }; 3];
+    let nothing_is_late =
+        [Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN, floor: None }; 3];
     let (mut folds, mut out) = (group.folds(0), Vec::new());
     for (number, event) in events.iter().enumerate() {
         let Some(topic) = topic_in(group, event) else { continue };
