@@ -317,7 +317,7 @@ impl GroupConsumer {
     /// # Errors
     /// [`BusError::Failed`] when one of them cannot be gone to now; others may have been then.
     pub fn seek(&self, places: &[(usize, i32, i64)]) -> Result<(), BusError> {
-        // librdkafka takes going nowhere for a mistake.
+        // librdkafka takes no empty list.
         if places.is_empty() {
             return Ok(());
         }

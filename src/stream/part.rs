@@ -451,3 +451,68 @@ fn origin_of(stream: Stream, partition: i32, record: &LogRecord<'_>) -> Origin {
         payload: record.payload.to_vec(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::{at, search, view};
+    use crate::model::event::tick;
+    use crate::model::money::Currency;
+    use proptest::prelude::*;
+
+    const DOOR: Door = Door { partitions: 1, currency: Currency::EUR };
+    /// Views and cart additions, by their number in the group.
+    const PRODUCT: usize = 1;
+
+    fn fresh(group: Group) -> Part {
+        Part::new(group, 0, DOOR, group.streams().iter().map(|_| TakeOver::Fresh { from: 0 }).collect())
+    }
+
+    fn fold(part: &mut Part, topic: usize, payload: &[u8]) {
+        let offset = part.positions()[topic];
+        part.fold(topic, LogRecord { offset, appended_at: at(10_000_000), key: b"u1", payload });
+    }
+
+    fn view_at(millis: i64) -> Vec<u8> {
+        serde_json::to_vec(&view(at(millis))).unwrap()
+    }
+
+    #[test]
+    fn a_successor_finds_late_what_its_predecessor_would_have_found_late() {
+        let mut part = fresh(Group::Trends);
+        fold(&mut part, PRODUCT, &view_at(0));
+        // Closes the only window, so that nothing is left to reread that would tell the time.
+        fold(&mut part, PRODUCT, &tick(at(5_000_000)));
+        let positions = part.flush().unwrap().positions;
+        let resume = |(_, position): (Stream, Position)| TakeOver::Resumed(position);
+        let mut successor = Part::new(Group::Trends, 0, DOOR, positions.into_iter().map(resume).collect());
+        fold(&mut successor, PRODUCT, &view_at(1));
+        let late = |one: &Document| one.schema.name == "late-events";
+        assert!(successor.flush().unwrap().documents.iter().any(late));
+    }
+
+    #[test]
+    fn nothing_is_flushed_before_everything_is_read_again() {
+        let mut part = fresh(Group::Sessions);
+        fold(&mut part, PRODUCT, &view_at(0));
+        let positions = part.flush().unwrap().positions;
+        let resume = |(_, position): (Stream, Position)| TakeOver::Resumed(position);
+        let mut successor = Part::new(Group::Sessions, 0, DOOR, positions.into_iter().map(resume).collect());
+        fold(&mut successor, 0, &serde_json::to_vec(&search(at(1))).unwrap());
+        assert!(!successor.has_caught_up() && successor.flush().is_none());
+        fold(&mut successor, PRODUCT, &view_at(0));
+        assert!(successor.flush().is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_record_makes_a_part_panic_and_each_is_accounted_for(
+            records in prop::collection::vec((0usize..3, any::<Vec<u8>>()), 1..20)
+        ) {
+            let mut part = fresh(Group::Sessions);
+            records.iter().for_each(|(topic, payload)| fold(&mut part, *topic, payload));
+            prop_assert_eq!(part.flush().unwrap().dead.len(), records.len());
+            prop_assert!(part.frontier().ledger.iter().all(|(_, _, counts)| counts.balances()));
+        }
+    }
+}

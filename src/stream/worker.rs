@@ -269,7 +269,10 @@ impl Worker {
         }
         if let Err(error) = self.consumer.seek(&self.holding.ways_back(self.reader)) {
             // What was gone back to already is read twice and ignored; the same again next time.
-            tracing::debug!(%error, "going back to where the others have reread to is not possible now");
+            tracing::debug!(
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "going back to where the others have reread to is not possible now"
+            );
             return Ok(());
         }
         self.holding.join();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::generator::sink::Record;
 use crate::model::event::door::partition_of;
-use crate::model::event::{Action, Event, SCHEMA_VERSION, Stream};
+use crate::model::event::{Action, Event, Order, SCHEMA_VERSION, Stream};
 use crate::traffic::Chance;
 
 /// What is wrong with a record.
@@ -134,10 +134,17 @@ fn moved(mut event: Event, by: TimeDelta) -> Event {
     match &mut event.action {
         Action::Search(_) => {}
         Action::View(touch) | Action::AddToCart(touch) => touch.item.attribution = None,
-        Action::Purchase(order) => order.items.iter_mut().for_each(|item| item.attribution = None),
-        Action::Refund(refund) => refund.ordered_at = refund.ordered_at + by,
+        Action::Purchase(order) => forget_searches(order),
+        Action::Refund(refund) => {
+            refund.ordered_at = refund.ordered_at + by;
+            forget_searches(&mut refund.order);
+        }
     }
     event
+}
+
+fn forget_searches(order: &mut Order) {
+    order.items.iter_mut().for_each(|item| item.attribution = None);
 }
 
 fn edited(record: &Record, edit: impl FnOnce(&mut Value)) -> Option<Vec<u8>> {

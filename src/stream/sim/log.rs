@@ -19,7 +19,9 @@ use crate::stream::groups::Reader;
 use crate::stream::part::{LogRecord, examine};
 
 /// Mean milliseconds between two events: so that windows of a minute, of two hours and of days close.
-const PACES_MS: [i64; 5] = [2_000, 30_000, 240_000, 1_800_000, 9_000_000];
+const PACES_MS: [i64; 6] = [3_000, 30_000, 200_000, 400_000, 1_200_000, 7_200_000];
+/// How many partitions a topic has; mostly one, so that its windows have many events.
+const PARTITIONS: [i32; 6] = [1, 1, 1, 2, 2, 3];
 /// Products, their categories and brands.
 const PRODUCTS: [(&str, &str, &str); 4] =
     [("p1", "home.garden", "Ro"), ("p2", "home.kitchen", "Ro"), ("p3", "home", "Su"), ("p4", "toys", "Su")];
@@ -59,10 +61,23 @@ impl Log {
         self.records(stream, partition).len() as i64
     }
 
+    /// The events in it, each once in each topic.
+    pub fn events(&self) -> Vec<Event> {
+        let mut events = BTreeMap::new();
+        for ((stream, _), records) in &self.records {
+            for record in records {
+                if let Ok(Record::Event(event)) = &record.found {
+                    events.insert((*stream, event.event_id), (**event).clone());
+                }
+            }
+        }
+        events.into_values().collect()
+    }
+
     /// A random log for this reader.
     pub fn random(rng: &mut StdRng, reader: Reader) -> Self {
         let mut shop = Shop::open(rng, reader);
-        for number in 0..rng.random_range(15..70) {
+        for number in 0..rng.random_range(20..70) {
             let event = shop.next_event(rng, number);
             shop.store(rng, event);
         }
@@ -86,6 +101,10 @@ struct Sent {
 struct Shop {
     door: Door,
     pace_ms: i64,
+    /// One event in so many is late.
+    late_one_in: u32,
+    /// After one event in so many some topic is ticked.
+    ticks_one_in: u32,
     clock: Timestamp,
     /// By visitor: when the session began.
     sessions: Vec<Timestamp>,
@@ -98,9 +117,11 @@ struct Shop {
 
 impl Shop {
     fn open(rng: &mut StdRng, reader: Reader) -> Self {
-        let partitions = rng.random_range(1..4);
+        let partitions = *PARTITIONS.choose(rng).unwrap();
         Self {
             door: Door { partitions, currency: Currency::EUR },
+            late_one_in: rng.random_range(2..20),
+            ticks_one_in: rng.random_range(2..16),
             pace_ms: *PACES_MS.choose(rng).unwrap(),
             clock: at(0),
             sessions: vec![at(0); rng.random_range(1..6)],
@@ -170,17 +191,26 @@ impl Shop {
         let partition = partition_of(&key, self.door.partitions);
         let payload = serde_json::to_vec(&event).unwrap();
         for _ in 0..if rng.random_ratio(1, 8) { 2 } else { 1 } {
-            let appended_at = event.timestamp + millis(delay(rng, self.pace_ms));
+            let appended_at = event.timestamp + millis(self.delay(rng));
             let sent = Sent { appended_at, stream, partition, key: key.clone(), payload: payload.clone() };
             self.sent.push(if rng.random_ratio(1, 15) { self.broken(rng, sent) } else { sent });
         }
-        if rng.random_ratio(1, 12) {
+        if rng.random_ratio(1, self.ticks_one_in) {
             let stream = *Stream::ALL.choose(rng).unwrap();
             let partition = rng.random_range(0..self.door.partitions);
             let payload = tick(event.timestamp - TimeDelta::minutes(1));
             let appended_at = event.timestamp;
             self.sent.push(Sent { appended_at, stream, partition, key: Vec::new(), payload });
         }
+    }
+
+    /// Milliseconds from an event to its storing: mostly little, sometimes negative, sometimes beyond every lateness.
+    fn delay(&self, rng: &mut StdRng) -> i64 {
+        if rng.random_ratio(1, self.late_one_in) {
+            let longest = *[80_000, 1_000_000, 12_000_000, 40 * self.pace_ms].choose(rng).unwrap();
+            return rng.random_range(-80_000..longest);
+        }
+        rng.random_range(0..20_000)
     }
 
     fn broken(&self, rng: &mut StdRng, sent: Sent) -> Sent {
@@ -218,16 +248,6 @@ impl Shop {
 
 fn millis(millis: i64) -> TimeDelta {
     TimeDelta::milliseconds(millis)
-}
-
-/// Milliseconds from an event to its storing: mostly little, sometimes negative, sometimes beyond every lateness.
-fn delay(rng: &mut StdRng, pace_ms: i64) -> i64 {
-    match rng.random_range(0..12) {
-        0 => rng.random_range(-80_000..0),
-        1 => rng.random_range(0..12_000_000),
-        2 => rng.random_range(0..40 * pace_ms),
-        _ => rng.random_range(0..20_000),
-    }
 }
 
 fn visit(

@@ -162,16 +162,17 @@ impl Member {
         Ok(())
     }
 
-    /// Carries the flush on by one exchange; commits when all of it is acknowledged.
-    pub fn carry_on(&mut self, world: &mut World<'_>) -> Result<(), String> {
-        let Some(flight) = &mut self.flight else { return Ok(()) };
+    /// Carries the flush on by one exchange; commits when all of it is acknowledged. Whether it goes on.
+    pub fn carry_on(&mut self, world: &mut World<'_>) -> Result<bool, String> {
+        let Some(mut flight) = self.flight.take() else { return Ok(false) };
         if !flight.is_done(world) {
-            return Ok(());
+            self.flight = Some(flight);
+            return Ok(true);
         }
-        let Some(Flight { positions, outcome, .. }) = self.flight.take() else { return Ok(()) };
-        let landed = Landed::of(positions, outcome);
+        let landed = Landed::of(flight.positions, flight.outcome);
         self.refused.extend(landed.refused.iter().map(|(partition, _)| *partition));
-        self.commit(world, landed.acknowledged)
+        self.commit(world, landed.acknowledged)?;
+        Ok(false)
     }
 
     fn commit(&mut self, world: &mut World<'_>, acknowledged: Vec<Acknowledged>) -> Result<(), String> {

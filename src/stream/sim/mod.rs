@@ -91,7 +91,6 @@ fn committing_before_the_acknowledgement_is_found() {
 #[test]
 fn deciding_lateness_by_another_time_in_a_replay_is_found() {
     assert_found(Mutant::WatermarkOfTheEnd);
-    assert_found(Mutant::WatermarkForgotten);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Mistakes put into the processor on purpose, to see that the simulation finds them.
 
-use crate::model::time::Timestamp;
 use crate::stream::flight::Acknowledged;
 use crate::stream::position::{Facts, Position};
 
@@ -15,8 +14,6 @@ pub enum Mutant {
     CommitFirst,
     /// A replay decides lateness by the event time at its end instead of that at its beginning.
     WatermarkOfTheEnd,
-    /// A replay decides lateness as if nothing had been read before.
-    WatermarkForgotten,
     /// The state of lost partitions is kept until they come back.
     StateKept,
     /// Items that Elasticsearch refused for now are taken for written, as the request as a whole succeeded.
@@ -33,7 +30,6 @@ impl Mutant {
         match self {
             Self::NoReplay => (*replay_from, *max_ts_before_replay) = (*next, *max_ts),
             Self::WatermarkOfTheEnd => *max_ts_before_replay = *max_ts,
-            Self::WatermarkForgotten => *max_ts_before_replay = Timestamp::MIN,
             Self::CountedAgain => *next = *replay_from,
             Self::NoVersion | Self::CommitFirst | Self::StateKept | Self::RefusedTakenAsSuccess => {}
         }

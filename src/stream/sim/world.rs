@@ -71,24 +71,24 @@ impl World<'_> {
         let number = members[at].number;
         match self.rng.random_range(0..60) {
             // Killed: another is started in its place.
-            0 | 1 => {
+            0 => {
                 self.coordinator.remove(&mut self.rng, self.log, number);
                 members[at] = Member::new(*started);
                 *started += 1;
             }
             // Paused for longer than the session timeout: it knows nothing of it until it polls.
-            2 | 3 => self.coordinator.remove(&mut self.rng, self.log, number),
-            4 => self.coordinator.rebalance(&mut self.rng, self.log),
-            5 if members.len() < 4 => {
+            1 | 2 => self.coordinator.remove(&mut self.rng, self.log, number),
+            3 => self.coordinator.rebalance(&mut self.rng, self.log),
+            4 if members.len() < 4 => {
                 members.push(Member::new(*started));
                 *started += 1;
             }
-            6 if members.len() > 1 => {
+            5 if members.len() > 1 => {
                 self.coordinator.remove(&mut self.rng, self.log, number);
                 members.swap_remove(at);
             }
-            7 => self.elastic.mapping_is_broken = self.rng.random_ratio(1, 4),
-            8 | 9 => self.elastic.let_one_arrive(&mut self.rng, self.mutant),
+            6 => self.elastic.mapping_is_broken = self.rng.random_ratio(1, 4),
+            7..10 => self.elastic.let_one_arrive(&mut self.rng, self.mutant),
             10..=15 => members[at].poll(self)?,
             step => self.work(&mut members[at], step)?,
         }
@@ -97,13 +97,19 @@ impl World<'_> {
 
     /// One step of a member's work.
     fn work(&mut self, member: &mut Member, step: u32) -> Result<(), String> {
-        let count = self.rng.random_range(1..12);
+        let count = if self.storm { self.rng.random_range(1..12) } else { usize::MAX };
         match step {
             ..28 => member.read(self, count),
-            28..34 => member.reread(self, count * 3),
+            28..34 => member.reread(self, count.saturating_mul(3)),
             34..36 => member.take_back(self),
             36..42 => member.flush(self)?,
-            _ => member.carry_on(self)?,
+            _ => {
+                for _ in 0..count {
+                    if !member.carry_on(self)? {
+                        break;
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -119,8 +125,11 @@ impl World<'_> {
                     self.coordinator.remove(&mut self.rng, self.log, member.number);
                 }
                 member.poll(self)?;
-                for step in [16, 16, 16, 28, 28, 34, 36, 42, 42, 42] {
-                    self.work(member, step)?;
+                // Reads and rereads all, flushes, and carries the flush to its end.
+                for (step, times) in [(16, 12), (28, 6), (34, 1), (36, 1), (42, 1)] {
+                    for _ in 0..times {
+                        self.work(member, step)?;
+                    }
                 }
             }
             if members.iter().all(|member| member.is_done(self)) {
@@ -222,14 +231,10 @@ impl World<'_> {
         }
         self.check_contents(&expected, "at the end")?;
         for (key, kept) in &self.elastic.documents {
-            let found = (kept.version, parse(&kept.source)?);
+            let found = parse(&kept.source)?;
             let right = expected.documents.get(key);
-            // Read as the other was: reading a fraction is not exact to the last bit.
-            let right =
-                right.map(|(version, body)| Ok::<_, String>((*version, parse(body.to_string().as_bytes())?)));
-            let right = right.transpose()?;
-            if right.as_ref() != Some(&found) {
-                return Err(format!("{key:?} must be\n{right:?}\nbut is\n{found:?}"));
+            if !right.is_some_and(|(version, body)| *version == kept.version && agree(body, &found)) {
+                return Err(format!("{key:?} must be\n{right:?}\nbut is\n{}, {found}", kept.version));
             }
         }
         match self.coordinator.dead.keys().find(|id| !expected.dead.contains_key(*id)) {
@@ -237,6 +242,12 @@ impl World<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether two bodies are the same. Reading a fraction is not exact to the last bit, so where they differ the
+/// first is read as the other was.
+fn agree(right: &Value, found: &Value) -> bool {
+    right == found || parse(right.to_string().as_bytes()).as_ref() == Ok(found)
 }
 
 fn parse(json: &[u8]) -> Result<Value, String> {

@@ -92,7 +92,7 @@ async fn readiness_names_what_the_service_stands_on() {
         let service = service(shop, &[]);
         let ready = service.get("/health/ready").await;
         assert_eq!(ready["status"], "up");
-        let up = |name: &str| json!({ "name": name, "status": "up", "detail": "answers" });
+        let up = |name: &str| json!({ "name": name, "status": "up", "detail": "works" });
         assert_eq!(ready["dependencies"], json!([up("elasticsearch"), up("kafka")]));
     })
     .await;

@@ -69,8 +69,11 @@ fn document(events: &[&Event], place: Place, category: &str) -> Expected {
 }
 
 fn touches(event: &Event, category: &str) -> bool {
-    let within = |path: &str| path == category || path.starts_with(&format!("{category}."));
-    category == WHOLE_SHOP || event.items().iter().any(|item| within(item.category.as_str()))
+    category == WHOLE_SHOP || event.items().iter().any(|item| lies_in(item.category.as_str(), category))
+}
+
+fn lies_in(path: &str, category: &str) -> bool {
+    path.strip_prefix(category).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn journey(session: &[&Event], category: &str) -> Journey {
@@ -107,9 +110,6 @@ fn journey(session: &[&Event], category: &str) -> Journey {
 fn revenue(session: &[&Event], category: &str) -> i64 {
     let bought = session.iter().filter(|event| event.event_type() == EventType::Purchase);
     let items = bought.flat_map(|event| event.items());
-    let within = items.filter(|item| {
-        let path = item.category.as_str();
-        category == WHOLE_SHOP || path == category || path.starts_with(&format!("{category}."))
-    });
+    let within = items.filter(|item| category == WHOLE_SHOP || lies_in(item.category.as_str(), category));
     within.map(|item| item.unit_price_cents.0 * i64::from(item.quantity)).sum()
 }
