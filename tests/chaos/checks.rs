@@ -1,16 +1,17 @@
 //! Whether everything was counted exactly once, as a table of what was expected and what was found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde_json::{Value, json};
 use shoplens::model::event::door::Door;
 use shoplens::model::money::Currency;
 use shoplens::store::Missing;
 
-use crate::records::{Added, dead_letters, topics};
+use crate::programs::AUDIT;
+use crate::records::{dead_letters, topics};
 use crate::recount::{recount, said};
 use crate::shop::Shop;
+use crate::storm::Sent;
 
 /// Operators for which an event of a day ago is late; that of orders waits for days.
 const LATE_FOR: [&str; 3] = ["funnels", "trends", "velocity"];
@@ -49,19 +50,20 @@ impl Table {
 
 /// Holds the indices, the dead letters, the late events and the ledger against the raw topics and the
 /// generator's report.
-pub async fn check(shop: &Shop, report: &Path, added: &Added, table: &mut Table) {
+pub async fn check(shop: &Shop, sent: &Sent, table: &mut Table) {
     let partitions = shop.bus.ensure_topics().await.unwrap();
     let raw = topics(shop, Door { partitions, currency: Currency::EUR });
-    let (said, found) = (said(report), recount(shop).await);
+    let (said, found) = (said(&sent.report), recount(shop).await);
+    let faults = sent.faults();
+    let number = |value: &u64| value.to_string();
     table.did("records in the event topics", raw.records);
-    table.did("  of them sent again (duplicates)", raw.repeated);
+    table.did("  of them delayed by the generator (disorder)", faults.disordered);
+    table.check("  of them sent again (duplicates)", faults.duplicates, raw.repeated, number);
     let mut by_type: BTreeMap<String, u64> = BTreeMap::new();
     raw.events.values().for_each(|event| *by_type.entry(event.event_type().to_string()).or_default() += 1);
-    let number = |value: &u64| value.to_string();
-    let sent = said["total"].as_u64().unwrap();
     table.check(
         "distinct events in the topics: sent and added",
-        sent + added.late.len() as u64,
+        said["total"].as_u64().unwrap() + sent.late.len() as u64,
         raw.events.len() as u64,
         number,
     );
@@ -81,8 +83,8 @@ pub async fn check(shop: &Shop, report: &Path, added: &Added, table: &mut Table)
     let count = |set: &BTreeSet<_>| set.len().to_string();
     let (letters, written) = dead_letters(shop);
     table.check(
-        "corrupt records in the topics: those added",
-        added.corrupt,
+        "corrupt records in the topics: those of the generator",
+        faults.corrupt.values().sum(),
         raw.corrupt.len() as u64,
         number,
     );
@@ -91,7 +93,7 @@ pub async fn check(shop: &Shop, report: &Path, added: &Added, table: &mut Table)
     let late = late_events(shop).await;
     for operator in LATE_FOR {
         let found = late.get(operator).cloned().unwrap_or_default();
-        table.check(&format!("late events of {operator}"), added.late.clone(), found, |set| {
+        table.check(&format!("late events of {operator}"), sent.late.clone(), found, |set| {
             set.len().to_string()
         });
     }
@@ -144,11 +146,10 @@ async fn check_ledger(shop: &Shop, records: u64, table: &mut Table) {
 
 /// The recount that shares nothing with the processor but the types of events.
 fn check_audit(shop: &Shop, table: &mut Table) {
-    let Some(audit) = option_env!("CARGO_BIN_EXE_audit") else { return };
-    let mut command = std::process::Command::new(audit);
+    let mut command = std::process::Command::new(AUDIT);
     let kafka = &shop.servers.kafka.kafka_bootstrap_servers;
     let elasticsearch = shop.servers.elasticsearch.elasticsearch_host.url().as_str();
     command.env("SHOPLENS_PREFIX", &shop.prefix).env("KAFKA_BOOTSTRAP_SERVERS", kafka);
-    let status = command.env("ELASTICSEARCH_HOST", elasticsearch).status().unwrap();
+    let status = command.env("ELASTICSEARCH_HOST", elasticsearch).arg("--require-drained").status().unwrap();
     table.check("exit code of audit", Some(0), status.code(), |code| format!("{code:?}"));
 }

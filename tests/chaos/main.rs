@@ -12,7 +12,10 @@ mod outages;
 mod programs;
 mod proxy;
 mod records;
+#[cfg(feature = "siege")]
+mod siege;
 mod storm;
+mod table;
 mod topics;
 mod watched;
 

@@ -21,10 +21,10 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebalance_in_the_middle_of_a_flush_loses_and_repeats_nothing() {
     with_shop(async |shop| {
-        let slow = Fault::Delay(Duration::from_secs(2));
-        let proxy = Proxy::before(&shop.servers, Plan::these([slow; 40])).await;
+        let proxy = Proxy::before(&shop.servers, Plan::these([])).await;
         let stage = Stage::new(shop, proxy.address());
         let report = stage.backlog(8_000);
+        proxy.follow(Plan::these([Fault::Delay(Duration::from_secs(2)); 40]));
         let first = stage.start(PROCESSOR, &["--flush-interval-ms", "100"], "first.log");
         eventually("a flush is on its way", async || proxy.done().get("delayed").copied()).await;
         let second = stage.start(PROCESSOR, &["--flush-interval-ms", "100"], "second.log");
@@ -96,21 +96,13 @@ async fn a_processor_with_a_name_of_its_own_finds_its_partitions_again_and_nobod
 async fn rescaling_and_a_rolling_restart_under_load_change_no_result() {
     with_shop(async |shop| {
         let lull = Duration::from_secs(3);
-        let weather = Weather { seed: 3, events: 8_000, rate: 400, processors: 1, lull: (lull, lull) };
+        let weather = Weather { seed: 3, events: 8_000, rate: 400, lull: (lull, lull) };
         let stage = Stage::new(shop, shop.servers.elasticsearch.elasticsearch_host.to_string());
         stage.run(SEEDER, &["--count", "200"]);
         let mut rng = ChaCha8Rng::seed_from_u64(weather.seed);
         let mut crew = Crew::muster(&stage, 1);
-        let (report, added) = under_traffic(&stage, &weather, async |_| {
-            tokio::time::sleep(lull).await;
-            crew.join();
-            crew.join();
-            tokio::time::sleep(lull).await;
-            crew.leave(&mut rng);
-            for _ in 0..2 {
-                tokio::time::sleep(lull).await;
-                crew.replace_oldest();
-            }
+        let sent = under_traffic(&stage, &weather, async |_| {
+            rescale(&mut crew, &mut rng, lull).await;
         })
         .await;
         crew.dismiss(&mut rng);
@@ -118,9 +110,22 @@ async fn rescaling_and_a_rolling_restart_under_load_change_no_result() {
         let mut table = Table::default();
         crew.tell(&mut table);
         table.check("processors that ended by themselves", 0, crew.ended_by_themselves, u64::to_string);
-        check(shop, &report, &added, &mut table).await;
+        check(shop, &sent, &mut table).await;
         table.conclude();
         stage.remove_files();
     })
     .await;
+}
+
+/// From one processor to three, to two, and then each of them replaced in turn.
+pub async fn rescale(crew: &mut Crew<'_>, rng: &mut ChaCha8Rng, lull: Duration) {
+    tokio::time::sleep(lull).await;
+    crew.join();
+    crew.join();
+    tokio::time::sleep(lull).await;
+    crew.leave(rng);
+    for _ in 0..2 {
+        tokio::time::sleep(lull).await;
+        crew.replace_oldest();
+    }
 }

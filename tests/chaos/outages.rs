@@ -12,6 +12,7 @@ use crate::programs::{ANSWER_WAIT, PROCESSOR, Stage, lines_with};
 use crate::proxy::Proxy;
 use crate::recount::{recount, said};
 use crate::shop::{PATIENCE, Shop, eventually, with_shop};
+use crate::watched::Watched;
 
 /// Lines that a processor may log in such a short life, whatever happens to it: tens, not thousands.
 const LINES_MAX: usize = 80;
@@ -20,9 +21,10 @@ const OUTAGE_OVER: &str = "Elasticsearch takes writes again";
 
 /// Drains a backlog while these faults happen to the first bulks. The processor's log.
 async fn drained_through(shop: &Shop, faults: &[Fault]) -> String {
-    let proxy = Proxy::before(&shop.servers, Plan::these(faults.iter().copied())).await;
+    let proxy = Proxy::before(&shop.servers, Plan::these([])).await;
     let stage = Stage::new(shop, proxy.address());
     let report = stage.backlog(4_000);
+    proxy.follow(Plan::these(faults.iter().copied()));
     let log = tokio::task::block_in_place(|| stage.drain());
     for fault in faults {
         assert!(proxy.done()[&fault.to_string()] > 0, "{fault} did not happen");
@@ -99,7 +101,7 @@ async fn an_elasticsearch_that_is_gone_for_a_while_delays_results_and_is_told_on
 async fn block_writes(shop: &Shop, index: &str, blocked: bool) {
     let value = if blocked { json!(true) } else { Value::Null };
     let body = json!({ "index.blocks.read_only_allow_delete": value });
-    let path = format!("/{index}/_settings");
+    let path = format!("/{}/_settings", shop.store.name(index));
     shop.store.send::<Value>("block an index", Method::Put, &path, Some(&body)).await.unwrap();
 }
 
@@ -109,7 +111,7 @@ async fn an_index_that_a_full_disk_made_read_only_holds_results_back_until_there
         let stage = Stage::new(shop, shop.servers.elasticsearch.elasticsearch_host.to_string());
         let report = stage.backlog(4_000);
         shop.store.ensure(&Schema::PRODUCT_TRENDS).await.unwrap();
-        let index = shop.store.name(&Schema::PRODUCT_TRENDS.index_at(Timestamp::now()));
+        let index = Schema::PRODUCT_TRENDS.index_at(Timestamp::now());
         shop.store.create_index(&index, &json!({})).await.unwrap();
         block_writes(shop, &index, true).await;
         let mut processor =
@@ -121,6 +123,28 @@ async fn an_index_that_a_full_disk_made_read_only_holds_results_back_until_there
         let log = processor.log();
         assert_eq!(lines_with(&log, OUTAGE), 1, "{log}");
         assert!(log.contains("read-only"), "{log}");
+        assert_eq!(recount(shop).await, said(&report));
+        stage.remove_files();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_elasticsearch_will_never_take_holds_its_partition_until_the_mapping_is_mended() {
+    with_shop(async |shop| {
+        let stage = Stage::new(shop, shop.servers.elasticsearch.elasticsearch_host.to_string());
+        let report = stage.backlog(1_000);
+        shop.store.ensure(&Schema::PRODUCT_TRENDS).await.unwrap();
+        let index = Schema::PRODUCT_TRENDS.index_at(Timestamp::now());
+        let wrong = json!({ "mappings": { "properties": { "product_id": { "type": "ip" } } } });
+        shop.store.create_index(&index, &wrong).await.unwrap();
+        let watched = Watched::start(&stage, &[]);
+        watched.is_ready(503, "partition_refused: ").await;
+        let (status, _) = watched.processor.terminate();
+        assert!(status.success());
+        let path = format!("/{}", shop.store.name(&index));
+        shop.store.send::<Value>("drop an index", Method::Delete, &path, None).await.unwrap();
+        stage.drain();
         assert_eq!(recount(shop).await, said(&report));
         stage.remove_files();
     })

@@ -10,6 +10,7 @@ use crate::shop::{PATIENCE, Shop, eventually};
 /// Longest wait of a processor for an answer of Elasticsearch: short, so that a lost answer is soon missed.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(3);
 
+pub const AUDIT: &str = env!("CARGO_BIN_EXE_audit");
 pub const GENERATOR: &str = env!("CARGO_BIN_EXE_generator");
 pub const PROCESSOR: &str = env!("CARGO_BIN_EXE_processor");
 pub const SEEDER: &str = env!("CARGO_BIN_EXE_seeder");

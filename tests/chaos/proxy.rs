@@ -55,7 +55,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Goes on with another plan. What was done is counted on.
+    /// Goes on with another plan, under which nothing is done yet.
     pub fn follow(&self, plan: Plan) {
         *self.inside.plan.lock().unwrap() = plan;
     }

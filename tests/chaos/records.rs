@@ -123,53 +123,32 @@ pub fn dead_letters(shop: &Shop) -> (BTreeSet<At>, u64) {
     (origins, count)
 }
 
-/// What was added to the traffic.
-#[derive(Debug, Default)]
-pub struct Added {
-    /// Records that lie there once more, byte for byte.
-    pub duplicates: u64,
-    /// Records of bytes that are no event.
-    pub corrupt: u64,
-    /// New events that are a day older than their place in the log.
-    pub late: BTreeSet<String>,
-}
-
 /// Marks an added record, so that it is not the pattern of another.
 const MARK: (&str, &[u8]) = ("added-by", b"chaos");
 /// How much older late events are: more than any lateness but that of orders.
 const LATE_BY: TimeDelta = TimeDelta::days(1);
+/// One late event is added for so many records.
+const LATE_EVERY: u64 = 70;
 
-/// Adds duplicates, corrupt records and late events to the traffic in `product-events` until told to stop:
-/// each follows the record that it is made from, in the same partition.
-pub fn add_to_traffic(shop: &Shop, stop: &AtomicBool) -> Added {
-    let topic = Stream::Product.topic();
+/// Adds late events to the traffic in `product-events` until told to stop, and gives their ids. Each is new, and
+/// a day older than the event before it in the same partition. The generator's own come a quarter of an hour
+/// after their time, when a test is over.
+pub fn add_late_events(shop: &Shop, door: Door, stop: &AtomicBool) -> BTreeSet<String> {
     let (consumer, _) = reader(shop, &[shop.bus.topic(Stream::Product)]);
     let producer = Producer::new(&shop.bus).unwrap();
-    let mut added = Added::default();
+    let mut added = BTreeSet::new();
     let mut number = 0_u64;
     while !stop.load(Ordering::Relaxed) {
         // An outage of Kafka is none of this function's business.
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
-        if message.headers().is_some() || message.key().is_none() {
-            continue;
-        }
-        let (key, payload) = (message.key().unwrap(), message.payload().unwrap());
-        let send = |payload: &[u8]| {
-            producer.offer_with_headers(topic, key, payload, &[MARK]).unwrap();
-        };
-        number += 1;
-        if number.is_multiple_of(20) {
-            send(payload);
-            added.duplicates += 1;
-        }
-        if number.is_multiple_of(50) {
-            send(&payload[..payload.len() / 2]);
-            added.corrupt += 1;
-        }
-        if number.is_multiple_of(70) {
-            let (id, event) = made_late(payload);
-            send(&event);
-            added.late.insert(id);
+        let message = message.detach();
+        let Some(Record::Event(event)) = usable(shop, door, &message) else { continue };
+        number += u64::from(message.headers().is_none());
+        if message.headers().is_none() && number.is_multiple_of(LATE_EVERY) {
+            let (id, late) = made_late(message.payload().unwrap());
+            let key = event.visitor().as_bytes();
+            producer.offer_with_headers(Stream::Product.topic(), key, &late, &[MARK]).unwrap();
+            added.insert(id);
         }
     }
     producer.flush(PATIENCE).unwrap();

@@ -15,13 +15,14 @@ use crate::shop::{eventually, with_shop};
 use crate::topics::{TRUNCATED, truncate};
 
 /// A processor and the port at which it can be watched.
-struct Watched {
-    processor: Program,
+pub struct Watched {
+    pub processor: Program,
     port: u16,
 }
 
 impl Watched {
-    fn start(stage: &Stage<'_>, arguments: &[&str]) -> Self {
+    /// Starts it; it flushes often.
+    pub fn start(stage: &Stage<'_>, arguments: &[&str]) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let port = free.to_string();
         let arguments = [&["--metrics-port", &port, "--flush-interval-ms", "100"], arguments].concat();
@@ -38,7 +39,7 @@ impl Watched {
     }
 
     /// Waits until the probe answers so, with these words.
-    async fn is_ready(&self, status: u16, words: &str) {
+    pub async fn is_ready(&self, status: u16, words: &str) {
         let what = format!("/health/ready answers {status} with {words:?}");
         let status = format!("HTTP/1.1 {status} ");
         let answers = async || {

@@ -338,6 +338,12 @@ fn shortened(reason: &str) -> String {
     reason.chars().take(REASON_CHARS_MAX).collect()
 }
 
+/// The time in a UUIDv7, which for an event's id is that of the event.
+pub fn time_of(id: Uuid) -> Timestamp {
+    // 48 bits of milliseconds always fit.
+    Timestamp::from_millis((id.as_u128() >> 80) as i64)
+}
+
 /// The bytes of a tick record.
 pub fn tick(at: Timestamp) -> Vec<u8> {
     format!(r#"{{"event_type":"tick","timestamp":"{at}"}}"#).into_bytes()

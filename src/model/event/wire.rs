@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::model::category::CategoryPath;
 use crate::model::event::{
     Action, Attribution, Event, EventType, ITEMS_MAX, Item, Order, QUANTITY_MAX, QUERY_CHARS_MAX, Refund,
-    Reject, SCHEMA_VERSION, SESSION_MAX, Search, Touch,
+    Reject, SCHEMA_VERSION, SESSION_MAX, Search, Touch, time_of,
 };
 use crate::model::ids::{ClientId, OrderId, ProductId, QueryId, SessionId, UserId};
 use crate::model::money::{Cents, Currency};
@@ -186,8 +186,7 @@ fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Reject>
 fn check(event: &Event) -> Result<(), Reject> {
     let id = event.event_id;
     ensure(id.get_version_num() == 7, || format!("event_id {id} is not a UUIDv7"))?;
-    let id_millis = id.as_u128() >> 80;
-    ensure(u128::try_from(event.timestamp.millis()) == Ok(id_millis), || {
+    ensure(event.timestamp == time_of(id), || {
         format!("event_id {id} and timestamp {} name different times", event.timestamp)
     })?;
     let into_session = event.timestamp - event.session_started_at;

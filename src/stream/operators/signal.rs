@@ -1,9 +1,11 @@
 //! The document of a fraud or bot signal.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::model::event::Event;
 use crate::model::ids::{SessionId, UserId};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
@@ -60,16 +62,16 @@ pub struct Signal<'a> {
 pub struct Evidence {
     first_seen: Option<Timestamp>,
     last_seen: Option<Timestamp>,
-    ids: std::collections::BTreeSet<uuid::Uuid>,
+    ids: BTreeSet<Uuid>,
 }
 
 impl Evidence {
     /// Adds an event; in whatever order, the same set gives the same evidence.
-    pub fn add(&mut self, event: &Event) {
-        self.first_seen = [self.first_seen, Some(event.timestamp)].into_iter().flatten().min();
-        self.last_seen = self.last_seen.max(Some(event.timestamp));
+    pub fn add(&mut self, id: Uuid, at: Timestamp) {
+        self.first_seen = [self.first_seen, Some(at)].into_iter().flatten().min();
+        self.last_seen = self.last_seen.max(Some(at));
         // UUIDv7 sorts by time, so the least ids are the first events.
-        self.ids.insert(event.event_id);
+        self.ids.insert(id);
         if self.ids.len() > EVIDENCE_MAX {
             self.ids.pop_last();
         }

@@ -8,14 +8,14 @@ use chrono::TimeDelta;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::model::event::{Event, EventType};
-use crate::model::ids::{SessionId, UserId};
+use crate::model::event::{Event, EventType, time_of};
+use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::severity::Severity;
 use crate::model::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
-use crate::stream::footprint::{Footprint, Weighed, hash_table, text};
+use crate::stream::footprint::{Footprint, Weighed, text};
 use crate::stream::operators::funnels::LATENESS;
 use crate::stream::operators::keyed::Keyed;
 use crate::stream::operators::signal::{Evidence, Signal};
@@ -24,7 +24,7 @@ const RULE: &str = "bot_velocity";
 const RULE_VERSION: u16 = 1;
 /// Searches and views in one minute of the clock from which a visit counts as a machine's: one every
 /// two seconds for a whole minute, which nobody reads.
-const PER_MINUTE_MIN: u32 = 30;
+const PER_MINUTE_MIN: usize = 30;
 
 /// The operator. Its window is the minute of the session's start, its key the session.
 pub struct Velocity;
@@ -33,30 +33,29 @@ pub struct Velocity;
 #[derive(Default)]
 pub struct Visits(Keyed<SessionId, Visit>);
 
+/// What a visit did, kept as small as can be: there are a million at once, and hardly any is ever reported.
 #[derive(Default)]
 struct Visit {
-    support: u64,
+    /// Each event's id, which tells its time, and type.
+    events: Vec<(Uuid, EventType)>,
     /// Who, as the event with the least id says: a function of the set of events.
-    who: Option<Who>,
-    per_minute: HashMap<Timestamp, u32>,
-    by_type: [u64; EventType::ALL.len()],
-    evidence: Evidence,
+    who: Option<(Uuid, Visitor)>,
 }
 
-struct Who {
-    first: Uuid,
-    visitor: String,
-    user_id: Option<UserId>,
+/// Whose record it was.
+enum Visitor {
+    LoggedIn(UserId),
+    Anonymous(ClientId),
 }
 
 impl Weighed for Visits {
     fn footprint(&self) -> Footprint {
         self.0.footprint(|session, visit| {
-            let who = visit.who.as_ref().map_or(0, |who| {
-                who.visitor.capacity() + who.user_id.as_ref().map_or(0, |user| text(user.as_str()))
+            let who = visit.who.as_ref().map_or(0, |(_, visitor)| match visitor {
+                Visitor::LoggedIn(user) => text(user.as_str()),
+                Visitor::Anonymous(client) => text(client.as_str()),
             });
-            let minutes = hash_table::<(Timestamp, u32)>(visit.per_minute.capacity());
-            text(session.as_str()) + who + minutes + visit.evidence.bytes()
+            text(session.as_str()) + who + visit.events.capacity() * size_of::<(Uuid, EventType)>()
         })
     }
 }
@@ -82,52 +81,84 @@ impl Operator for Velocity {
 
     fn fold(&self, state: &mut Visits, event: &Event) {
         let visit = state.0.change(&event.session_id);
-        visit.support += 1;
-        if visit.who.as_ref().is_none_or(|who| event.event_id < who.first) {
-            let (visitor, user_id) = (event.visitor().to_owned(), event.user_id.clone());
-            visit.who = Some(Who { first: event.event_id, visitor, user_id });
-        }
-        visit.evidence.add(event);
-        let kind = event.event_type();
-        if let Some(count) = visit.by_type.get_mut(kind as usize) {
-            *count += 1;
-        }
-        if matches!(kind, EventType::Search | EventType::View) {
-            *visit.per_minute.entry(event.timestamp.floor_to(MINUTE_MS)).or_default() += 1;
+        visit.events.push((event.event_id, event.event_type()));
+        if visit.who.as_ref().is_none_or(|(first, _)| event.event_id < *first) {
+            visit.who = Some((event.event_id, Visitor::of(event)));
         }
     }
 
     fn render(&self, state: &mut Visits, pane: &Pane, out: &mut Vec<Document>) {
         state.0.take_changed(|session, visit| {
-            let peak = visit.per_minute.values().copied().max().unwrap_or_default();
+            let peak = visit.peak_per_minute();
             if peak >= PER_MINUTE_MIN {
                 let signal = visit.signal(session, peak, pane);
                 let id = format!("{RULE}|{}|{}|{session}", pane.start.millis(), pane.partition);
-                out.push(Document::result(&Schema::FRAUD_SIGNALS, pane.start, id, visit.support, &signal));
+                out.push(Document::result(&Schema::FRAUD_SIGNALS, pane.start, id, signal.support, &signal));
             }
         });
     }
 }
 
+impl Visitor {
+    fn of(event: &Event) -> Self {
+        let anonymous = || Self::Anonymous(event.client_id.clone());
+        event.user_id.clone().map_or_else(anonymous, Self::LoggedIn)
+    }
+
+    fn key(&self) -> &str {
+        match self {
+            Self::LoggedIn(user_id) => user_id.as_str(),
+            Self::Anonymous(client_id) => client_id.as_str(),
+        }
+    }
+
+    fn user_id(&self) -> Option<&UserId> {
+        match self {
+            Self::LoggedIn(user_id) => Some(user_id),
+            Self::Anonymous(_) => None,
+        }
+    }
+}
+
 impl Visit {
-    fn signal<'a>(&'a self, session: &'a SessionId, peak: u32, pane: &Pane) -> Signal<'a> {
-        let score = f64::from(peak) / f64::from(PER_MINUTE_MIN);
-        let [searches, views, carts, purchases, _] = self.by_type;
+    /// Most searches and views in one minute of the clock.
+    fn peak_per_minute(&self) -> usize {
+        // Most visits are that short, and need not be looked at.
+        if self.events.len() < PER_MINUTE_MIN {
+            return 0;
+        }
+        let mut per_minute: HashMap<Timestamp, usize> = HashMap::new();
+        for (id, _) in
+            self.events.iter().filter(|(_, kind)| *kind == EventType::Search || *kind == EventType::View)
+        {
+            *per_minute.entry(time_of(*id).floor_to(MINUTE_MS)).or_default() += 1;
+        }
+        per_minute.into_values().max().unwrap_or_default()
+    }
+
+    fn signal<'a>(&'a self, session: &'a SessionId, peak: usize, pane: &Pane) -> Signal<'a> {
+        let score = peak as f64 / PER_MINUTE_MIN as f64;
+        let count = |kind| self.events.iter().filter(|(_, one)| *one == kind).count() as u64;
+        let [searches, views, carts, purchases] =
+            [EventType::Search, EventType::View, EventType::AddToCart, EventType::Purchase].map(count);
+        let mut evidence = Evidence::default();
+        self.events.iter().for_each(|(id, _)| evidence.add(*id, time_of(*id)));
+        let who = self.who.as_ref().map(|(_, visitor)| visitor);
         Signal {
             rule: RULE,
             rule_version: RULE_VERSION,
             severity: Severity::of_score(score),
             score,
             active: true,
-            visitor: self.who.as_ref().map(|who| who.visitor.as_str()).unwrap_or_default(),
-            user_id: self.who.as_ref().and_then(|who| who.user_id.as_ref()),
+            visitor: who.map(Visitor::key).unwrap_or_default(),
+            user_id: who.and_then(Visitor::user_id),
             session_id: Some(session),
             day: pane.start.floor_to(DAY_MS),
             partition: pane.partition,
-            support: self.support,
+            support: self.events.len() as u64,
             count: searches + views,
-            first_seen: self.evidence.first_seen(),
-            last_seen: self.evidence.last_seen(),
+            first_seen: evidence.first_seen(),
+            last_seen: evidence.last_seen(),
             summary: format!(
                 "{peak} searches and views in one minute; in the whole visit {searches} searches, {views} views, \
                  {purchases} purchases"
@@ -137,7 +168,7 @@ impl Visit {
                 "add_to_carts": carts, "purchases": purchases,
             }),
             thresholds: json!({ "peak_per_minute": PER_MINUTE_MIN }),
-            event_ids: self.evidence.ids(),
+            event_ids: evidence.ids(),
         }
     }
 }

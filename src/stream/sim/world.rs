@@ -23,6 +23,20 @@ use crate::stream::sim::recount::{Contents, Extent};
 /// Rounds after the storm in which everything must have been done.
 const CALM_ROUNDS_MAX: usize = 2_000;
 
+/// What a member does, and how often, in a round after the storm: a topic is read by chance.
+const ROUND: [(Work, usize); 5] =
+    [(Work::Read, 12), (Work::Reread, 6), (Work::TakeBack, 1), (Work::Flush, 1), (Work::CarryOn, 1)];
+
+/// What a member can do next.
+#[derive(Clone, Copy)]
+enum Work {
+    Read,
+    Reread,
+    TakeBack,
+    Flush,
+    CarryOn,
+}
+
 /// Everything but the members.
 pub struct World<'a> {
     pub log: &'a Log,
@@ -89,21 +103,25 @@ impl World<'_> {
             }
             6 => self.elastic.mapping_is_broken = self.rng.random_ratio(1, 4),
             7..10 => self.elastic.let_one_arrive(&mut self.rng, self.mutant),
-            10..=15 => members[at].poll(self)?,
-            step => self.work(&mut members[at], step)?,
+            10..16 => members[at].poll(self)?,
+            16..28 => self.work(&mut members[at], Work::Read)?,
+            28..34 => self.work(&mut members[at], Work::Reread)?,
+            34..36 => self.work(&mut members[at], Work::TakeBack)?,
+            36..42 => self.work(&mut members[at], Work::Flush)?,
+            _ => self.work(&mut members[at], Work::CarryOn)?,
         }
         Ok(())
     }
 
-    /// One step of a member's work.
-    fn work(&mut self, member: &mut Member, step: u32) -> Result<(), String> {
+    /// One step of a member's work; in calm as much of it as there is.
+    fn work(&mut self, member: &mut Member, work: Work) -> Result<(), String> {
         let count = if self.storm { self.rng.random_range(1..12) } else { usize::MAX };
-        match step {
-            ..28 => member.read(self, count),
-            28..34 => member.reread(self, count.saturating_mul(3)),
-            34..36 => member.take_back(self),
-            36..42 => member.flush(self)?,
-            _ => {
+        match work {
+            Work::Read => member.read(self, count),
+            Work::Reread => member.reread(self, count.saturating_mul(3)),
+            Work::TakeBack => member.take_back(self),
+            Work::Flush => member.flush(self)?,
+            Work::CarryOn => {
                 for _ in 0..count {
                     if !member.carry_on(self)? {
                         break;
@@ -125,10 +143,9 @@ impl World<'_> {
                     self.coordinator.remove(&mut self.rng, self.log, member.number);
                 }
                 member.poll(self)?;
-                // Reads and rereads all, flushes, and carries the flush to its end.
-                for (step, times) in [(16, 12), (28, 6), (34, 1), (36, 1), (42, 1)] {
+                for (work, times) in ROUND {
                     for _ in 0..times {
-                        self.work(member, step)?;
+                        self.work(member, work)?;
                     }
                 }
             }

@@ -68,13 +68,13 @@ impl UserDay {
     /// Adds a refund of an order of the day.
     pub fn refunded(&mut self, event: &Event, refund: &Refund) {
         self.note(event);
-        self.refund_evidence.add(event);
+        self.refund_evidence.add(event.event_id, event.timestamp);
         self.refunds += 1;
         self.refunded_cents += refund.order.total;
         self.refunded_orders.insert(refund.order.order_id.clone());
         if event.timestamp - refund.ordered_at <= FAST {
             self.fast_refunds += 1;
-            self.fast.add(event);
+            self.fast.add(event.event_id, event.timestamp);
         }
         for item in &refund.order.items {
             let orders = self.returned.entry(item.product_id.clone()).or_default();
@@ -91,7 +91,7 @@ impl UserDay {
 
     fn note(&mut self, event: &Event) {
         self.support += 1;
-        self.all.add(event);
+        self.all.add(event.event_id, event.timestamp);
         // The key of all these records is this id, so they agree on it.
         self.user_id = self.user_id.take().or_else(|| event.user_id.clone());
     }

@@ -6,21 +6,24 @@
 //! its products count, and its search step is a search that led to one of them. A session whose first
 //! step is a search counts under `by_search`, else under `by_browse`, so the two add up to the whole.
 
+mod categories;
+
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::model::category::{CategoryPath, level};
-use crate::model::event::{Action, Event, EventType};
+use crate::model::category::level;
+use crate::model::event::{Action, Event, EventType, Item, time_of};
 use crate::model::ids::SessionId;
 use crate::model::money::Cents;
 use crate::model::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
-use crate::stream::footprint::{Footprint, Weighed, hash_table, text};
+use crate::stream::footprint::{Footprint, Weighed, text};
+use crate::stream::operators::funnels::categories::{Categories, CategoryNumber};
 use crate::stream::operators::keyed::Keyed;
 
 /// The name of the whole shop among the categories.
@@ -36,25 +39,38 @@ pub struct Funnels;
 #[derive(Default)]
 pub struct Cohort {
     sessions: Keyed<SessionId, Session>,
-    totals: Keyed<Box<str>, Total>,
+    totals: Keyed<CategoryNumber, Total>,
+    categories: Categories,
 }
 
+/// A session's way, kept as small as can be: there are a million at once.
 #[derive(Default)]
 struct Session {
-    events: u64,
+    events: u32,
+    /// So many of them were there when the session was counted last.
+    events_counted: u32,
     steps: Vec<Step>,
-    /// How it was last counted in each category.
-    counted: HashMap<Box<str>, Progress>,
-    events_counted: u64,
 }
 
-/// One thing done with one category; or, without a category, a search.
+/// One thing done with one category; a search concerns the whole shop. In order of time, ties by type, then id.
 struct Step {
-    at: (Timestamp, EventType, Uuid),
-    category: Option<CategoryPath>,
-    /// When the search was that led here.
-    searched_at: Option<Timestamp>,
-    amount: Cents,
+    /// The event's id, which tells its time.
+    id: Uuid,
+    deed: Deed,
+    category: CategoryNumber,
+    /// Whether it was there when the session was counted last.
+    counted: bool,
+}
+
+/// What was done, with what matters of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Search,
+    View,
+    /// With the time of the search that led there.
+    FoundView(Timestamp),
+    AddToCart,
+    Purchase(Cents),
 }
 
 /// How far a session came in a category.
@@ -109,16 +125,15 @@ impl From<[i64; 4]> for Stages {
 
 impl Weighed for Cohort {
     fn footprint(&self) -> Footprint {
-        let of_step = |step: &Step| step.category.as_ref().map_or(0, |category| text(category.as_str()));
-        let sessions = self.sessions.footprint(|id, session| {
-            let steps = session.steps.capacity() * size_of::<Step>();
-            let counted = hash_table::<(Box<str>, Progress)>(session.counted.capacity());
-            let names: usize = session.counted.keys().map(|name| name.len()).sum();
-            text(id.as_str()) + steps + session.steps.iter().map(of_step).sum::<usize>() + counted + names
-        });
-        // Each name is the key and, until it is rendered, among the changed ones.
-        let totals = self.totals.footprint(|name, _| 2 * name.len());
-        Footprint { entries: sessions.entries, bytes: sessions.bytes + totals.bytes }
+        let of_session = |id: &SessionId, session: &Session| {
+            text(id.as_str()) + session.steps.capacity() * size_of::<Step>()
+        };
+        let sessions = self.sessions.footprint(of_session);
+        let totals = self.totals.footprint(|_, _| 0);
+        Footprint {
+            entries: sessions.entries,
+            bytes: sessions.bytes + totals.bytes + self.categories.bytes(),
+        }
     }
 }
 
@@ -143,24 +158,24 @@ impl Operator for Funnels {
     }
 
     fn fold(&self, state: &mut Cohort, event: &Event) {
-        let session = state.sessions.change(&event.session_id);
+        let Cohort { sessions, categories, .. } = state;
+        let session = sessions.change(&event.session_id);
         session.events += 1;
-        let at = (event.timestamp, event.event_type(), event.event_id);
+        let step = |deed, category| Step { id: event.event_id, deed, category, counted: false };
         if let Action::Search(_) = event.action {
-            session.steps.push(Step { at, category: None, searched_at: None, amount: Cents(0) });
+            session.steps.push(step(Deed::Search, CategoryNumber::ROOT));
         }
-        session.steps.extend(event.items().iter().map(|item| Step {
-            at,
-            category: Some(item.category.clone()),
-            searched_at: item.attribution.as_ref().map(|search| search.searched_at),
-            amount: item.amount(),
+        session.steps.extend(event.items().iter().filter_map(|item| {
+            let deed = Deed::of(event.event_type(), item)?;
+            Some(step(deed, categories.number(&item.category)))
         }));
     }
 
     fn render(&self, state: &mut Cohort, pane: &Pane, out: &mut Vec<Document>) {
-        let totals = &mut state.totals;
-        state.sessions.take_changed(|_, session| session.recount(totals));
+        let Cohort { sessions, totals, categories } = state;
+        sessions.take_changed(|_, session| session.recount(categories, totals));
         totals.take_changed(|category, total| {
+            let category = categories.name(*category);
             let body = total.body(pane, category);
             let id = format!("funnels|{}|{}|{category}", pane.start.millis(), pane.partition);
             let support = u64::try_from(total.support).unwrap_or_default();
@@ -169,37 +184,67 @@ impl Operator for Funnels {
     }
 }
 
+impl Deed {
+    /// `None` for a refund, which is no step.
+    fn of(kind: EventType, item: &Item) -> Option<Self> {
+        match kind {
+            EventType::Search => Some(Self::Search),
+            EventType::View => Some(match &item.attribution {
+                Some(search) => Self::FoundView(search.searched_at),
+                None => Self::View,
+            }),
+            EventType::AddToCart => Some(Self::AddToCart),
+            EventType::Purchase => Some(Self::Purchase(item.amount())),
+            EventType::Refund => None,
+        }
+    }
+
+    fn kind(self) -> EventType {
+        match self {
+            Self::Search => EventType::Search,
+            Self::View | Self::FoundView(_) => EventType::View,
+            Self::AddToCart => EventType::AddToCart,
+            Self::Purchase(_) => EventType::Purchase,
+        }
+    }
+}
+
 impl Session {
     /// Takes the session out of the totals as it was counted last, and puts it in as it is now.
-    fn recount(&mut self, totals: &mut Keyed<Box<str>, Total>) {
-        self.steps.sort_unstable_by_key(|step| step.at);
-        let now = progress_by_category(&self.steps);
-        for (category, progress) in &self.counted {
-            totals.change(category).add(progress, self.events_counted, -1);
+    fn recount(&mut self, categories: &Categories, totals: &mut Keyed<CategoryNumber, Total>) {
+        self.steps.sort_unstable_by_key(|step| (time_of(step.id), step.deed.kind(), step.id));
+        // How it was counted last is not kept but found again.
+        if self.events_counted > 0 {
+            let counted = self.steps.iter().filter(|step| step.counted);
+            for (category, walk) in walks(counted, categories) {
+                totals.change(&category).add(&walk.progress(), self.events_counted, -1);
+            }
         }
-        for (category, progress) in &now {
-            totals.change(category).add(progress, self.events, 1);
+        for (category, walk) in walks(self.steps.iter(), categories) {
+            totals.change(&category).add(&walk.progress(), self.events, 1);
         }
-        self.counted = now;
+        self.steps.iter_mut().for_each(|step| step.counted = true);
         self.events_counted = self.events;
     }
 }
 
-/// How far the steps, in order of time, lead in the whole shop and in each category that they touch. One
-/// walk for all: a scraper's session has thousands of steps in thousands of categories.
-fn progress_by_category(steps: &[Step]) -> HashMap<Box<str>, Progress> {
-    let mut walks: HashMap<&str, Walk> = HashMap::from([(ROOT, Walk::default())]);
+/// Where the steps, in order of time, lead in the whole shop and in each category that they touch. One walk
+/// for all: a scraper's session has thousands of steps in thousands of categories.
+fn walks<'a>(
+    steps: impl Iterator<Item = &'a Step>,
+    categories: &Categories,
+) -> HashMap<CategoryNumber, Walk> {
+    let mut walks = HashMap::from([(CategoryNumber::ROOT, Walk::default())]);
     for step in steps {
-        let (at, kind, _) = step.at;
         // The whole shop has the searches themselves, a category the searches that led to a look at it.
-        let searched_at = (kind == EventType::Search).then_some(at);
-        walks.entry(ROOT).or_default().take(step, searched_at);
-        let searched_at = step.searched_at.filter(|_| kind == EventType::View);
-        for category in step.category.iter().flat_map(CategoryPath::prefixes) {
+        let searched_at = (step.deed == Deed::Search).then(|| time_of(step.id));
+        walks.entry(CategoryNumber::ROOT).or_default().take(step, searched_at);
+        let searched_at = if let Deed::FoundView(searched_at) = step.deed { Some(searched_at) } else { None };
+        for category in categories.upwards(step.category) {
             walks.entry(category).or_default().take(step, searched_at);
         }
     }
-    walks.into_iter().map(|(category, walk)| (category.into(), walk.progress())).collect()
+    walks
 }
 
 /// A session's way through one category so far.
@@ -213,19 +258,18 @@ struct Walk {
 
 impl Walk {
     fn take(&mut self, step: &Step, searched_at: Option<Timestamp>) {
-        let (at, kind, _) = step.at;
         self.first_search = [self.first_search, searched_at].into_iter().flatten().min();
-        match kind {
-            EventType::View => {
-                self.first_view = self.first_view.or(Some(at));
+        match step.deed {
+            Deed::View | Deed::FoundView(_) => {
+                self.first_view = self.first_view.or(Some(time_of(step.id)));
                 self.depth = self.depth.max(2);
             }
-            EventType::AddToCart if self.depth >= 2 => self.depth = self.depth.max(3),
-            EventType::Purchase if self.depth >= 3 => self.depth = 4,
-            EventType::Search | EventType::AddToCart | EventType::Purchase | EventType::Refund => {}
+            Deed::AddToCart if self.depth >= 2 => self.depth = self.depth.max(3),
+            Deed::Purchase(_) if self.depth >= 3 => self.depth = 4,
+            Deed::Search | Deed::AddToCart | Deed::Purchase(_) => {}
         }
-        if kind == EventType::Purchase {
-            self.revenue += step.amount;
+        if let Deed::Purchase(amount) = step.deed {
+            self.revenue += amount;
         }
     }
 
@@ -241,8 +285,8 @@ impl Walk {
 }
 
 impl Total {
-    fn add(&mut self, progress: &Progress, events: u64, sign: i64) {
-        self.support += sign * i64::try_from(events).unwrap_or(i64::MAX);
+    fn add(&mut self, progress: &Progress, events: u32, sign: i64) {
+        self.support += sign * i64::from(events);
         self.searched += sign * i64::from(progress.searched);
         self.revenue = self.revenue.saturating_add(sign * progress.revenue.0);
         let stages = if progress.by_search { &mut self.by_search } else { &mut self.by_browse };
