@@ -8,7 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use crate::checks::{Table, check};
 use crate::faults::{Fault, Plan};
 use crate::outages::OUTAGE;
-use crate::programs::{PROCESSOR, SEEDER, Stage};
+use crate::programs::{PROCESSOR, SEEDER, Stage, lines_with};
 use crate::proxy::Proxy;
 use crate::recount::{recount, said};
 use crate::shop::{eventually, with_shop};
@@ -61,6 +61,32 @@ async fn a_processor_that_is_asked_to_stop_is_gone_in_10_s_even_without_elastics
         proxy.set_away(false);
         tokio::task::block_in_place(|| stage.drain());
         assert_eq!(recount(shop).await, said(&report));
+        stage.remove_files();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_with_a_name_of_its_own_finds_its_partitions_again_and_nobody_else_notices() {
+    with_shop(async |shop| {
+        let stage = Stage::new(shop, shop.servers.elasticsearch.elasticsearch_host.to_string());
+        let named = |name: &str, log: &str| {
+            stage.start(PROCESSOR, &["--instance-id", name, "--archive-events", "false"], log)
+        };
+        let (first, second) = (named("first", "first.log"), named("second", "second.log"));
+        let half = "reader=\"processor\" partitions=6";
+        first.says(half).await;
+        second.says(half).await;
+        let taken_over = lines_with(&second.log(), TAKEN_OVER);
+        assert!(first.terminate().0.success());
+        let again = named("first", "again.log");
+        again.says(half).await;
+        assert_eq!(lines_with(&second.log(), TAKEN_OVER), taken_over, "{}", second.log());
+        for processor in [again, second] {
+            assert!(processor.terminate().0.success());
+        }
+        // The group keeps their places for the session timeout.
+        eventually("the group is empty", async || shop.bus.remove_all().await.ok()).await;
         stage.remove_files();
     })
     .await;
