@@ -38,7 +38,7 @@ pub struct ProcessorSettings {
     #[arg(long, env = "FLUSH_INTERVAL_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub flush_interval_ms: u64,
     /// Memory in MiB that the open windows of this process may take, an estimate; its workers share it evenly.
-    /// The process takes some 300 MiB besides. Above it the oldest windows are closed before their time.
+    /// Above it the oldest windows are closed before their time.
     #[arg(long, env = "PROCESSOR_MEMORY_MB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub memory_mb: u32,
     /// Whether raw events are kept in `events-<date>`.
