@@ -26,8 +26,10 @@ impl FromStr for SinkAddress {
             None if text == "kafka" => Ok(Self::Kafka),
             None if text == "null" => Ok(Self::Null),
             Some(("ndjson", path)) if !path.is_empty() => Ok(Self::Lines(path.into())),
-            Some(("http" | "https", _)) => {
-                Url::parse(text).map(Self::Http).map_err(|error| format!("is no address: {error}"))
+            Some(("http" | "https", rest)) => {
+                // `http:http://…` says the same as `http://…`.
+                let url = if rest.starts_with("http") { rest } else { text };
+                Url::parse(url).map(Self::Http).map_err(|error| format!("is no address: {error}"))
             }
             _ => Err("must be kafka, ndjson:PATH (ndjson:- for standard output), http://HOST/PATH or null"
                 .to_owned()),
@@ -70,6 +72,10 @@ mod tests {
         assert_eq!("ndjson:a:b.ndjson".parse(), Ok(SinkAddress::Lines("a:b.ndjson".into())));
         let collector = "http://localhost:8000/events";
         assert_eq!(collector.parse(), Ok(SinkAddress::Http(Url::parse(collector).unwrap())));
+        assert_eq!(
+            format!("http:{collector}").parse(),
+            Ok(SinkAddress::Http(Url::parse(collector).unwrap()))
+        );
         for text in ["", "kafka:x", "ndjson:", "file.ndjson", "http://"] {
             assert!(text.parse::<SinkAddress>().is_err(), "{text}");
         }

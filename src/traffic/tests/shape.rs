@@ -2,9 +2,10 @@
 
 use crate::model::event::tests::at;
 use crate::model::money::Currency;
+use crate::model::time::Timestamp;
 use crate::traffic::shape::{Measures, Shape};
 use crate::traffic::tests::{SEEDS, shelf, simulate, world};
-use crate::traffic::{Assortment, Habits, Simulator, World};
+use crate::traffic::{Assortment, Habits, Rhythm, Schedule, Simulator, World};
 
 fn measured(seed: u64, world: World, per_second: i64, events: i64) -> Measures {
     let mut shape = Shape::default();
@@ -55,6 +56,30 @@ fn views_follow_zipfs_law() {
     for seed in SEEDS {
         let exponent = measured(seed, World::default(), 500, 50_000).zipf_exponent;
         assert!((0.8..1.2).contains(&exponent), "{exponent}");
+    }
+}
+
+#[test]
+fn nights_are_as_quiet_as_was_asked_for() {
+    let rhythm = Rhythm { night_to_peak: 0.2, peak_hour: 20.0, ..Rhythm::default() };
+    for seed in SEEDS {
+        // From midnight on; only the quietest and the busiest hour are simulated.
+        let midnight = Timestamp::from_millis(1_794_960_000_000);
+        let mut schedule = Schedule::new(midnight, 2, rhythm.clone());
+        let assortment = Assortment::new(shelf()).unwrap();
+        let mut simulator = Simulator::new(assortment, Currency::EUR, world(0.1, 0.02), seed, midnight);
+        let mut shape = Shape::default();
+        let times = std::iter::from_fn(|| Some(schedule.next_time()));
+        let hours =
+            times.map(|at| (at, (at - midnight).num_minutes() / 30)).take_while(|(_, half)| *half < 41);
+        for (at, _) in hours.filter(|(_, half)| [15, 16, 39, 40].contains(half)) {
+            shape.count(&simulator.act(at));
+        }
+        let hours = shape.measures().hours;
+        let [night, evening] =
+            [[7, 8], [19, 20]].map(|pair| pair.map(|hour| hours[hour]).iter().sum::<u64>());
+        let ratio = night as f64 / evening as f64;
+        assert!((0.17..0.24).contains(&ratio), "{ratio}");
     }
 }
 
