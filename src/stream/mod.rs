@@ -31,6 +31,7 @@ mod reread;
 pub mod run;
 #[cfg(test)]
 mod sim;
+pub mod serving;
 mod sink;
 pub mod take_over;
 mod watch;
