@@ -52,7 +52,9 @@ pub enum GenerationError {
         there: Vec<String>,
     },
     /// It was begun from elsewhere.
-    #[error("the generation {name} was begun with --from {start}: leave --from out to go on, or take another name")]
+    #[error(
+        "the generation {name} was begun with --from {start}: leave --from out to go on, or take another name"
+    )]
     OtherStart {
         /// Which.
         name: Generation,
@@ -100,7 +102,8 @@ impl Generations {
     /// # Errors
     /// [`GenerationError::Unknown`]
     pub fn check(&self, name: &Generation) -> Result<(), GenerationError> {
-        let all = [Generation::Original].into_iter().chain(self.begun.iter().map(|one| one.generation.clone()));
+        let all =
+            [Generation::Original].into_iter().chain(self.begun.iter().map(|one| one.generation.clone()));
         let all: Vec<Generation> = all.collect();
         if all.contains(name) {
             return Ok(());
@@ -217,15 +220,22 @@ impl Store {
         Ok(self.kept().await?.map(|kept| kept.generations).unwrap_or_default())
     }
 
-    /// This shop's results in the generation of this name, or in the one that readers see.
+    /// The results that readers see.
+    ///
+    /// # Errors
+    /// As [`Store::search`].
+    pub async fn current_results(&self) -> Result<Self, StoreError> {
+        Ok(self.of_generation(&self.generations().await?.current()))
+    }
+
+    /// The results of the generation of this name; without a name, those that readers see.
     ///
     /// # Errors
     /// [`GenerationError::Unknown`], [`GenerationError::Store`]
     pub async fn results(&self, name: Option<&Generation>) -> Result<Self, GenerationError> {
-        let generations = self.generations().await?;
-        let name = name.cloned().unwrap_or_else(|| generations.current());
-        generations.check(&name)?;
-        Ok(self.of_generation(&name))
+        let Some(name) = name else { return Ok(self.current_results().await?) };
+        self.generations().await?.check(name)?;
+        Ok(self.of_generation(name))
     }
 
     /// Changes the generations, one after the other with all who do so at the same time.
@@ -314,7 +324,8 @@ mod tests {
     #[test]
     fn a_generation_that_does_not_exist_is_refused_with_those_that_do() {
         let mut shop = shop();
-        let expected = "there is no generation v9, only original, v1, v2; `processor --generation v9` begins it";
+        let expected =
+            "there is no generation v9, only original, v1, v2; `processor --generation v9` begins it";
         assert_eq!(shop.promote(&named("v9")).unwrap_err().to_string(), expected);
         assert_eq!(shop.forget(&named("v9")).unwrap_err().to_string(), expected);
         assert!(matches!(shop.promote(&Generation::Original), Err(GenerationError::CurrentAlready(_))));

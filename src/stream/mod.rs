@@ -26,12 +26,13 @@ pub mod operators;
 pub mod part;
 pub mod partition;
 pub mod position;
+pub mod promotion;
 pub mod quiet;
 mod reread;
 pub mod run;
+mod serving;
 #[cfg(test)]
 mod sim;
-pub mod serving;
 mod sink;
 pub mod take_over;
 mod watch;
