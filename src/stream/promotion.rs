@@ -74,6 +74,7 @@ pub async fn administer(task: Task, store: &Store, bus: &Bus) -> anyhow::Result<
     }
 }
 
+/// Prints a line for each generation; a record that several groups have not read counts for each of them.
 async fn list(store: &Store) -> anyhow::Result<()> {
     let generations = store.generations().await?;
     let current = generations.current();

@@ -128,6 +128,9 @@ async fn open(
     let generation = &settings.generation;
     let begun = edges.store.change_generations(|all| all.begin(generation, settings.from, Timestamp::now()));
     let start = begun.await.with_context(|| format!("beginning the generation {generation}"))?;
+    if *generation != Generation::Original {
+        tracing::info!(%generation, from = %start, "computing the results of a generation of their own");
+    }
     let store = edges.store.of_generation(generation);
     for schema in &WRITES {
         let ensured = store.ensure(schema).await;
