@@ -1,4 +1,4 @@
-//! Makes sure of the Kafka topics, or removes everything of one prefix.
+//! Looks after a shop's topics, generations and leftovers.
 
 use std::process::ExitCode;
 
@@ -8,8 +8,9 @@ use shoplens::bus::{Bus, DEAD_LETTERS};
 use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
 use shoplens::model::event::Stream;
 use shoplens::store::Store;
+use shoplens::stream::promotion;
 
-/// Makes sure of the Kafka topics, or removes everything of one prefix.
+/// Makes sure of the Kafka topics, changes what readers see, or removes everything of one prefix.
 #[derive(Parser)]
 #[command(version)]
 struct Settings {
@@ -29,6 +30,9 @@ enum Task {
     Topics,
     /// Removes the topics, consumer groups, indices and templates whose names begin with SHOPLENS_PREFIX, which must be set.
     Clear,
+    /// Says which generation of results readers see, and changes that.
+    #[command(subcommand)]
+    Generation(promotion::Task),
 }
 
 fn main() -> ExitCode {
@@ -37,24 +41,20 @@ fn main() -> ExitCode {
 
 async fn administer(settings: Settings) -> anyhow::Result<()> {
     let prefix = &settings.shop.prefix;
-    let bus = Bus::new(&settings.kafka, prefix)?;
+    let (store, bus) = (Store::new(&settings.elasticsearch, prefix)?, Bus::new(&settings.kafka, prefix)?);
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    if let Task::Clear = settings.task {
-        ensure!(
-            !prefix.is_empty(),
-            "clear needs SHOPLENS_PREFIX, so that it cannot remove another shop's data"
-        );
-        let store = Store::new(&settings.elasticsearch, prefix)?;
-        store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-        // Kafka first: it refuses while programs still read, and then nothing is half gone.
-        let (topics, indices) = (bus.remove_all().await?, store.remove_all().await?);
-        println!("removed {indices} indices and templates, {topics} topics and groups");
+    if let Task::Topics = settings.task {
+        let events = Stream::ALL.map(|topic| bus.topic(topic)).join(", ");
+        println!("{events} with {} partitions, {}", bus.ensure_topics().await?, bus.name(DEAD_LETTERS));
         return Ok(());
     }
-    let partitions = bus.ensure_topics().await?;
-    for stream in Stream::ALL {
-        println!("{} with {partitions} partitions", bus.topic(stream));
+    store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
+    if let Task::Generation(task) = settings.task {
+        return promotion::administer(task, &store, &bus).await;
     }
-    println!("{}", bus.name(DEAD_LETTERS));
+    ensure!(!prefix.is_empty(), "clear needs SHOPLENS_PREFIX, so that it cannot remove another shop's data");
+    // Kafka first: it refuses while programs still read, and then nothing is half gone.
+    println!("removed {} topics and groups", bus.remove_all().await?);
+    println!("removed {} indices and templates", store.remove_all().await?);
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Parser;
 use shoplens::audit::{AuditSettings, audit};
 use shoplens::bus::Bus;
-use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
+use shoplens::config::{self, ElasticsearchSettings, GenerationSettings, KafkaSettings, ShopSettings};
 use shoplens::store::Store;
 
 /// Recounts everything from the raw topics and compares it with the indices, the dead letters and the ledger.
@@ -16,6 +16,8 @@ use shoplens::store::Store;
 struct Settings {
     #[command(flatten)]
     audit: AuditSettings,
+    #[command(flatten)]
+    generation: GenerationSettings,
     #[command(flatten)]
     shop: ShopSettings,
     #[command(flatten)]
@@ -33,7 +35,8 @@ async fn check(settings: Settings) -> anyhow::Result<ExitCode> {
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    let report = audit(&settings.audit, store, &bus, settings.shop.currency).await?;
+    let results = store.results(settings.generation.generation.as_ref()).await?;
+    let report = audit(&settings.audit, results, &bus, settings.shop.currency).await?;
     if settings.audit.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use shoplens::bus::Bus;
-use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
+use shoplens::config::{self, ElasticsearchSettings, GenerationSettings, KafkaSettings, ShopSettings};
 use shoplens::replay::{Task, replay};
 use shoplens::store::Store;
 
@@ -15,6 +15,8 @@ use shoplens::store::Store;
 struct Settings {
     #[command(subcommand)]
     task: Task,
+    #[command(flatten)]
+    generation: GenerationSettings,
     #[command(flatten)]
     shop: ShopSettings,
     #[command(flatten)]
@@ -32,5 +34,6 @@ async fn mend(settings: Settings) -> anyhow::Result<()> {
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    replay(settings.task, store, bus, settings.shop.currency).await
+    let results = store.results(settings.generation.generation.as_ref()).await?;
+    replay(settings.task, results, bus, settings.shop.currency).await
 }

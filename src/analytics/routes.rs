@@ -23,9 +23,13 @@ use crate::store::Store;
 /// How long one answer of `/stats` serves all dashboards, each of which asks every 2 s.
 const STATS_MAX_AGE: Duration = Duration::from_secs(1);
 
+/// How soon answers follow a change of generations.
+const GENERATION_MAX_AGE: Duration = Duration::from_secs(1);
+
 /// The endpoints of the analytics.
 pub struct Api {
     store: Store,
+    results: Fresh<Store>,
     currency: Currency,
     stats: Fresh<Stats>,
 }
@@ -39,7 +43,12 @@ enum Tag {
 impl Api {
     /// The endpoints, answering from this store; its amounts are in this currency.
     pub fn new(store: Store, currency: Currency) -> Self {
-        Self { store, currency, stats: Fresh::new(STATS_MAX_AGE) }
+        Self { store, results: Fresh::new(GENERATION_MAX_AGE), currency, stats: Fresh::new(STATS_MAX_AGE) }
+    }
+
+    /// The results of the generation that readers see.
+    async fn results(&self) -> Result<Store, AnalyticsError> {
+        Ok(self.results.get(self.store.current_results()).await?)
     }
 }
 
@@ -67,7 +76,7 @@ impl Api {
         let window = Range::last(minutes.0, Timestamp::now());
         let category = parse_category(category.0)?;
         let question = trending::Question { window, size: size.0, category };
-        let (progress, trends) = store::trending(&self.store, &question).await?;
+        let (progress, trends) = store::trending(&self.results().await?, &question).await?;
         Ok(Json(Trending::new(window, self.currency, progress, trends)))
     }
 
@@ -88,7 +97,7 @@ impl Api {
     ) -> Result<Json<Funnels>, Failure> {
         let range = Range::last(minutes.0, Timestamp::now());
         let category = parse_category(category.0)?;
-        let (progress, funnels) = store::funnels(&self.store, range, category.as_ref()).await?;
+        let (progress, funnels) = store::funnels(&self.results().await?, range, category.as_ref()).await?;
         Ok(Json(Funnels::new(range, self.currency, progress, funnels)))
     }
 
@@ -113,7 +122,7 @@ impl Api {
         let (Given(severity), Given(rule), Given(cursor)) = (severity.0, rule.0, cursor.0);
         let after = cursor.as_deref().map(Cursor::decode).transpose()?;
         let question = fraud::Question { severity, rule, size: size.0, after };
-        Ok(Json(store::signals(&self.store, &question).await?.into()))
+        Ok(Json(store::signals(&self.results().await?, &question).await?.into()))
     }
 
     /// Shows the shop at a glance.
@@ -121,7 +130,8 @@ impl Api {
     /// An answer is up to a second old. What nobody has written yet counts as 0.
     #[oai(path = "/stats", method = "get", operation_id = "stats")]
     async fn stats(&self) -> Result<Json<Overview>, Failure> {
-        let stats = self.stats.get(store::stats(&self.store, Timestamp::now())).await?;
+        let results = self.results().await?;
+        let stats = self.stats.get(store::stats(&results, Timestamp::now())).await?;
         Ok(Json(Overview::new(&stats, self.currency)))
     }
 }

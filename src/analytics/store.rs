@@ -1,4 +1,4 @@
-//! The exchanges with Elasticsearch.
+//! The exchanges with Elasticsearch. The results are those of the store's generation.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -127,7 +127,7 @@ async fn shown(store: &Store, trends: &[Trend]) -> Result<HashMap<ProductId, Sho
     }
     let ids: Vec<&str> = trends.iter().map(|trend| trend.product_id.as_str()).collect();
     let body = query::shown(&ids);
-    let found: Found<Shown> = ask(store, "look products up", &Schema::PRODUCTS, &body).await?;
+    let found: Found<Shown> = ask(&store.of_shop(), "look products up", &Schema::PRODUCTS, &body).await?;
     Ok(found.hits.sources().map(|shown| (shown.id.clone(), shown)).collect())
 }
 
@@ -153,7 +153,7 @@ pub async fn funnels(
 
 /// Refuses a category that the catalogue does not have. Where there is no catalogue, none is refused.
 async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<(), AnalyticsError> {
-    match catalog::has_category(store, category).await {
+    match catalog::has_category(&store.of_shop(), category).await {
         Ok(true) | Err(StoreError::MissingIndex { .. }) => Ok(()),
         Ok(false) => Err(catalog::unknown_category(category).into()),
         Err(error) => Err(error.into()),
@@ -198,7 +198,7 @@ pub async fn stats(store: &Store, now: Timestamp) -> Result<Stats, AnalyticsErro
 }
 
 async fn count_products(store: &Store) -> Result<u64, AnalyticsError> {
-    let found: Found = ask(store, "count products", &Schema::PRODUCTS, &query::count()).await?;
+    let found: Found = ask(&store.of_shop(), "count products", &Schema::PRODUCTS, &query::count()).await?;
     Ok(found.total())
 }
 

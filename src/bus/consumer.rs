@@ -18,6 +18,7 @@ use rdkafka::{ClientConfig, ClientContext};
 
 use crate::bus::{Bus, BusError};
 use crate::model::event::Stream;
+use crate::model::generation::Start;
 use crate::model::time::Timestamp;
 
 /// Longest wait for what a take-over must know.
@@ -45,7 +46,7 @@ pub struct Assigned {
     pub partition: i32,
     /// The committed offset and its metadata, where there is one.
     pub committed: Option<(i64, String)>,
-    /// The first offset that the log still has.
+    /// The first offset that the log still has, or the first from the group's start.
     pub first: i64,
     /// The offset after the log's last.
     pub end: i64,
@@ -88,6 +89,8 @@ pub struct Membership<'a> {
     pub streams: &'a [Stream],
     /// A name by which the group knows this member again after a restart, unlike all the others' names.
     pub instance: Option<String>,
+    /// What the logs begin with for this group.
+    pub start: Start,
     /// Where to begin in a partition of a topic.
     pub begin: Box<dyn Fn(&Assigned) -> i64 + Send + Sync>,
 }
@@ -95,6 +98,7 @@ pub struct Membership<'a> {
 /// Takes over partitions on the polling thread, and notes what changed.
 struct TakingOver {
     topics: Vec<String>,
+    start: Start,
     begin: Box<dyn Fn(&Assigned) -> i64 + Send + Sync>,
     changes: Mutex<VecDeque<Change>>,
 }
@@ -135,7 +139,12 @@ impl TakingOver {
         list: &TopicPartitionList,
     ) -> KafkaResult<Vec<Assigned>> {
         let committed = consumer.committed_offsets(list.clone(), TAKE_OVER_TIMEOUT)?;
-        let firsts = offsets_at(consumer, list, Offset::Beginning, TAKE_OVER_TIMEOUT)?;
+        let first = match self.start {
+            Start::Beginning => Offset::Beginning,
+            // Negative times mean other things to Kafka, and nothing was stored before 1970.
+            Start::At(time) => Offset::Offset(time.millis().max(0)),
+        };
+        let firsts = offsets_at(consumer, list, first, TAKE_OVER_TIMEOUT)?;
         let ends = offsets_at(consumer, list, Offset::End, TAKE_OVER_TIMEOUT)?;
         let mut assigned = Vec::new();
         let mut start = TopicPartitionList::new();
@@ -150,13 +159,10 @@ impl TakingOver {
                 Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
                 _ => None,
             };
-            let partition = Assigned {
-                topic,
-                partition: element.partition(),
-                committed,
-                first: offset_in(&firsts).unwrap_or_default(),
-                end: offset_in(&ends).unwrap_or_default(),
-            };
+            let end = offset_in(&ends).unwrap_or_default();
+            // Where nothing was stored since a time, its offset is told as the end.
+            let first = offset_in(&firsts).filter(|first| *first >= 0).unwrap_or(end);
+            let partition = Assigned { topic, partition: element.partition(), committed, first, end };
             start.add_partition_offset(
                 element.topic(),
                 element.partition(),
@@ -171,7 +177,7 @@ impl TakingOver {
     }
 }
 
-/// The first or the end offsets of partitions, in one exchange for each broker.
+/// The first, the end or a time's offsets of partitions, in one exchange for each broker.
 fn offsets_at<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     list: &TopicPartitionList,
@@ -202,13 +208,13 @@ impl GroupConsumer {
     /// # Errors
     /// [`BusError::Failed`] when librdkafka refuses the settings.
     pub fn join(bus: &Bus, membership: Membership<'_>) -> Result<Self, BusError> {
-        let Membership { group, streams, instance, begin } = membership;
+        let Membership { group, streams, instance, start, begin } = membership;
         let topics: Vec<String> = streams.iter().map(|stream| bus.topic(*stream)).collect();
         let failed = |source| bus.failed("be read from", source);
-        let context = TakingOver { topics: topics.clone(), begin, changes: Mutex::default() };
+        let context = TakingOver { topics: topics.clone(), start, begin, changes: Mutex::default() };
         let mut config = bus.consumer_config();
         config
-            .set("group.id", bus.name(&format!("shoplens-{group}")))
+            .set("group.id", bus.group(group))
             .set("partition.assignment.strategy", "range")
             .set("session.timeout.ms", "10000");
         if let Some(instance) = instance {

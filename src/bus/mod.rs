@@ -55,6 +55,11 @@ impl Bus {
         self.name(stream.topic())
     }
 
+    /// The full name of a consumer group.
+    pub(crate) fn group(&self, group: &str) -> String {
+        self.name(&format!("shoplens-{group}"))
+    }
+
     /// The brokers' addresses, for messages.
     pub fn address(&self) -> &str {
         self.client.get("bootstrap.servers").unwrap_or_default()

@@ -149,20 +149,38 @@ impl Bus {
         }
         let failed = |source| self.failed("remove topics and groups", source);
         let (topics, groups) = self.names_with_prefix().await.map_err(failed)?;
+        // Groups first: one with members tells that programs still use the topics.
+        self.delete_groups(&groups).await?;
         let admin: AdminClient<DefaultClientContext> = self.client_config().create().map_err(failed)?;
         let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
-        // Groups first: one with members tells that programs still use the topics.
-        if !groups.is_empty() {
-            let names: Vec<&str> = groups.iter().map(String::as_str).collect();
-            let results = admin.delete_groups(&names, &options).await.map_err(failed)?;
-            results.into_iter().try_for_each(check_removed)?;
-        }
         if !topics.is_empty() {
             let names: Vec<&str> = topics.iter().map(String::as_str).collect();
             let results = admin.delete_topics(&names, &options).await.map_err(failed)?;
             results.into_iter().try_for_each(check_removed)?;
         }
         Ok(topics.len() + groups.len())
+    }
+
+    /// Removes consumer groups with what they committed, also those that are not there. They are named as
+    /// in [`Membership`](crate::bus::Membership).
+    ///
+    /// # Errors
+    /// [`BusError::GroupInUse`] for a group with members, [`BusError::NotRemoved`], [`BusError::Failed`].
+    pub async fn remove_groups(&self, groups: &[String]) -> Result<(), BusError> {
+        let names: Vec<String> = groups.iter().map(|group| self.group(group)).collect();
+        self.delete_groups(&names).await
+    }
+
+    async fn delete_groups(&self, names: &[String]) -> Result<(), BusError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let failed = |source| self.failed("remove consumer groups", source);
+        let admin: AdminClient<DefaultClientContext> = self.client_config().create().map_err(failed)?;
+        let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let results = admin.delete_groups(&names, &options).await.map_err(failed)?;
+        results.into_iter().try_for_each(check_removed)
     }
 
     async fn names_with_prefix(&self) -> Result<(Vec<String>, Vec<String>), KafkaError> {

@@ -4,6 +4,7 @@
 
 mod address;
 mod elasticsearch;
+mod generation;
 mod http;
 mod kafka;
 mod metrics;
@@ -25,6 +26,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use crate::config::address::ClusterAddress;
 pub use crate::config::elasticsearch::{ElasticsearchSettings, Login};
+pub use crate::config::generation::GenerationSettings;
 pub use crate::config::http::HttpSettings;
 pub use crate::config::kafka::{KafkaSettings, SaslMechanism, SecurityProtocol};
 pub use crate::config::metrics::MetricsSettings;

@@ -4,6 +4,7 @@
 
 pub mod category;
 pub mod event;
+pub mod generation;
 pub mod ids;
 pub mod money;
 pub mod product;

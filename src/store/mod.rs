@@ -7,6 +7,7 @@ pub mod bulk;
 pub mod chunk;
 mod error;
 pub mod found;
+pub mod generations;
 pub mod metrics;
 mod outage;
 mod pages;
@@ -27,6 +28,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::{ElasticsearchSettings, Login, SettingError};
+use crate::model::generation::Generation;
 
 pub use elasticsearch::http::Method;
 
@@ -44,6 +46,8 @@ pub struct Store {
     transport: Transport,
     address: Arc<str>,
     prefix: Arc<str>,
+    /// What the names of a generation's indices begin with besides.
+    generation: Arc<str>,
     /// Writes that are in trouble now: an outage is told when the first begins, its end when the last ends.
     troubled: Arc<AtomicUsize>,
 }
@@ -71,13 +75,24 @@ impl Store {
             transport: builder.build().map_err(unusable)?,
             address: address.to_string().into(),
             prefix: prefix.into(),
+            generation: Arc::default(),
             troubled: Arc::default(),
         })
     }
 
     /// The full name of one of this shop's indices, aliases or templates.
     pub fn name(&self, base: &str) -> String {
-        format!("{}{base}", self.prefix)
+        format!("{}{}{base}", self.prefix, self.generation)
+    }
+
+    /// The same shop's results in another generation; the catalogue is not among them.
+    pub fn of_generation(&self, generation: &Generation) -> Self {
+        Self { generation: generation.prefix().into(), ..self.clone() }
+    }
+
+    /// The same shop apart from generations: its catalogue, and the names that it has in all of them.
+    pub fn of_shop(&self) -> Self {
+        self.of_generation(&Generation::Original)
     }
 
     /// One exchange. `what` says in an error what was being done: `search products`.

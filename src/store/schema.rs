@@ -67,6 +67,8 @@ schemas! {
     PROCESSOR_FRONTIERS = "processor-frontiers", None;
     /// Closed windows that were computed again with the events that came too late for them.
     REPAIRED_WINDOWS = "repaired-windows", None;
+    /// Which generations of results there are, and which one readers see.
+    GENERATIONS = "generations", None;
 }
 
 impl Schema {
@@ -140,15 +142,39 @@ impl Store {
         if prefix.is_empty() {
             return Ok(0);
         }
+        self.remove_named(&format!("{prefix}*")).await
+    }
+
+    /// Removes the indices and the template of one kind. Gives how many there were.
+    ///
+    /// # Errors
+    /// As [`Store::send`].
+    pub async fn remove(&self, schema: &Schema) -> Result<usize, StoreError> {
+        let name = self.name(schema.name);
+        match schema.rotation {
+            Rotation::None => self.remove_named(&name).await,
+            // The template bears the name alone, the indices what `ensure` gives them.
+            Rotation::Monthly | Rotation::Daily => {
+                Ok(self.remove_named(&name).await? + self.remove_named(&format!("{name}-2*")).await?)
+            }
+        }
+    }
+
+    /// Removes the indices and templates that a pattern of full names describes. A name that is no pattern
+    /// may be an alias: the indices behind it are removed then.
+    async fn remove_named(&self, pattern: &str) -> Result<usize, StoreError> {
         let lists = [
-            (format!("/_cat/indices/{prefix}*?format=json&h=index"), "/"),
-            (format!("/_cat/templates/{prefix}*?format=json&h=name"), "/_index_template/"),
+            (format!("/_cat/indices/{pattern}?format=json&h=index"), "/"),
+            (format!("/_cat/templates/{pattern}?format=json&h=name"), "/_index_template/"),
         ];
         let mut removed = 0;
         for (list, path) in lists {
-            let named: Vec<Named> = self.send("list what to remove", Method::Get, &list, None).await?;
-            for one in &named {
-                let path = format!("{path}{}", one.name);
+            let named = match self.send("list what to remove", Method::Get, &list, None).await {
+                Err(StoreError::MissingIndex { .. }) => Vec::new(),
+                named => named?,
+            };
+            for Named { name } in &named {
+                let path = format!("{path}{name}");
                 self.send::<Value>("remove an index or template", Method::Delete, &path, None).await?;
             }
             removed += named.len();

@@ -26,9 +26,11 @@ pub mod operators;
 pub mod part;
 pub mod partition;
 pub mod position;
+pub mod promotion;
 pub mod quiet;
 mod reread;
 pub mod run;
+mod serving;
 #[cfg(test)]
 mod sim;
 mod sink;

@@ -9,15 +9,19 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::bus::{Bus, Producer};
 use crate::model::event::door::Door;
+use crate::model::generation::{Generation, Start};
 use crate::model::money::Currency;
+use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::schema::Schema;
 use crate::stream::condition::Conditions;
 use crate::stream::groups::Reader;
 use crate::stream::heartbeat;
+use crate::stream::serving::Serving;
 use crate::stream::sink::Sink;
 use crate::stream::watch::Watch;
 use crate::stream::worker::{Member, Pace, Worker};
@@ -47,10 +51,18 @@ pub struct ProcessorSettings {
     /// End when the topics are read to their ends and everything is acknowledged.
     #[arg(long)]
     pub until_drained: bool,
+    /// Whose results to compute: a name other than `original` fills indices of its own beside what readers
+    /// see, until `admin generation promote` lets them see it.
+    #[arg(long, env = "PROCESSOR_GENERATION", default_value_t)]
+    pub generation: Generation,
+    /// Where a new generation begins in the topics: `beginning`, or a time; what was stored then or later is
+    /// processed. A generation that has begun goes on where it is. [default: beginning]
+    #[arg(long)]
+    pub from: Option<Start>,
 }
 
 /// The indices that the processor writes.
-const WRITES: [Schema; 7] = [
+pub const WRITES: [Schema; 7] = [
     Schema::EVENTS,
     Schema::PRODUCT_TRENDS,
     Schema::CATEGORY_FUNNELS,
@@ -81,19 +93,10 @@ pub async fn run(
     currency: Currency,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let partitions = edges.bus.ensure_topics().await.context("making sure of the topics")?;
-    for schema in &WRITES {
-        let ensured = edges.store.ensure(schema).await;
-        ensured.with_context(|| format!("making sure of the index {}", schema.name))?;
-    }
-    let (beats, measured) = mpsc::channel(1);
-    let producer = Arc::new(Producer::new(&edges.bus)?);
-    let sink = Sink { store: edges.store.clone(), producer, beats };
-    let heartbeat = tokio::spawn(heartbeat::measure(edges.store.clone(), measured));
-    let door = Door { partitions, currency };
+    let (common, _background) = open(settings, &edges, currency).await?;
     let stop = Arc::new(AtomicBool::new(false));
     let (ended, mut endings) = mpsc::unbounded_channel();
-    let threads = start(settings, &edges, door, &sink, Ending { stop: stop.clone(), ended })?;
+    let threads = start(settings, &edges, &common, Ending { stop: stop.clone(), ended })?;
     let result = until_ended(&mut endings, shutdown).await;
     stop.store(true, Ordering::Relaxed);
     // Every worker says how it ended, also those that were only told to stop.
@@ -104,8 +107,43 @@ pub async fn run(
     for thread in threads {
         thread.join().map_err(|_| anyhow!("a worker panicked; this is a bug"))?;
     }
-    heartbeat.abort();
     rest.into_iter().fold(result, |all, one| all.and(one))
+}
+
+/// What all workers have in common.
+struct Common {
+    door: Door,
+    start: Start,
+    sink: Sink,
+}
+
+/// Makes sure of topics and indices, and says what the workers need. The tasks beside them end when they
+/// are dropped.
+async fn open(
+    settings: &ProcessorSettings,
+    edges: &Edges,
+    currency: Currency,
+) -> anyhow::Result<(Common, JoinSet<()>)> {
+    let partitions = edges.bus.ensure_topics().await.context("making sure of the topics")?;
+    let generation = &settings.generation;
+    let begun = edges.store.change_generations(|all| all.begin(generation, settings.from, Timestamp::now()));
+    let start = begun.await.with_context(|| format!("beginning the generation {generation}"))?;
+    if *generation != Generation::Original {
+        tracing::info!(%generation, from = %start, "computing the results of a generation of their own");
+    }
+    let store = edges.store.of_generation(generation);
+    for schema in &WRITES {
+        let ensured = store.ensure(schema).await;
+        ensured.with_context(|| format!("making sure of the index {}", store.name(schema.name)))?;
+    }
+    let serving = Serving::of(generation, &store.generations().await?);
+    let (beats, measured) = mpsc::channel(1);
+    let producer = Arc::new(Producer::new(&edges.bus)?);
+    let sink = Sink { store: store.clone(), producer, beats, serving: serving.clone() };
+    let mut background = JoinSet::new();
+    background.spawn(heartbeat::measure(store.clone(), measured));
+    background.spawn(serving.keep_looking(store, generation.clone()));
+    Ok((Common { door: Door { partitions, currency }, start, sink }, background))
 }
 
 /// How workers are told to end, and how they say that they have.
@@ -119,8 +157,7 @@ struct Ending {
 fn start(
     settings: &ProcessorSettings,
     edges: &Edges,
-    door: Door,
-    sink: &Sink,
+    common: &Common,
     ending: Ending,
 ) -> anyhow::Result<Vec<JoinHandle<()>>> {
     let pace = Pace {
@@ -135,7 +172,9 @@ fn start(
         let instance = settings.instance_id.as_ref().map(|id| format!("{id}-{number}"));
         let watch = Watch::new(reader, number, &edges.conditions);
         watch.meter.may_hold(pace.bytes_max);
-        let worker = Worker::join(Member { reader, instance, watch }, door, pace, &edges.bus, sink.clone())?;
+        let (generation, start) = (settings.generation.clone(), common.start);
+        let member = Member { reader, instance, generation, start, watch };
+        let worker = Worker::join(member, common.door, pace, &edges.bus, common.sink.clone())?;
         let Ending { stop, ended } = ending.clone();
         let work = move || {
             let panicked = |_| Err(anyhow!("a worker panicked; this is a bug"));

@@ -21,6 +21,7 @@ use crate::stream::groups::Group;
 use crate::stream::heartbeat::Beat;
 use crate::stream::ledger::Counts;
 use crate::stream::part::{Flush, Frontier};
+use crate::stream::serving::Serving;
 
 /// Bulk requests under way at once for one worker.
 const CONNECTIONS: usize = 2;
@@ -38,6 +39,8 @@ pub struct Sink {
     pub producer: Arc<Producer>,
     /// Where results go whose way to visibility is measured.
     pub beats: mpsc::Sender<Beat>,
+    /// Whether its generation writes to Kafka.
+    pub serving: Serving,
 }
 
 /// How far a partition's results are, to be told when they are acknowledged.
@@ -86,14 +89,21 @@ impl Sink {
             dead.extend(flush.dead);
             documents.extend(flush.documents.into_iter().map(|document| (flush.partition, document)));
         }
-        bury(&self.producer, &dead).await;
+        self.bury(&dead).await;
         let refused = self.write(&mut documents).await;
         // Nobody listens while one is measured, or at the end.
         let _ = beat.map(|beat| self.beats.try_send(beat));
         let dead = outcome.settle(refused, &mut documents);
-        bury(&self.producer, &dead).await;
+        self.bury(&dead).await;
         self.tell(frontiers, &outcome).await;
         outcome
+    }
+
+    /// Writes dead letters, unless another generation has written them: the ledger counts them all the same.
+    async fn bury(&self, dead: &[DeadLetter]) {
+        if self.serving.is_on() {
+            bury(&self.producer, dead).await;
+        }
     }
 
     /// One of a flush's results, to see when it is found.

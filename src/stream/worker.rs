@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use crate::bus::{Assigned, Bus, BusError, Change, GroupConsumer, Membership, Received};
 use crate::model::event::door::Door;
 use crate::model::event::tick;
+use crate::model::generation::{Generation, Start};
 use crate::model::time::Timestamp;
 use crate::stream::condition::Condition;
 use crate::stream::ends::LogEnds;
@@ -54,6 +55,10 @@ pub struct Member {
     pub reader: Reader,
     /// The name by which the group knows it again after a restart.
     pub instance: Option<String>,
+    /// Whose results it computes.
+    pub generation: Generation,
+    /// Where that generation begins.
+    pub start: Start,
     /// What is seen of it.
     pub watch: Watch,
 }
@@ -93,9 +98,10 @@ impl Worker {
     /// # Errors
     /// When Kafka's client refuses the settings.
     pub fn join(member: Member, door: Door, pace: Pace, bus: &Bus, sink: Sink) -> anyhow::Result<Self> {
-        let Member { reader, instance, watch } = member;
+        let Member { reader, instance, generation, start, watch } = member;
         let begin = Box::new(move |assigned: &Assigned| begin(reader, assigned));
-        let membership = Membership { group: reader.name(), streams: reader.streams(), instance, begin };
+        let (group, streams) = (&generation.group(reader.name()), reader.streams());
+        let membership = Membership { group, streams, instance, start, begin };
         let consumer = GroupConsumer::join(bus, membership)?;
         let now = Instant::now();
         Ok(Self {
@@ -345,7 +351,9 @@ impl Worker {
         self.measured_at = Instant::now();
         if !self.holding.partitions.is_empty() {
             self.measure_topics();
-            self.send_ticks();
+            if self.sink.serving.is_on() {
+                self.send_ticks();
+            }
         }
         let condition = self.condition();
         self.holding.keep_within(self.pace.bytes_max);
