@@ -8,6 +8,7 @@
 mod categories;
 pub mod index;
 pub mod load;
+pub mod own;
 pub mod progress;
 pub mod shelf;
 pub mod synthesis;
