@@ -298,7 +298,7 @@ mod tests {
             .collect();
         let expected = [
             (3, "the name is empty"),
-            (4, "the price \"x\" is in X, but SHOP_CURRENCY is EUR: set it to the catalogue's"),
+            (4, "the price \"x\" is not one amount"),
             (5, "the line has 2 columns instead of 3"),
         ];
         assert_eq!(refused, expected);

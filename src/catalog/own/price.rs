@@ -93,10 +93,10 @@ fn without_currency(text: &str, currency: Currency) -> Result<String, String> {
     let number = number.strip_suffix(".-").or(number.strip_suffix(",-")).unwrap_or(&number).to_owned();
     // `US$`, `A$` …: the sign has said it.
     let is_prefix = currency.as_str().starts_with(&letters) && text.contains('$');
-    if letters.is_empty() || letters == currency.as_str() || is_prefix {
-        Ok(number)
-    } else {
-        Err(other(&letters))
+    match letters.chars().count() {
+        _ if letters.is_empty() || letters == currency.as_str() || is_prefix => Ok(number),
+        3 => Err(other(&letters)),
+        _ => Err(format!("the price {text:?} is not one amount")),
     }
 }
 

@@ -69,8 +69,9 @@ impl<R: BufRead> Table<R> {
             is_whole = row.take(&mut self.parser, &next.bytes);
             more.push(next);
         }
+        let is_sound = is_whole && (more.is_empty() || self.closes_its_quotes(&first, &more));
         let fields =
-            if is_whole { self.fields(&row) } else { Err("a quote is opened and not closed".to_owned()) };
+            if is_sound { self.fields(&row) } else { Err("a quote is opened and not closed".to_owned()) };
         if fields.is_err() {
             // What the open quote has swallowed may be good rows.
             more.into_iter().rev().for_each(|line| self.waiting.push_front(line));
