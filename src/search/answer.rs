@@ -6,6 +6,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;
 
+use crate::model::money::Cents;
 use crate::model::product::Product;
 use crate::search::facets::{BrandCount, CategoryCount, Facets, PriceBucket, PriceFacet, RawFacets};
 use crate::search::query::Stage;
@@ -60,35 +61,36 @@ impl From<&Stage> for Relaxation {
     }
 }
 
-/// A product that was found.
+/// A product that was found. What the catalogue does not know of it is left out.
 #[derive(Debug, Clone, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Item {
     /// The product's id.
     pub id: String,
     /// Brand, model and type.
     pub name: String,
     /// A few sentences.
-    pub description: String,
+    pub description: Option<String>,
     /// The leaf category's path.
-    pub category: String,
+    pub category: Option<String>,
     /// The leaf category in words.
-    pub category_label: String,
+    pub category_label: Option<String>,
     /// The maker.
-    pub brand: String,
+    pub brand: Option<String>,
     /// Price of one piece, in major units.
-    pub price: f64,
+    pub price: Option<f64>,
     /// The price's currency.
     pub currency: String,
     /// Mean stars, 0 to 5.
-    pub rating: f64,
+    pub rating: Option<f64>,
     /// Reviews that the mean is of.
-    pub review_count: u32,
+    pub review_count: Option<u32>,
     /// Whether it can be sold now.
     pub in_stock: bool,
     /// Pieces that can be sold now.
-    pub stock: u32,
-    /// The picture's file name.
-    pub image: String,
+    pub stock: Option<u32>,
+    /// The picture's file name or address.
+    pub image: Option<String>,
     /// What the category tells apart.
     pub attributes: BTreeMap<String, String>,
     /// How well it matches; comparable within one answer only.
@@ -130,18 +132,18 @@ impl RawAnswer {
 fn item(hit: Hit<Product>, position: u32) -> Item {
     let product = hit.source;
     Item {
+        in_stock: product.in_stock(),
         id: product.id.into(),
         name: product.name,
         description: product.description,
-        category: product.category.into(),
+        category: product.category.map(String::from),
         category_label: product.category_label,
         brand: product.brand,
-        price: product.price_cents.to_major(),
+        price: product.price_cents.map(Cents::to_major),
         currency: product.currency.into(),
         // Through text, since 4.3 as the nearest f32 reads 4.300000190734863 as f64.
-        rating: product.rating.to_string().parse().unwrap_or_default(),
+        rating: product.rating.and_then(|stars| stars.to_string().parse().ok()),
         review_count: product.review_count,
-        in_stock: product.stock > 0,
         stock: product.stock,
         image: product.image,
         attributes: product.attributes,
@@ -201,17 +203,17 @@ fn example_item() -> Item {
     Item {
         id: "p-00042".to_owned(),
         name: "Voltara Aero 14 laptop".to_owned(),
-        description: "A light laptop with a 14 inch screen.".to_owned(),
-        category: "electronics.computers.laptops".to_owned(),
-        category_label: "Laptops".to_owned(),
-        brand: "Voltara".to_owned(),
-        price: 1299.0,
+        description: Some("A light laptop with a 14 inch screen.".to_owned()),
+        category: Some("electronics.computers.laptops".to_owned()),
+        category_label: Some("Laptops".to_owned()),
+        brand: Some("Voltara".to_owned()),
+        price: Some(1299.0),
         currency: "EUR".to_owned(),
-        rating: 4.3,
-        review_count: 87,
+        rating: Some(4.3),
+        review_count: Some(87),
         in_stock: true,
-        stock: 12,
-        image: "laptops-3.svg".to_owned(),
+        stock: Some(12),
+        image: Some("laptops-3.svg".to_owned()),
         attributes: BTreeMap::from([("screen size".to_owned(), "14 inch".to_owned())]),
         score: 21.4,
         position: 1,

@@ -9,6 +9,7 @@ mod audit;
 mod bus;
 mod catalog;
 mod generations;
+mod own_catalogue;
 mod processor;
 mod recount;
 mod replay;
