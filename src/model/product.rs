@@ -66,6 +66,10 @@ pub struct ProductDocument<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     categories: Vec<&'a str>,
     in_stock: bool,
+    /// Each attribute as one term, its name before its value, so that the attributes of a result can be counted
+    /// without knowing which ones there are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attribute_pairs: Vec<String>,
     /// The attributes' values as one text to search in.
     #[serde(skip_serializing_if = "String::is_empty")]
     attribute_text: String,
@@ -84,9 +88,22 @@ impl Product {
             product: self,
             categories: self.category.iter().flat_map(CategoryPath::prefixes).collect(),
             in_stock: self.in_stock(),
+            attribute_pairs: self.attributes.iter().map(|(name, value)| pair(name, value)).collect(),
             attribute_text: values.join(" "),
         }
     }
+}
+
+/// Stands between name and value: the unit separator, which is in no name.
+const PAIR_SEPARATOR: char = '\u{1f}';
+
+fn pair(name: &str, value: &str) -> String {
+    format!("{name}{PAIR_SEPARATOR}{value}")
+}
+
+/// Name and value of a term of `attribute_pairs`.
+pub fn split_pair(pair: &str) -> Option<(&str, &str)> {
+    pair.split_once(PAIR_SEPARATOR)
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@ use serde::Deserialize;
 
 use crate::model::money::Cents;
 use crate::model::product::Product;
-use crate::search::facets::{BrandCount, CategoryCount, Facets, PriceBucket, PriceFacet, RawFacets};
+use crate::search::cursor::Cursor;
+use crate::search::facets::{Facets, RawFacets};
 use crate::search::query::Stage;
-use crate::search::request::Page;
+use crate::search::request::SearchRequest;
+use crate::search::sort::Sort;
 use crate::store::found::{Aggregated, Buckets, Found, Hit, Passed};
 
 /// A page of products.
@@ -29,6 +31,10 @@ pub struct SearchAnswer {
     pub page: u32,
     /// Products on a page.
     pub size: u32,
+    /// The order of the results.
+    pub sort: Sort,
+    /// To be given as `cursor` with the same search, for the results behind this page; null on the last.
+    pub next_cursor: Option<String>,
     /// How far the words had to be relaxed until something was found.
     pub relaxation: Relaxation,
     /// The currency of all prices.
@@ -121,9 +127,17 @@ impl RawAnswer {
         self.0.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
     }
 
-    /// The products of a page, and the facets' counts.
-    pub fn into_items(self, page: Page) -> (Vec<Item>, RawFacets) {
-        let positions = page.offset().saturating_add(1)..;
+    /// Where to go on behind these products; `None` when there are no more.
+    pub fn next_cursor(&self, request: &SearchRequest) -> Option<String> {
+        let last = self.0.hits.hits.last()?;
+        let position = request.offset().saturating_add(u32::try_from(self.0.hits.hits.len()).ok()?);
+        let cursor = Cursor { position, values: last.sort.clone() };
+        (u64::from(position) < self.total()).then(|| cursor.text(request.fingerprint()))
+    }
+
+    /// The products, of which so many come before, and the facets' counts.
+    pub fn into_items(self, before: u32) -> (Vec<Item>, RawFacets) {
+        let positions = before.saturating_add(1)..;
         let items = self.0.hits.hits.into_iter().zip(positions).map(|(hit, position)| item(hit, position));
         (items.collect(), self.0.aggregations.facets)
     }
@@ -178,23 +192,12 @@ impl Example for SearchAnswer {
             took_ms: 7,
             page: 1,
             size: 12,
+            sort: Sort::Relevance,
+            next_cursor: None,
             relaxation: Relaxation::None,
             currency: "EUR".to_owned(),
             items: vec![example_item()],
-            facets: Facets {
-                category: vec![CategoryCount {
-                    value: "electronics".to_owned(),
-                    label: "Electronics".to_owned(),
-                    level: 1,
-                    count: 1,
-                }],
-                brand: vec![BrandCount { value: "Voltara".to_owned(), count: 1 }],
-                price: PriceFacet {
-                    min: Some(1299.0),
-                    max: Some(1299.0),
-                    buckets: vec![PriceBucket { from: Some(1000.0), to: Some(1500.0), count: 1 }],
-                },
-            },
+            facets: Facets::example(),
         }
     }
 }

@@ -6,12 +6,14 @@
 
 pub mod answer;
 pub mod autocomplete;
+pub mod cursor;
 pub mod facets;
 pub mod filter;
 pub mod query;
 pub mod relevance;
 pub mod request;
 pub mod routes;
+pub mod sort;
 
 use std::time::Instant;
 
@@ -64,23 +66,26 @@ impl Search {
         let started = Instant::now();
         let (stage, raw) = self.relax(request).await?;
         let total = raw.total();
-        if let Some(category) = request.filters.category.as_ref().filter(|_| total == 0)
-            && !catalog::has_category(&self.store, category).await?
-        {
-            return Err(catalog::unknown_category(category).into());
+        for category in request.filters.categories.iter().filter(|_| total == 0) {
+            if !catalog::has_category(&self.store, category).await? {
+                return Err(catalog::unknown_category(category).into());
+            }
         }
-        let (items, facets) = raw.into_items(request.page);
+        let next_cursor = raw.next_cursor(request);
+        let (items, facets) = raw.into_items(request.offset());
         Ok(SearchAnswer {
             query_id: Uuid::now_v7().to_string(),
             query: request.words.text(),
             total,
             took_ms: millis_since(started),
-            page: request.page.number,
+            page: request.offset() / request.page.size.max(1) + 1,
             size: request.page.size,
+            sort: request.sort,
+            next_cursor,
             relaxation: Relaxation::from(&stage),
             currency: self.currency.to_string(),
             items,
-            facets: facets.shape(request.filters.category.as_ref()),
+            facets: facets.shape(&request.filters),
         })
     }
 

@@ -31,17 +31,20 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
         aggregations["all_words"] = json!({ "filter": all_words(&request.words, relevance) });
     }
     let query = matching(request, stage, relevance);
-    json!({
+    let mut body = json!({
         "query": ranked(&query, relevance),
         "post_filter": { "bool": { "filter": filter::clauses(&request.filters, None) } },
         "aggs": aggregations,
-        "from": request.page.offset(),
         "size": request.page.size,
-        // Ids break ties, so that no product stands on two pages.
-        "sort": ["_score", { "id": "asc" }],
+        "sort": request.sort.keys(),
         "track_total_hits": true,
-        "_source": { "excludes": ["categories", "attribute_text"] },
-    })
+        "_source": { "excludes": ["categories", "attribute_pairs", "attribute_text"] },
+    });
+    match &request.after {
+        Some(cursor) => body["search_after"] = json!(cursor.values),
+        None => body["from"] = json!(request.page.offset()),
+    }
+    body
 }
 
 /// The question which of the words occur in no product at all.

@@ -157,17 +157,23 @@ const ROWS: &[Row] = &[
 
 /// Indexes the catalogue.
 pub async fn seed(shop: &Shop) {
+    let products: Vec<Product> = ROWS.iter().enumerate().map(|(n, row)| product(n, row)).collect();
+    seed_with(shop, &products).await;
+}
+
+/// Indexes these products.
+pub async fn seed_with(shop: &Shop, products: &[Product]) {
     let mut body = Schema::PRODUCTS.body();
     body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] = json!(SYNONYMS);
     shop.store.create_index(Schema::PRODUCTS.name, &body).await.unwrap();
     let index = shop.store.name(Schema::PRODUCTS.name);
-    let operations = ROWS.iter().enumerate().map(|(n, row)| {
-        let product = product(n, row);
+    let operations = products.iter().map(|product| {
         let source = serde_json::to_vec(&product.document()).unwrap();
-        Operation { index: index.clone(), id: product.id.into(), mode: Mode::Replace, source, tag: 0 }
+        let id = product.id.clone().into();
+        Operation { index: index.clone(), id, mode: Mode::Replace, source, tag: 0 }
     });
     let written = shop.store.write_all(operations.collect(), 1).await;
-    assert_eq!(written.done, ROWS.len() as u64, "{written:?}");
+    assert_eq!(written.done, products.len() as u64, "{written:?}");
     shop.store.refresh(Schema::PRODUCTS.name).await.unwrap();
 }
 
