@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::model::product::Product;
+use crate::search::explain::{Explainer, Reason};
 use crate::search::facets::{BrandCount, CategoryCount, Facets, PriceBucket, PriceFacet, RawFacets};
 use crate::search::query::Stage;
-use crate::search::request::Page;
-use crate::store::found::{Aggregated, Buckets, Found, Hit, Passed};
+use crate::search::query::spelling::{Corrections, RawSpelling, Reach};
+use crate::search::relevance::Relevance;
+use crate::search::request::{Page, Words};
+use crate::store::found::{Aggregated, Buckets, Hit, Hits, Passed};
 
 /// A page of products.
 #[derive(Debug, Clone, PartialEq, Object)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 pub struct SearchAnswer {
     /// Names this answer, so that what follows from it can be counted for it; a UUID that sorts by time.
     pub query_id: String,
@@ -30,6 +34,10 @@ pub struct SearchAnswer {
     pub size: u32,
     /// How far the words had to be relaxed until something was found.
     pub relaxation: Relaxation,
+    /// The query with misspelled words put right; left out when none seems misspelled.
+    pub did_you_mean: Option<String>,
+    /// The search as it was sent to Elasticsearch; left out unless `explain` is `true`.
+    pub sent: Option<Value>,
     /// The currency of all prices.
     pub currency: String,
     /// The products, best first.
@@ -44,10 +52,14 @@ pub struct SearchAnswer {
 pub enum Relaxation {
     /// Not at all: products have most of the words, or their synonyms.
     None,
-    /// Words that occur in no product were taken for similar ones.
+    /// Words that occur in no product, or hardly any, were taken for similar ones.
     SimilarWords,
-    /// Products have at least one of the words, or of the similar ones.
+    /// Products have at least one of the words, or of the similar ones; those with more come first.
     AnyWord,
+    /// Words were taken for less similar ones.
+    Fuzzier,
+    /// Nothing was found, so these are what sells best in the department.
+    BestSellers,
 }
 
 impl From<&Stage> for Relaxation {
@@ -56,12 +68,15 @@ impl From<&Stage> for Relaxation {
             Stage::AsTyped => Self::None,
             Stage::SimilarWords(_) => Self::SimilarWords,
             Stage::AnyWord(_) => Self::AnyWord,
+            Stage::Fuzzier(_) => Self::Fuzzier,
+            Stage::BestSellers => Self::BestSellers,
         }
     }
 }
 
 /// A product that was found.
 #[derive(Debug, Clone, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Item {
     /// The product's id.
     pub id: String,
@@ -95,41 +110,83 @@ pub struct Item {
     pub score: f64,
     /// Its place among all results, from 1.
     pub position: u32,
+    /// What was found in its texts; left out where nothing was.
+    pub highlight: Option<Highlight>,
+    /// Why it stands where it does; left out unless `explain` is `true`.
+    pub reasons: Option<Vec<Reason>>,
+}
+
+/// What was found in a product's texts, as safe HTML: matches stand in `<mark>`, everything else is escaped.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Highlight {
+    /// The whole name; left out if nothing was found in it.
+    pub name: Option<String>,
+    /// The best part of the description; left out if nothing was found in it.
+    pub description: Option<String>,
 }
 
 /// Elasticsearch's answer to a search for products.
 #[derive(Debug, Deserialize)]
-pub struct RawAnswer(Found<Product, Aggregations>);
+pub struct RawAnswer {
+    hits: Hits<Product>,
+    aggregations: Aggregations,
+    suggest: Option<RawSpelling>,
+}
+
+/// Elasticsearch's answer to the question for less similar words.
+#[derive(Debug, Deserialize)]
+pub struct RawSimilar {
+    /// The proposals.
+    pub suggest: RawSpelling,
+}
 
 #[derive(Debug, Deserialize)]
 struct Aggregations {
     #[serde(flatten)]
     facets: RawFacets,
+    found: Option<Passed>,
     all_words: Option<Passed>,
 }
 
 impl RawAnswer {
     /// Products found, on all pages.
     pub fn total(&self) -> u64 {
-        self.0.total()
+        self.hits.total.value
+    }
+
+    /// Products found if it were not for the filters, where that was asked.
+    pub fn unfiltered(&self) -> u64 {
+        self.aggregations.found.as_ref().map_or(self.total(), |found| found.doc_count)
     }
 
     /// Whether some product, filters aside, has all the words; true when there are none.
     pub fn some_has_all_words(&self) -> bool {
-        self.0.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
+        self.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
     }
 
-    /// The products of a page, and the facets' counts.
-    pub fn into_items(self, page: Page) -> (Vec<Item>, RawFacets) {
+    /// Takes out what the words that seem misspelled may have been meant to be.
+    pub fn take_corrections(&mut self, words: &Words, relevance: &Relevance) -> Corrections {
+        let suggest = self.suggest.take();
+        suggest.map(|raw| raw.corrections(words, Reach::Near, relevance)).unwrap_or_default()
+    }
+
+    /// The products of a page, with reasons if there is someone to tell them, and the facets' counts.
+    pub fn into_items(self, page: Page, explainer: Option<&Explainer>) -> (Vec<Item>, RawFacets) {
         let positions = page.offset().saturating_add(1)..;
-        let items = self.0.hits.hits.into_iter().zip(positions).map(|(hit, position)| item(hit, position));
-        (items.collect(), self.0.aggregations.facets)
+        let hits = self.hits.hits.into_iter().zip(positions);
+        let items = hits.map(|(hit, position)| item(hit, position, explainer)).collect();
+        (items, self.aggregations.facets)
     }
 }
 
-fn item(hit: Hit<Product>, position: u32) -> Item {
+fn item(hit: Hit<Product>, position: u32, explainer: Option<&Explainer>) -> Item {
     let product = hit.source;
+    let explained = explainer.zip(hit.explanation.as_ref());
+    let reasons = explained.map(|(explainer, explanation)| explainer.reasons(explanation, &product));
     Item {
+        reasons,
+        highlight: hit.highlight.map(highlight),
         id: product.id.into(),
         name: product.name,
         description: product.description,
@@ -148,6 +205,11 @@ fn item(hit: Hit<Product>, position: u32) -> Item {
         score: hit.score.unwrap_or_default(),
         position,
     }
+}
+
+fn highlight(mut found: BTreeMap<String, Vec<String>>) -> Highlight {
+    let mut first = |field: &str| found.remove(field)?.into_iter().next();
+    Highlight { name: first("name"), description: first("description") }
 }
 
 /// Elasticsearch's answer to the question which words occur at all.
@@ -177,6 +239,8 @@ impl Example for SearchAnswer {
             page: 1,
             size: 12,
             relaxation: Relaxation::None,
+            did_you_mean: None,
+            sent: None,
             currency: "EUR".to_owned(),
             items: vec![example_item()],
             facets: Facets {
@@ -215,5 +279,10 @@ fn example_item() -> Item {
         attributes: BTreeMap::from([("screen size".to_owned(), "14 inch".to_owned())]),
         score: 21.4,
         position: 1,
+        highlight: Some(Highlight {
+            name: Some("Voltara Aero 14 <mark>laptop</mark>".to_owned()),
+            description: Some("A light <mark>laptop</mark> with a 14 inch screen.".to_owned()),
+        }),
+        reasons: None,
     }
 }

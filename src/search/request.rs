@@ -80,6 +80,16 @@ pub struct SearchRequest {
     pub filters: Filters,
     /// The part of the results to answer.
     pub page: Page,
+    /// Whether to say what was asked of Elasticsearch and why each product stands where it does.
+    pub explain: bool,
+}
+
+impl SearchRequest {
+    /// The filters widened to the whole department of the category; `None` without a category.
+    pub fn department(&self) -> Option<Filters> {
+        let department = self.filters.category.as_ref()?.prefixes().next()?;
+        Some(Filters { category: CategoryPath::parse(department).ok(), ..Filters::default() })
+    }
 }
 
 /// The parameters of a search as they came in.
@@ -99,6 +109,8 @@ pub struct RawSearch {
     pub max_price: Option<f64>,
     /// `page` and `size`
     pub page: Page,
+    /// `explain`
+    pub explain: bool,
 }
 
 impl RawSearch {
@@ -107,7 +119,7 @@ impl RawSearch {
     /// # Errors
     /// [`BadParameter`] for the first parameter that cannot be used.
     pub fn check(self) -> Result<SearchRequest, BadParameter> {
-        let Self { q, fuzzy, category, brands, min_price, max_price, page } = self;
+        let Self { q, fuzzy, category, brands, min_price, max_price, page, explain } = self;
         let category = parameter::category(category.as_deref())?;
         let brands = brands.into_iter().filter(|brand| !brand.is_empty()).collect();
         let min_price = cents("min_price", min_price)?;
@@ -124,7 +136,7 @@ impl RawSearch {
             return Err(bad("page", detail));
         }
         let filters = Filters { category, brands, min_price, max_price };
-        Ok(SearchRequest { words: Words::read(&q), fuzzy, filters, page })
+        Ok(SearchRequest { words: Words::read(&q), fuzzy, filters, page, explain })
     }
 }
 
@@ -154,6 +166,7 @@ mod tests {
             min_price: None,
             max_price: None,
             page: Page { number: 1, size: 12 },
+            explain: false,
         }
     }
 

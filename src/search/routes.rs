@@ -29,7 +29,8 @@ impl Api {
     ///
     /// Words are matched across name, category, brand, attributes and description, with stems and
     /// synonyms. Words that occur in no product are taken for similar ones (`headphons`), unless `fuzzy`
-    /// is `false`; `relaxation` says so. Without words, the most popular products come first.
+    /// is `false`; when few products have most of the words, those with any of them follow. `relaxation`
+    /// says so, `did_you_mean` what was understood. Without words, the most popular products come first.
     #[oai(path = "/search", method = "get", operation_id = "search")]
     #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]
     async fn search(
@@ -57,10 +58,14 @@ impl Api {
         /// Products on a page.
         #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<u32>,
+        /// Whether to add what was sent to Elasticsearch, and to each product why it stands where it does.
+        #[oai(default)]
+        explain: Query<bool>,
     ) -> Result<Json<SearchAnswer>, Failure> {
         let page = Page { number: page.0, size: size.0 };
         let (category, Given(min_price), Given(max_price)) = (category.0.0, min_price.0, max_price.0);
-        let raw = RawSearch { q: q.0, fuzzy: fuzzy.0, category, brands: brand.0, min_price, max_price, page };
+        let (brands, explain) = (brand.0, explain.0);
+        let raw = RawSearch { q: q.0, fuzzy: fuzzy.0, category, brands, min_price, max_price, page, explain };
         Ok(Json(self.search.search(&raw.check()?).await?))
     }
 
