@@ -68,7 +68,8 @@ fn nothing_typed_browses_by_popularity() {
 
 #[test]
 fn similar_words_are_not_asked_for_when_the_shopper_says_so() {
-    let asks = |request: &SearchRequest| products(request, &Stage::AsTyped, &relevance())["suggest"].is_object();
+    let asks =
+        |request: &SearchRequest| products(request, &Stage::AsTyped, &relevance())["suggest"].is_object();
     assert!(asks(&typed("headphons")));
     assert!(!asks(&SearchRequest { fuzzy: false, ..typed("headphons") }));
 }
@@ -85,7 +86,6 @@ fn structure(value: &Value, text: &str) -> Value {
     }
 }
 
-proptest! {
 proptest! {
     #[test]
     fn text_of_any_kind_stays_in_values(text in any::<String>()) {
