@@ -222,6 +222,8 @@ mod tests {
             score: None,
             source: Named { id: ProductId::parse(&format!("p-{at}")).unwrap(), name: name.clone() },
             sort: Vec::new(),
+            highlight: None,
+            explanation: None,
         };
         let hits = names.iter().enumerate().map(hit).collect();
         let brands = Counts { counts: Buckets { buckets: counts(brands) } };
