@@ -29,8 +29,9 @@ fn back(number: u64, ordered_minute: i64, after_minutes: i64) -> Event {
 fn documents(events: &[Event]) -> Vec<(String, Value)> {
     let (mut state, mut out) = (Day::default(), Vec::new());
     let pane = Pane { start: at(0).floor_to(DAY_MS), partition: 0, topic: Some(0) };
-    events.iter().for_each(|event| Fraud.fold(&mut state, event));
-    Fraud.render(&mut state, &pane, &mut out);
+    let fraud = Fraud { rules: Rules::embedded() };
+    events.iter().for_each(|event| fraud.fold(&mut state, event));
+    fraud.render(&mut state, &pane, &mut out);
     out.iter()
         .map(|document| (document.id.clone(), serde_json::from_slice(&document.source).unwrap()))
         .collect()
@@ -72,7 +73,7 @@ fn a_refund_rate_that_falls_again_is_written_as_withdrawn() {
 #[test]
 fn a_refund_weeks_later_is_a_fact_of_its_own_day() {
     let late = back(1, 0, 20 * 24 * 60);
-    assert_eq!(Fraud.time(&late), Some(late.timestamp));
+    assert_eq!(Fraud { rules: Rules::embedded() }.time(&late), Some(late.timestamp));
     assert_eq!(documents(&[late])[0].1["old_refunds"], 1);
 }
 
