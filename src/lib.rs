@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bus;
 pub mod catalog;
 pub mod config;
+pub mod evaluate;
 pub mod generator;
 pub mod http;
 pub mod model;
