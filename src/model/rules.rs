@@ -226,8 +226,8 @@ rules! {
     }
     /// [`Rule::CartHoarding`]
     cart_hoarding: CartHoarding {
-        /// Different products put into the cart.
-        products: u64,
+        /// Additions to the cart in one visit.
+        additions: u64,
     }
 }
 
@@ -294,7 +294,7 @@ impl Rules {
             ("bot_rhythm.requests", self.bot_rhythm.requests / 5),
             ("catalogue_crawl.categories", self.catalogue_crawl.categories),
             ("search_flood.searches", self.search_flood.searches),
-            ("cart_hoarding.products", self.cart_hoarding.products),
+            ("cart_hoarding.additions", self.cart_hoarding.additions),
         ];
         match counts.into_iter().find(|(_, count)| *count == 0) {
             Some((path, _)) => {

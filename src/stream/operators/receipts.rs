@@ -193,3 +193,66 @@ fn hash(user: &UserId, order: &OrderId) -> u64 {
     (user, order).hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::{at, event_id, purchase, refund};
+    use serde_json::Value;
+
+    fn placed(number: u64, ms: i64) -> Event {
+        let mut event = Event { event_id: event_id(at(ms), number), ..purchase(at(ms)) };
+        if let Action::Purchase(order) = &mut event.action {
+            order.order_id = OrderId::numbered(0, number);
+        }
+        event
+    }
+
+    fn given_back(number: u64, ms: i64, ordered_ms: i64) -> Event {
+        let mut event = Event { event_id: event_id(at(ms), number), ..refund(at(ms), at(ordered_ms)) };
+        if let Action::Refund(refund) = &mut event.action {
+            refund.order.order_id = OrderId::numbered(0, number);
+        }
+        event
+    }
+
+    /// What is said of the one user after each of these events.
+    fn said_after_each(events: &[Event]) -> Vec<(bool, String)> {
+        let receipts = Receipts { rules: Rules::embedded() };
+        let (mut day, mut out) = (Day::default(), Vec::new());
+        let pane = Pane { start: at(0).floor_to(DAY_MS), partition: 0, topic: Some(0) };
+        let mut said = (false, String::new());
+        let after = |event: &Event| {
+            receipts.fold(&mut day, event);
+            receipts.render(&mut day, &pane, &mut out);
+            if let Some(document) = out.pop() {
+                let body: Value = serde_json::from_slice(&document.source).unwrap();
+                said = (body["active"] == true, body["severity"].as_str().unwrap().to_owned());
+            }
+            said.clone()
+        };
+        events.iter().map(after).collect()
+    }
+
+    #[test]
+    fn a_refund_of_what_was_ordered_is_nothing_whichever_is_read_first() {
+        assert!(!said_after_each(&[placed(1, 0), given_back(1, 9_000, 0)])[1].0);
+        let late_purchase = said_after_each(&[placed(2, 0), given_back(1, 9_000, 5), placed(1, 5)]);
+        assert!(late_purchase[1].0 && !late_purchase[2].0);
+    }
+
+    #[test]
+    fn a_refund_of_what_was_never_ordered_is_serious_only_where_the_log_reaches_back_so_far() {
+        let (phantom, other) = (given_back(1, 9_000, 500), placed(2, 400));
+        let said = said_after_each(&[phantom, other]);
+        assert_eq!(said, [(true, "low".to_owned()), (true, "high".to_owned())]);
+    }
+
+    #[test]
+    fn an_order_of_more_than_four_weeks_ago_is_not_checked() {
+        let receipts = Receipts { rules: Rules::embedded() };
+        let days = |days: i64| days * DAY_MS;
+        assert!(receipts.time(&given_back(1, days(28), 0)).is_some());
+        assert!(receipts.time(&given_back(1, days(30), 0)).is_none());
+    }
+}

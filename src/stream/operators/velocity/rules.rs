@@ -20,7 +20,7 @@ pub fn is_long_enough(visit: &Visit, rules: &Rules) -> bool {
         rules.bot_rhythm.requests,
         rules.catalogue_crawl.categories,
         rules.search_flood.searches,
-        rules.cart_hoarding.products,
+        rules.cart_hoarding.additions,
     ];
     least.into_iter().any(|events| visit.len() as u64 >= events)
 }
@@ -34,10 +34,10 @@ pub fn judge<'a>(
     let seen = Seen::of(visit);
     let findings = [
         bot_velocity(visit, &seen, evidence, rules),
-        bot_rhythm(visit, evidence, rules),
+        bot_rhythm(visit, &seen, evidence, rules),
         catalogue_crawl(visit, &seen, evidence, rules),
         search_flood(&seen, evidence, rules),
-        cart_hoarding(visit, &seen, evidence, rules),
+        cart_hoarding(&seen, evidence, rules),
     ];
     findings.into_iter().flatten()
 }
@@ -90,7 +90,12 @@ fn bot_velocity<'a>(
 }
 
 /// Too even, or too hasty for too long.
-fn bot_rhythm<'a>(visit: &Visit, evidence: &'a Evidence, rules: &Rules) -> Option<Finding<'a>> {
+fn bot_rhythm<'a>(
+    visit: &Visit,
+    seen: &Seen,
+    evidence: &'a Evidence,
+    rules: &Rules,
+) -> Option<Finding<'a>> {
     let rule = &rules.bot_rhythm;
     let requests = Some(visit.requests()).filter(|requests| *requests >= rule.requests)?;
     let Rhythm { dispersion, median_ms } = visit.rhythm()?;
@@ -100,14 +105,16 @@ fn bot_rhythm<'a>(visit: &Visit, evidence: &'a Evidence, rules: &Rules) -> Optio
     let score = if is_hasty { evenness.max(haste) } else { evenness };
     Some(Finding {
         rule: Rule::BotRhythm,
-        active: evenness >= 1.0 || is_hasty,
+        active: is_hasty || evenness >= 1.0 && seen.purchases == 0,
         count: requests,
         score: score.min(RHYTHM_SCORE_MAX),
         summary: format!(
             "{requests} requests, half of them within {median_ms} ms of the one before, with gaps that vary by \
              {dispersion:.2} about their middle"
         ),
-        figures: json!({ "requests": requests, "dispersion": dispersion, "median_gap_ms": median_ms }),
+        figures: json!({
+            "requests": requests, "dispersion": dispersion, "median_gap_ms": median_ms, "purchases": seen.purchases,
+        }),
         thresholds: json!({
             "requests": rule.requests, "dispersion": rule.dispersion,
             "hasty_requests": rule.hasty_requests, "hasty_gap_ms": rule.hasty_gap_ms,
@@ -163,22 +170,17 @@ fn search_flood<'a>(seen: &Seen, evidence: &'a Evidence, rules: &Rules) -> Optio
 }
 
 /// A full cart that nobody orders.
-fn cart_hoarding<'a>(
-    visit: &Visit,
-    seen: &Seen,
-    evidence: &'a Evidence,
-    rules: &Rules,
-) -> Option<Finding<'a>> {
-    let least = rules.cart_hoarding.products;
-    let products = Some(visit.carted()).filter(|products| *products >= least)?;
+fn cart_hoarding<'a>(seen: &Seen, evidence: &'a Evidence, rules: &Rules) -> Option<Finding<'a>> {
+    let least = rules.cart_hoarding.additions;
+    let additions = Some(seen.carts).filter(|additions| *additions >= least)?;
     Some(Finding {
         rule: Rule::CartHoarding,
         active: seen.purchases == 0,
-        count: products,
-        score: products as f64 / least as f64,
-        summary: format!("{products} products put into the cart, {} orders", seen.purchases),
-        figures: json!({ "products": products, "purchases": seen.purchases }),
-        thresholds: json!({ "products": least }),
+        count: additions,
+        score: additions as f64 / least as f64,
+        summary: format!("{additions} additions to a cart, {} orders", seen.purchases),
+        figures: json!({ "add_to_carts": additions, "purchases": seen.purchases }),
+        thresholds: json!({ "add_to_carts": least }),
         evidence,
     })
 }

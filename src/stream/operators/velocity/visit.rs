@@ -20,8 +20,6 @@ pub struct Visit {
     who: Option<(Uuid, Visitor)>,
     /// Hashes of the categories of views that no search led to.
     categories: Vec<u64>,
-    /// Hashes of the products that were put into the cart.
-    carted: Vec<u64>,
 }
 
 /// Whose record it was.
@@ -50,8 +48,11 @@ impl Visit {
             Action::View(touch) if touch.item.attribution.is_none() => {
                 insert(&mut self.categories, hash(&touch.item.category));
             }
-            Action::AddToCart(touch) => insert(&mut self.carted, hash(&touch.item.product_id)),
-            Action::Search(_) | Action::View(_) | Action::Purchase(_) | Action::Refund(_) => {}
+            Action::Search(_)
+            | Action::View(_)
+            | Action::AddToCart(_)
+            | Action::Purchase(_)
+            | Action::Refund(_) => {}
         }
     }
 
@@ -68,11 +69,6 @@ impl Visit {
     /// Categories of views that no search led to.
     pub fn categories(&self) -> u64 {
         self.categories.len() as u64
-    }
-
-    /// Different products that were put into the cart.
-    pub fn carted(&self) -> u64 {
-        self.carted.len() as u64
     }
 
     /// Most searches and views in one minute of the clock.
@@ -124,7 +120,7 @@ impl Visit {
     /// Bytes that it takes on the heap.
     pub fn bytes(&self) -> usize {
         self.events.capacity() * size_of::<(Uuid, EventType)>()
-            + (self.categories.capacity() + self.carted.capacity()) * size_of::<u64>()
+            + self.categories.capacity() * size_of::<u64>()
             + self.who.as_ref().map_or(0, |(_, visitor)| text(visitor.key()))
     }
 }
