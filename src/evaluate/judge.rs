@@ -99,7 +99,8 @@ pub fn judge(labels: impl IntoIterator<Item = Label>, flags: &[Flag]) -> Evaluat
     }
     let cases = Cases { truth, found };
     let look_alikes = |kind: &Persona| kind.class() == Class::Honest && *kind != Persona::Shopper;
-    let honest: BTreeMap<Persona, Honest> = cases.kinds(Class::Honest).map(|kind| (kind, cases.honest(kind))).collect();
+    let honest: BTreeMap<Persona, Honest> =
+        cases.kinds(Class::Honest).map(|kind| (kind, cases.honest(kind))).collect();
     let alike = honest.iter().filter(|(kind, _)| look_alikes(kind)).map(|(_, one)| one.flagged);
     let (flagged, of) = alike.fold((0, 0), |sum, rate| (sum.0 + rate.count, sum.1 + rate.of));
     Evaluation {
@@ -136,7 +137,8 @@ struct Cases<'a> {
 
 impl Cases<'_> {
     fn kinds(&self, class: Class) -> impl Iterator<Item = Persona> + use<'_> {
-        let there: BTreeSet<Persona> = self.truth.values().map(|truth| truth.kind).chain([Persona::Shopper]).collect();
+        let there: BTreeSet<Persona> =
+            self.truth.values().map(|truth| truth.kind).chain([Persona::Shopper]).collect();
         Persona::ALL.into_iter().filter(move |kind| kind.class() == class && there.contains(kind))
     }
 

@@ -318,7 +318,8 @@ mod tests {
 
     #[test]
     fn a_rule_that_would_say_nonsense_is_refused_by_its_path() {
-        let refused = |from: &str, to: &str| Rules::parse(&EMBEDDED.replace(from, to)).unwrap_err().to_string();
+        let refused =
+            |from: &str, to: &str| Rules::parse(&EMBEDDED.replace(from, to)).unwrap_err().to_string();
         assert!(refused("p_value = 0.002", "p_value = 2.0").contains("abnormal_refund_rate.p_value is 2"));
         assert!(refused("loops = 3", "loops = 0").contains("refund_loop.loops is 0"));
         assert_eq!(refused("loops = 3", "lops = 3"), "the rules cannot be read");

@@ -12,6 +12,7 @@
 mod burial;
 mod commits;
 pub mod condition;
+mod delivery;
 pub mod document;
 pub mod ends;
 mod flight;
@@ -19,6 +20,7 @@ pub mod fold;
 pub mod footprint;
 pub mod groups;
 mod heartbeat;
+mod herald;
 mod holding;
 pub mod ledger;
 pub mod metrics;

@@ -1,5 +1,5 @@
-//! Carries flushes out: dead letters to Kafka, documents to Elasticsearch, and the word when all of it
-//! is acknowledged.
+//! Carries flushes out: dead letters to Kafka, documents to Elasticsearch, fraud signals to Kafka, and the word
+//! when all of it is acknowledged.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
 use crate::stream::groups::Group;
 use crate::stream::heartbeat::Beat;
+use crate::stream::herald::{self, News};
 use crate::stream::ledger::Counts;
 use crate::stream::part::{Flush, Frontier};
 use crate::stream::serving::Serving;
@@ -90,7 +91,9 @@ impl Sink {
             documents.extend(flush.documents.into_iter().map(|document| (flush.partition, document)));
         }
         self.bury(&dead).await;
+        let news: Vec<News> = documents.iter().filter_map(|(_, document)| News::of(document)).collect();
         let refused = self.write(&mut documents).await;
+        self.announce(&news).await;
         // Nobody listens while one is measured, or at the end.
         let _ = beat.map(|beat| self.beats.try_send(beat));
         let dead = outcome.settle(refused, &mut documents);
@@ -103,6 +106,13 @@ impl Sink {
     async fn bury(&self, dead: &[DeadLetter]) {
         if self.serving.is_on() {
             bury(&self.producer, dead).await;
+        }
+    }
+
+    /// Tells of signals, unless another generation tells of its own.
+    async fn announce(&self, news: &[News]) {
+        if self.serving.is_on() {
+            herald::tell(&self.producer, news).await;
         }
     }
 

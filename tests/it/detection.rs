@@ -118,5 +118,10 @@ fn evaluate(seed: u64, per_second: u32, hours: i64, world: Value) -> Evaluation 
 fn tune() {
     let arg = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
     let world = serde_json::from_str(&arg("WORLD", "{}")).unwrap();
-    evaluate(arg("SEED", "1").parse().unwrap(), arg("RATE", "10").parse().unwrap(), arg("HOURS", "4").parse().unwrap(), world);
+    evaluate(
+        arg("SEED", "1").parse().unwrap(),
+        arg("RATE", "10").parse().unwrap(),
+        arg("HOURS", "4").parse().unwrap(),
+        world,
+    );
 }

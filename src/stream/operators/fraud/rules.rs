@@ -136,9 +136,9 @@ fn excess_refund<'a>(day: &UserDay, shown: &'a Shown, rules: &Rules) -> Option<F
         claims.into_iter().flatten().min().is_some_and(|least| returned.cents > least)
     };
     day.returns().any(could_exceed).then_some(())?;
-    let all = day.returns().map(|(returned, placed)| {
-        (returned.cents, placed.map_or(returned.paid, |placed| placed.paid))
-    });
+    let all = day
+        .returns()
+        .map(|(returned, placed)| (returned.cents, placed.map_or(returned.paid, |placed| placed.paid)));
     let exceeding: Vec<(Cents, Cents)> = all.filter(|(back, paid)| exceeds(*back, *paid, rule)).collect();
     let orders = exceeding.len() as u64;
     let back: Cents = exceeding.iter().map(|(back, _)| *back).sum();

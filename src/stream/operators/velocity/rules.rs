@@ -90,12 +90,7 @@ fn bot_velocity<'a>(
 }
 
 /// Too even, or too hasty for too long.
-fn bot_rhythm<'a>(
-    visit: &Visit,
-    seen: &Seen,
-    evidence: &'a Evidence,
-    rules: &Rules,
-) -> Option<Finding<'a>> {
+fn bot_rhythm<'a>(visit: &Visit, seen: &Seen, evidence: &'a Evidence, rules: &Rules) -> Option<Finding<'a>> {
     let rule = &rules.bot_rhythm;
     let requests = Some(visit.requests()).filter(|requests| *requests >= rule.requests)?;
     let Rhythm { dispersion, median_ms } = visit.rhythm()?;

@@ -44,7 +44,10 @@ fn touch(mut event: Event, category: &str, product: usize) -> Event {
 
 /// Gaps as uneven as a person's, of this mean.
 fn uneven(mean_ms: i64) -> impl Iterator<Item = i64> {
-    [0.3, 1.4, 0.6, 2.2, 0.8, 0.45, 1.2].into_iter().cycle().map(move |factor| (mean_ms as f64 * factor) as i64)
+    [0.3, 1.4, 0.6, 2.2, 0.8, 0.45, 1.2]
+        .into_iter()
+        .cycle()
+        .map(move |factor| (mean_ms as f64 * factor) as i64)
 }
 
 #[test]
@@ -56,7 +59,10 @@ fn a_person_who_looks_at_hundreds_of_things_at_leisure_is_left_alone() {
 fn a_machine_that_views_faster_than_anybody_reads_is_reported_with_its_evidence() {
     let found = signals(views(240), std::iter::repeat(250));
     assert_eq!(rules(&found), ["bot_velocity", "bot_rhythm"]);
-    assert_eq!((&found[0]["severity"], &found[0]["figures"]["peak_per_minute"]), (&"critical".into(), &239.into()));
+    assert_eq!(
+        (&found[0]["severity"], &found[0]["figures"]["peak_per_minute"]),
+        (&"critical".into(), &239.into())
+    );
     assert_eq!(found[0]["event_ids"].as_array().unwrap().len(), 20);
 }
 

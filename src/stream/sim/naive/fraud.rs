@@ -60,16 +60,14 @@ fn sort_out(events: Vec<&Event>) -> Day<'_> {
 impl Day<'_> {
     /// The orders of which something came back within so much time.
     fn back_within(&self, time: TimeDelta) -> Vec<&str> {
-        let soon =
-            self.refunds.iter().filter(|(event, refund)| event.timestamp - refund.ordered_at <= time);
+        let soon = self.refunds.iter().filter(|(event, refund)| event.timestamp - refund.ordered_at <= time);
         distinct(soon.map(|(_, refund)| refund.order.order_id.as_str()))
     }
 
     /// The refunds within an hour.
     fn fast_events(&self) -> Vec<&Event> {
         let hour = TimeDelta::hours(1);
-        let fast =
-            self.refunds.iter().filter(|(event, refund)| event.timestamp - refund.ordered_at <= hour);
+        let fast = self.refunds.iter().filter(|(event, refund)| event.timestamp - refund.ordered_at <= hour);
         fast.map(|(event, _)| *event).collect()
     }
 

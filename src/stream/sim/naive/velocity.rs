@@ -19,7 +19,12 @@ fn of_session(events: &[&Event], place: Place, session: &str) -> Vec<Expected> {
     let verdicts = [speed(&visit), rhythm(&visit), crawl(&visit), flood(&visit), hoard(&visit)];
     let expected = |verdict: Value| Expected {
         index: format!("fraud-signals-{}", place.start.month()),
-        id: format!("{}|{}|{}|{session}", verdict["rule"].as_str().unwrap(), place.start.millis(), place.partition),
+        id: format!(
+            "{}|{}|{}|{session}",
+            verdict["rule"].as_str().unwrap(),
+            place.start.millis(),
+            place.partition
+        ),
         version: own.len() as u64,
         body: signal(&own, place, session, verdict),
     };
@@ -56,7 +61,8 @@ impl Visit<'_> {
 
     /// Searches, views, cart additions, purchases.
     fn counts(&self) -> [usize; 4] {
-        [EventType::Search, EventType::View, EventType::AddToCart, EventType::Purchase].map(|kind| self.count(kind))
+        [EventType::Search, EventType::View, EventType::AddToCart, EventType::Purchase]
+            .map(|kind| self.count(kind))
     }
 }
 
@@ -82,10 +88,9 @@ fn speed(visit: &Visit<'_>) -> Option<Value> {
 fn rhythm(visit: &Visit<'_>) -> Option<Value> {
     let [searches, views, carts, purchases] = visit.counts();
     let requests = Some(searches + views + carts).filter(|requests| *requests >= 30)?;
-    let is_request = |event: &&&Event| {
-        !matches!(event.event_type(), EventType::Purchase | EventType::Refund)
-    };
-    let mut times: Vec<i64> = visit.events.iter().filter(is_request).map(|event| event.timestamp.millis()).collect();
+    let is_request = |event: &&&Event| !matches!(event.event_type(), EventType::Purchase | EventType::Refund);
+    let mut times: Vec<i64> =
+        visit.events.iter().filter(is_request).map(|event| event.timestamp.millis()).collect();
     times.sort_unstable();
     let mut gaps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort_unstable();
