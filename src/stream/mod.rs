@@ -37,5 +37,6 @@ mod serving;
 mod sim;
 mod sink;
 pub mod take_over;
+pub mod trial;
 mod watch;
 mod worker;
