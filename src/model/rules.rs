@@ -8,7 +8,8 @@ use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-const EMBEDDED: &str = include_str!("../../mappings/fraud-rules.toml");
+/// The rules that this build comes with, as they are written.
+pub const EMBEDDED: &str = include_str!("../../mappings/fraud-rules.toml");
 
 /// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Enum, Serialize, Deserialize)]

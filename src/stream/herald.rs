@@ -3,7 +3,6 @@
 //! is the latest, whatever comes after it.
 
 use crate::bus::{BusError, FRAUD_SIGNALS, Offer, Producer};
-use crate::store::schema::Schema;
 use crate::stream::delivery::deliver;
 use crate::stream::document::Document;
 
@@ -14,10 +13,9 @@ pub struct News {
 }
 
 impl News {
-    /// What there is to tell of a document; `None` of one that is no signal.
-    pub fn of(document: &Document) -> Option<Self> {
-        let is_signal = document.schema.name == Schema::FRAUD_SIGNALS.name;
-        is_signal.then(|| Self { id: document.id.clone(), body: document.source.clone() })
+    /// What there is to tell of a signal.
+    pub fn of(signal: &Document) -> Self {
+        Self { id: signal.id.clone(), body: signal.source.clone() }
     }
 }
 

@@ -84,16 +84,18 @@ impl Sink {
     pub async fn carry_out(self, flushes: Vec<Flush>, frontiers: Vec<FrontierReport>) -> Outcome {
         let mut outcome = Outcome::default();
         let mut dead = Vec::new();
-        let mut documents = Vec::new();
+        let mut documents: Vec<(i32, Document)> = Vec::new();
         let beat = flushes.iter().find_map(|flush| self.beat_of(flush));
         for flush in flushes {
             dead.extend(flush.dead);
             documents.extend(flush.documents.into_iter().map(|document| (flush.partition, document)));
         }
         self.bury(&dead).await;
-        let news: Vec<News> = documents.iter().filter_map(|(_, document)| News::of(document)).collect();
+        // First what somebody waits for: few documents, which would be held up by the many.
+        let is_signal = |(_, document): &(i32, Document)| document.schema.name == Schema::FRAUD_SIGNALS.name;
+        let (mut signals, mut documents): (Vec<_>, Vec<_>) = documents.into_iter().partition(is_signal);
+        self.signal(&mut signals, &mut outcome).await;
         let refused = self.write(&mut documents).await;
-        self.announce(&news).await;
         // Nobody listens while one is measured, or at the end.
         let _ = beat.map(|beat| self.beats.try_send(beat));
         let dead = outcome.settle(refused, &mut documents);
@@ -109,10 +111,14 @@ impl Sink {
         }
     }
 
-    /// Tells of signals, unless another generation tells of its own.
-    async fn announce(&self, news: &[News]) {
+    /// Writes signals and tells of them, unless another generation tells of its own.
+    async fn signal(&self, signals: &mut [(i32, Document)], outcome: &mut Outcome) {
+        let news: Vec<News> = signals.iter().map(|(_, signal)| News::of(signal)).collect();
+        let refused = self.write(signals).await;
+        // A refused result stops its partition; the dead letters that there could be are of raw events.
+        outcome.settle(refused, signals);
         if self.serving.is_on() {
-            herald::tell(&self.producer, news).await;
+            herald::tell(&self.producer, &news).await;
         }
     }
 

@@ -16,8 +16,9 @@ const LAYERS: [&[&str]; 6] = [
 ];
 /// Slices that use another, through what its `mod.rs` shows.
 /// `audit` uses none: it must not share a fault with what it checks.
-const SLICES_THAT_MEET: [(&str, &str); 8] = [
+const SLICES_THAT_MEET: [(&str, &str); 9] = [
     ("analytics", "catalog"),
+    ("evaluate", "stream"),
     ("evaluate", "traffic"),
     ("generator", "catalog"),
     ("generator", "traffic"),
