@@ -15,6 +15,7 @@ pub mod generator;
 pub mod http;
 pub mod model;
 pub mod replay;
+pub mod review;
 pub mod search;
 pub mod shutdown;
 pub mod store;
