@@ -8,6 +8,7 @@ use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
 use shoplens::app::{self, Edges};
 use shoplens::config::{HttpSettings, ShopSettings};
+use shoplens::http::admin::Admin;
 use shoplens::http::limit::RateLimit;
 use shoplens::model::category::{self, CategoryPath};
 use shoplens::model::ids::ProductId;
@@ -211,7 +212,7 @@ pub struct Service<E>(E);
 /// Starts the service with these flags.
 pub fn service(shop: &Shop, flags: &[&str]) -> Service<impl Endpoint<Output = Response>> {
     let flags = Flags::parse_from([&["it"], flags].concat());
-    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone() };
+    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone(), admin: Admin::new(None) };
     let limit = RateLimit::new(&flags.http);
     Service(app::app(&edges, &flags.shop, &flags.http, &limit).unwrap())
 }
