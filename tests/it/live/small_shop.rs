@@ -7,7 +7,7 @@ use poem::http::Method;
 use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
 use shoplens::app::{self, Edges};
-use shoplens::config::{HttpSettings, ShopSettings};
+use shoplens::config::{AdminSettings, HttpSettings, ShopSettings};
 use shoplens::http::limit::RateLimit;
 use shoplens::model::category::{self, CategoryPath};
 use shoplens::model::ids::ProductId;
@@ -197,6 +197,8 @@ struct Flags {
     http: HttpSettings,
     #[command(flatten)]
     shop: ShopSettings,
+    #[command(flatten)]
+    admin: AdminSettings,
 }
 
 /// The service in front of a shop, as `bin/api.rs` builds it, asked without a network.
@@ -205,7 +207,8 @@ pub struct Service<E>(E);
 /// Starts the service with these flags.
 pub fn service(shop: &Shop, flags: &[&str]) -> Service<impl Endpoint<Output = Response>> {
     let flags = Flags::parse_from([&["it"], flags].concat());
-    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone() };
+    let admin_token = flags.admin.token().unwrap();
+    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone(), admin_token };
     let limit = RateLimit::new(&flags.http);
     Service(app::app(&edges, &flags.shop, &flags.http, &limit).unwrap())
 }
