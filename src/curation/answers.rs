@@ -9,7 +9,7 @@ use crate::curation::guard::Refused;
 use crate::curation::preview::{Effect, Shown};
 use crate::http::problem::{Failure, Problem};
 use crate::merchandising::rule::Rule;
-use crate::merchandising::state::{Change, EditError, Entry, Kind};
+use crate::merchandising::state::{Change, EditError, Entry, Subject};
 use crate::merchandising::store::ChangeError;
 use crate::merchandising::synonym::Synonym;
 use crate::search::SearchError;
@@ -83,7 +83,7 @@ pub struct Recorded {
     /// Who says to have made it (`X-Admin-Name`).
     pub by: String,
     /// What was changed.
-    pub kind: Kind,
+    pub kind: Subject,
     /// Its id.
     pub id: String,
     /// The synonym before.

@@ -11,7 +11,7 @@ use crate::curation::guard::{Guard, Pass};
 use crate::curation::preview::{self, SEARCHES_MAX};
 use crate::http::problem::Failure;
 use crate::merchandising::rule::Rule;
-use crate::merchandising::state::{Edit, EditError, Entry, Kind, State};
+use crate::merchandising::state::{Edit, EditError, Entry, State, Subject};
 use crate::merchandising::store;
 use crate::merchandising::synonym::Synonym;
 use crate::model::time::Timestamp;
@@ -82,7 +82,7 @@ impl Api {
         by: Header<Option<String>>,
     ) -> Outcome {
         let to = Some(Entry::Synonym(synonym.0));
-        let edit = Edit { kind: Kind::Synonym, id: id.0, to, undoes: None };
+        let edit = Edit { kind: Subject::Synonym, id: id.0, to, undoes: None };
         self.change(&pass, Terms::of(dry_run.0, revision.0, query.0, by.0), edit).await
     }
 
@@ -102,7 +102,7 @@ impl Api {
         #[oai(name = "X-Admin-Name")]
         by: Header<Option<String>>,
     ) -> Outcome {
-        let edit = Edit { kind: Kind::Synonym, id: id.0, to: None, undoes: None };
+        let edit = Edit { kind: Subject::Synonym, id: id.0, to: None, undoes: None };
         self.change(&pass, Terms::of(dry_run.0, revision.0, Vec::new(), by.0), edit).await
     }
 
@@ -137,7 +137,7 @@ impl Api {
         #[oai(name = "X-Admin-Name")]
         by: Header<Option<String>>,
     ) -> Outcome {
-        let edit = Edit { kind: Kind::Rule, id: id.0, to: Some(Entry::Rule(rule.0)), undoes: None };
+        let edit = Edit { kind: Subject::Rule, id: id.0, to: Some(Entry::Rule(rule.0)), undoes: None };
         self.change(&pass, Terms::of(dry_run.0, revision.0, query.0, by.0), edit).await
     }
 
@@ -157,7 +157,7 @@ impl Api {
         #[oai(name = "X-Admin-Name")]
         by: Header<Option<String>>,
     ) -> Outcome {
-        let edit = Edit { kind: Kind::Rule, id: id.0, to: None, undoes: None };
+        let edit = Edit { kind: Subject::Rule, id: id.0, to: None, undoes: None };
         self.change(&pass, Terms::of(dry_run.0, revision.0, Vec::new(), by.0), edit).await
     }
 

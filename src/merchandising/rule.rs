@@ -53,7 +53,7 @@ pub struct Boost {
 
 /// What a merchandiser wants for a query, a category, or a query in a category.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
-#[oai(example, deny_unknown_fields, skip_serializing_if_is_none)]
+#[oai(rename = "MerchandisingRule", example, deny_unknown_fields, skip_serializing_if_is_none)]
 pub struct Rule {
     /// It holds for this query, whatever its case, accents and number: `laptop`.
     pub query: Option<String>,

@@ -32,7 +32,7 @@ pub struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum Subject {
     /// A synonym.
     Synonym,
     /// A rule.
@@ -59,7 +59,7 @@ pub struct Change {
     /// Who says to have made it.
     pub by: String,
     /// What was changed.
-    pub kind: Kind,
+    pub kind: Subject,
     /// Its id.
     pub id: String,
     /// What it was; `None` for something new.
@@ -74,7 +74,7 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit {
     /// What is changed.
-    pub kind: Kind,
+    pub kind: Subject,
     /// Its id.
     pub id: String,
     /// What it shall be; `None` to delete it.
@@ -117,7 +117,7 @@ pub enum EditError {
     },
 }
 
-impl Kind {
+impl Subject {
     /// The kind in words.
     pub fn name(self) -> &'static str {
         match self {
@@ -190,10 +190,10 @@ impl State {
     }
 
     /// The synonym or rule of this id.
-    pub fn entry(&self, kind: Kind, id: &str) -> Option<Entry> {
+    pub fn entry(&self, kind: Subject, id: &str) -> Option<Entry> {
         match kind {
-            Kind::Synonym => self.synonyms.get(id).cloned().map(Entry::Synonym),
-            Kind::Rule => self.rules.get(id).cloned().map(Entry::Rule),
+            Subject::Synonym => self.synonyms.get(id).cloned().map(Entry::Synonym),
+            Subject::Rule => self.rules.get(id).cloned().map(Entry::Rule),
         }
     }
 
@@ -205,10 +205,10 @@ impl State {
             (_, Some(Entry::Rule(rule))) => {
                 self.rules.insert(edit.id.clone(), rule);
             }
-            (Kind::Synonym, None) => {
+            (Subject::Synonym, None) => {
                 self.synonyms.remove(&edit.id);
             }
-            (Kind::Rule, None) => {
+            (Subject::Rule, None) => {
                 self.rules.remove(&edit.id);
             }
         }
@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn edit(id: &str, to: Option<Entry>) -> Edit {
-        Edit { kind: Kind::Synonym, id: id.to_owned(), to, undoes: None }
+        Edit { kind: Subject::Synonym, id: id.to_owned(), to, undoes: None }
     }
 
     fn after(state: &State, edit: &Edit) -> State {

@@ -220,6 +220,20 @@ impl<E: Endpoint<Output = Response>> Service<E> {
         self.0.get_response(request.finish()).await
     }
 
+    /// One exchange with a body (none for null) and an admin token: the status and the JSON of the answer.
+    pub async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(path.parse().unwrap());
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = if body.is_null() {
+            request.finish()
+        } else {
+            request.content_type("application/json").body(body.to_string())
+        };
+        let response = self.0.get_response(request).await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_str(&response.into_body().into_string().await.unwrap()).unwrap())
+    }
+
     /// One exchange on behalf of a page of another web origin.
     pub async fn ask_from(&self, origin: &str, path: &str) -> Response {
         let request = Request::builder().uri(path.parse().unwrap()).header("origin", origin);
