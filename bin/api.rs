@@ -9,7 +9,6 @@ use shoplens::bus::Bus;
 use shoplens::config::{
     self, AdminSettings, ElasticsearchSettings, HttpSettings, KafkaSettings, ShopSettings,
 };
-use shoplens::http::admin::Admin;
 use shoplens::shutdown;
 use shoplens::store::Store;
 use tokio::net::TcpListener;
@@ -41,10 +40,9 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen at {address} (API_HOST, API_PORT)"))?;
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
+    let edges = Edges { store: store.clone(), bus, admin_token: settings.admin.token()? };
     store.wait_until_ready(config::STARTUP_WAIT).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
-    let admin = Admin::new(settings.admin.admin_token()?);
-    app::serve(listener, &Edges { store, bus, admin }, &settings.shop, &settings.http, shutdown::requested())
-        .await?;
+    app::serve(listener, &edges, &settings.shop, &settings.http, shutdown::requested()).await?;
     Ok(())
 }

@@ -6,12 +6,14 @@ use bytes::Bytes;
 use poem::endpoint::make_sync;
 use poem::{Endpoint, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use crate::analytics;
 use crate::bus::Bus;
 use crate::config::{HttpSettings, ShopSettings};
-use crate::http::admin::Admin;
+use crate::curation;
+use crate::http::admin::Guard;
 use crate::http::limit::RateLimit;
 use crate::http::{self, health, server};
 use crate::review;
@@ -28,8 +30,8 @@ pub struct Edges {
     pub store: Store,
     /// Kafka.
     pub bus: Bus,
-    /// Who may change what the shop shows.
-    pub admin: Admin,
+    /// What changes must bear; `None` where none is taken.
+    pub admin_token: Option<SecretString>,
 }
 
 /// Serves until `stop`, then answers what has been asked.
@@ -73,11 +75,13 @@ pub fn app(
 
 /// The endpoints of every slice.
 fn apis(edges: &Edges, shop: &ShopSettings) -> Result<impl OpenApi + use<>, BadRelevance> {
+    let guard = Guard::new(edges.admin_token.as_ref());
     let search = search::Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency);
     let analytics = analytics::routes::Api::new(edges.store.clone(), shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
-    let review = review::routes::Api::new(edges.store.clone(), edges.admin.clone());
-    Ok((search::routes::Api { search }, analytics, review, health))
+    let review = review::routes::Api::new(edges.store.clone(), guard.clone());
+    let curation = curation::routes::Api { store: edges.store.clone(), search: search.clone(), guard };
+    Ok((search::routes::Api { search }, curation, analytics, review, health))
 }
 
 fn service<T: OpenApi>(apis: T) -> OpenApiService<T, ()> {
@@ -114,7 +118,7 @@ mod tests {
         let flags = Flags::parse_from(["test"]);
         let store = Store::new(&flags.elasticsearch, "").unwrap();
         let bus = Bus::new(&flags.kafka, "").unwrap();
-        let spec = service(apis(&Edges { store, bus, admin: Admin::new(None) }, &flags.shop).unwrap()).spec();
+        let spec = service(apis(&Edges { store, bus, admin_token: None }, &flags.shop).unwrap()).spec();
         let mut spec: Value = serde_json::from_str(&spec).unwrap();
         spec["info"]["version"] = "0".into();
         insta::assert_json_snapshot!(spec);

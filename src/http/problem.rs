@@ -35,6 +35,8 @@ impl Problem {
         let (name, title) = match status {
             StatusCode::BAD_REQUEST => ("bad-request", "Bad request"),
             StatusCode::UNAUTHORIZED => ("unauthorized", "Unauthorized"),
+            StatusCode::CONFLICT => ("conflict", "Conflict"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("payload-too-large", "Payload too large"),
             StatusCode::FORBIDDEN => ("forbidden", "Forbidden"),
             StatusCode::NOT_FOUND => ("not-found", "Not found"),
             StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "Method not allowed"),

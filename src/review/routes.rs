@@ -8,7 +8,7 @@ use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
-use crate::http::admin::{Admin, AdminToken, Refusal};
+use crate::http::admin::{Guard, Pass, Refusal};
 use crate::http::fresh::Fresh;
 use crate::http::problem::Problem;
 use crate::review::decision::{Change, Decision};
@@ -22,7 +22,7 @@ const GENERATION_MAX_AGE: Duration = Duration::from_secs(1);
 pub struct Api {
     store: Store,
     results: Fresh<Store>,
-    admin: Admin,
+    guard: Guard,
 }
 
 #[derive(Tags)]
@@ -32,9 +32,9 @@ enum Tag {
 }
 
 impl Api {
-    /// Changes cases of this store's results, for this admin.
-    pub fn new(store: Store, admin: Admin) -> Self {
-        Self { store, results: Fresh::new(GENERATION_MAX_AGE), admin }
+    /// Changes cases of this store's results, for whom this guard lets through.
+    pub fn new(store: Store, guard: Guard) -> Self {
+        Self { store, results: Fresh::new(GENERATION_MAX_AGE), guard }
     }
 
     async fn results(&self) -> Result<Store, StoreError> {
@@ -51,13 +51,13 @@ impl Api {
     #[oai(path = "/fraud/:id", method = "patch", operation_id = "review_case")]
     async fn review(
         &self,
-        token: AdminToken,
+        pass: Pass,
         /// The `id` of a case of `/fraud`.
         #[oai(validator(max_length = 300))]
         id: Path<String>,
         change: Json<Change>,
     ) -> Result<Json<Decision>, Refusal> {
-        self.admin.check(&token)?;
+        self.guard.check(&pass)?;
         Ok(Json(store::change(&self.results().await?, &id.0, &change.0, Utc::now()).await?))
     }
 }

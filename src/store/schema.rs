@@ -71,6 +71,10 @@ schemas! {
     REPAIRED_WINDOWS = "repaired-windows", None;
     /// Which generations of results there are, and which one readers see.
     GENERATIONS = "generations", None;
+    /// The synonyms and rules that merchandisers change while the shop runs.
+    MERCHANDISING = "merchandising", None;
+    /// The record of what they have changed.
+    MERCHANDISING_CHANGES = "merchandising-changes", None;
 }
 
 impl Schema {

@@ -8,6 +8,7 @@ mod api;
 mod audit;
 mod bus;
 mod catalog;
+mod curation;
 mod filters;
 mod generations;
 mod own_catalogue;
