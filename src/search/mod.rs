@@ -25,7 +25,8 @@ use crate::catalog;
 use crate::http::parameter::BadParameter;
 use crate::model::money::Currency;
 use crate::search::answer::{RawAnswer, RawOccurrences, Relaxation, SearchAnswer};
-use crate::search::autocomplete::Suggestions;
+use crate::search::autocomplete::known::Known;
+use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
 use crate::search::query::Stage;
 use crate::search::relevance::Relevance;
 use crate::search::request::{SearchRequest, Words};
@@ -39,6 +40,7 @@ pub struct Search {
     store: Store,
     relevance: Relevance,
     currency: Currency,
+    known: Known,
 }
 
 /// Why a search has no answer.
@@ -55,7 +57,7 @@ pub enum SearchError {
 impl Search {
     /// A search over the catalogue in this store.
     pub fn new(store: Store, relevance: Relevance, currency: Currency) -> Self {
-        Self { store, relevance, currency }
+        Self { known: Known::new(store.clone()), store, relevance, currency }
     }
 
     /// A page of products with facets.
@@ -89,20 +91,37 @@ impl Search {
         })
     }
 
-    /// What the words so far may become.
+    /// What the words so far may become. Mistakes are forgiven only when nothing begins as typed.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn suggest(&self, words: &Words, size: u32) -> Result<Suggestions, StoreError> {
         let started = Instant::now();
-        let products = autocomplete::products(words, size, &self.relevance);
-        let categories = autocomplete::categories();
-        let (products, categories) = tokio::try_join!(
-            self.ask("suggest products", &products),
-            self.ask("suggest categories", &categories),
-        )?;
-        let suggestions = autocomplete::suggest(words, size, products, categories);
+        let typed = Typed::read(words);
+        let mut suggestions = self.suggest_like(&typed, size, Likeness::Begins).await?;
+        if suggestions.is_empty() {
+            suggestions = self.suggest_like(&typed, size, Likeness::Similar).await?;
+        }
         Ok(Suggestions { query: words.text(), took_ms: millis_since(started), suggestions })
+    }
+
+    async fn suggest_like(
+        &self,
+        typed: &Typed,
+        size: u32,
+        likeness: Likeness,
+    ) -> Result<Vec<Suggestion>, StoreError> {
+        let known = self.known.get().await?;
+        let products = match autocomplete::products(typed, size, likeness) {
+            Some(body) => self.ask::<RawProducts>("suggest products", &body).await?.hits.sources().collect(),
+            None => Vec::new(),
+        };
+        Ok(autocomplete::suggest(typed, size, likeness, &known, products))
+    }
+
+    /// Keeps what is suggested up to date, for ever.
+    pub async fn keep_fresh(&self) {
+        self.known.keep_fresh().await;
     }
 
     /// The first stage that finds something, else the last.
