@@ -92,7 +92,7 @@ pub fn products(typed: &Typed, size: u32, likeness: Likeness) -> Option<Value> {
 }
 
 fn begins(word: &str, likeness: Likeness) -> Value {
-    let mut query = json!({ "query": word, "fields": BEGINNINGS });
+    let mut query = json!({ "query": word, "operator": "and", "fields": BEGINNINGS });
     if likeness == Likeness::Similar && typed::may_be_misspelled(word) {
         query["fuzziness"] = json!("AUTO:3,8");
         query["prefix_length"] = json!(1);
