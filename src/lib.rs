@@ -13,6 +13,7 @@ pub mod config;
 pub mod generator;
 pub mod http;
 pub mod model;
+pub mod relevance;
 pub mod replay;
 pub mod search;
 pub mod shutdown;

@@ -113,6 +113,7 @@ fn searches() -> anyhow::Result<Vec<Question>> {
             sort: Sort::Relevance,
             page: Page { number: 1, size: RESULTS },
             cursor: None,
+            explain: false,
         };
         let filter: String = categories.iter().map(|path| format!("&category={path}")).collect();
         let path = format!("/search?q={}{filter}", text.replace(' ', "+"));

@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::model::money::Cents;
 use crate::model::product::Product;
 use crate::search::cursor::Cursor;
+use crate::search::explain::{Explainer, Reason};
 use crate::search::facets::{Facets, RawFacets};
 use crate::search::query::Stage;
-use crate::search::request::SearchRequest;
+use crate::search::query::spelling::{Corrections, RawSpelling, Reach};
+use crate::search::relevance::Relevance;
+use crate::search::request::{SearchRequest, Words};
 use crate::search::sort::Sort;
-use crate::store::found::{Aggregated, Buckets, Found, Hit, Passed};
+use crate::store::found::{Aggregated, Buckets, Hit, Hits, Passed};
 
 /// A page of products.
 #[derive(Debug, Clone, PartialEq, Object)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 pub struct SearchAnswer {
     /// Names this answer, so that what follows from it can be counted for it; a UUID that sorts by time.
     pub query_id: String,
@@ -37,6 +41,10 @@ pub struct SearchAnswer {
     pub next_cursor: Option<String>,
     /// How far the words had to be relaxed until something was found.
     pub relaxation: Relaxation,
+    /// The query with misspelled words put right; left out when none seems misspelled.
+    pub did_you_mean: Option<String>,
+    /// The search as it was sent to Elasticsearch; left out unless `explain` is `true`.
+    pub sent: Option<Value>,
     /// The currency of all prices.
     pub currency: String,
     /// The products, best first.
@@ -51,10 +59,14 @@ pub struct SearchAnswer {
 pub enum Relaxation {
     /// Not at all: products have most of the words, or their synonyms.
     None,
-    /// Words that occur in no product were taken for similar ones.
+    /// Words that occur in no product, or hardly any, were taken for similar ones.
     SimilarWords,
-    /// Products have at least one of the words, or of the similar ones.
+    /// Products have at least one of the words, or of the similar ones; those with more come first.
     AnyWord,
+    /// Words were taken for less similar ones.
+    Fuzzier,
+    /// Nothing was found, so these are what sells best in the department.
+    BestSellers,
 }
 
 impl From<&Stage> for Relaxation {
@@ -63,6 +75,8 @@ impl From<&Stage> for Relaxation {
             Stage::AsTyped => Self::None,
             Stage::SimilarWords(_) => Self::SimilarWords,
             Stage::AnyWord(_) => Self::AnyWord,
+            Stage::Fuzzier(_) => Self::Fuzzier,
+            Stage::BestSellers => Self::BestSellers,
         }
     }
 }
@@ -103,50 +117,93 @@ pub struct Item {
     pub score: f64,
     /// Its place among all results, from 1.
     pub position: u32,
+    /// What was found in its texts; left out where nothing was.
+    pub highlight: Option<Highlight>,
+    /// Why it stands where it does; left out unless `explain` is `true`.
+    pub reasons: Option<Vec<Reason>>,
+}
+
+/// What was found in a product's texts, as safe HTML: matches stand in `<mark>`, everything else is escaped.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Highlight {
+    /// The whole name; left out if nothing was found in it.
+    pub name: Option<String>,
+    /// The best part of the description; left out if nothing was found in it.
+    pub description: Option<String>,
 }
 
 /// Elasticsearch's answer to a search for products.
 #[derive(Debug, Deserialize)]
-pub struct RawAnswer(Found<Product, Aggregations>);
+pub struct RawAnswer {
+    hits: Hits<Product>,
+    aggregations: Aggregations,
+    suggest: Option<RawSpelling>,
+}
+
+/// Elasticsearch's answer to the question for less similar words.
+#[derive(Debug, Deserialize)]
+pub struct RawSimilar {
+    /// The proposals.
+    pub suggest: RawSpelling,
+}
 
 #[derive(Debug, Deserialize)]
 struct Aggregations {
     #[serde(flatten)]
     facets: RawFacets,
+    found: Option<Passed>,
     all_words: Option<Passed>,
 }
 
 impl RawAnswer {
     /// Products found, on all pages.
     pub fn total(&self) -> u64 {
-        self.0.total()
+        self.hits.total.value
+    }
+
+    /// Products found if it were not for the filters, where that was asked.
+    pub fn unfiltered(&self) -> u64 {
+        self.aggregations.found.as_ref().map_or(self.total(), |found| found.doc_count)
     }
 
     /// Whether some product, filters aside, has all the words; true when there are none.
     pub fn some_has_all_words(&self) -> bool {
-        self.0.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
+        self.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
     }
 
     /// Where to go on behind these products; `None` when there are no more.
     pub fn next_cursor(&self, request: &SearchRequest) -> Option<String> {
-        let last = self.0.hits.hits.last()?;
-        let position = request.offset().saturating_add(u32::try_from(self.0.hits.hits.len()).ok()?);
+        let last = self.hits.hits.last()?;
+        let position = request.offset().saturating_add(u32::try_from(self.hits.hits.len()).ok()?);
         let cursor = Cursor { position, values: last.sort.clone() };
         (u64::from(position) < self.total()).then(|| cursor.text(request.fingerprint()))
     }
 
-    /// The products, of which so many come before, and the facets' counts.
-    pub fn into_items(self, before: u32) -> (Vec<Item>, RawFacets) {
+    /// Takes out what the words that seem misspelled may have been meant to be.
+    pub fn take_corrections(&mut self, words: &Words, relevance: &Relevance) -> Corrections {
+        let suggest = self.suggest.take();
+        suggest.map(|raw| raw.corrections(words, Reach::Near, relevance)).unwrap_or_default()
+    }
+
+    /// The products, of which so many come before, with reasons if there is someone to tell them, and the
+    /// facets' counts.
+    pub fn into_items(self, before: u32, explainer: Option<&Explainer>) -> (Vec<Item>, RawFacets) {
         let positions = before.saturating_add(1)..;
-        let items = self.0.hits.hits.into_iter().zip(positions).map(|(hit, position)| item(hit, position));
-        (items.collect(), self.0.aggregations.facets)
+        let hits = self.hits.hits.into_iter().zip(positions);
+        let items = hits.map(|(hit, position)| item(hit, position, explainer)).collect();
+        (items, self.aggregations.facets)
     }
 }
 
-fn item(hit: Hit<Product>, position: u32) -> Item {
+fn item(hit: Hit<Product>, position: u32, explainer: Option<&Explainer>) -> Item {
     let product = hit.source;
+    let explained = explainer.zip(hit.explanation.as_ref());
+    let reasons = explained.map(|(explainer, explanation)| explainer.reasons(explanation, &product));
     Item {
         in_stock: product.in_stock(),
+        reasons,
+        highlight: hit.highlight.map(highlight),
         id: product.id.into(),
         name: product.name,
         description: product.description,
@@ -164,6 +221,11 @@ fn item(hit: Hit<Product>, position: u32) -> Item {
         score: hit.score.unwrap_or_default(),
         position,
     }
+}
+
+fn highlight(mut found: BTreeMap<String, Vec<String>>) -> Highlight {
+    let mut first = |field: &str| found.remove(field)?.into_iter().next();
+    Highlight { name: first("name"), description: first("description") }
 }
 
 /// Elasticsearch's answer to the question which words occur at all.
@@ -195,6 +257,8 @@ impl Example for SearchAnswer {
             sort: Sort::Relevance,
             next_cursor: None,
             relaxation: Relaxation::None,
+            did_you_mean: None,
+            sent: None,
             currency: "EUR".to_owned(),
             items: vec![example_item()],
             facets: Facets::example(),
@@ -220,5 +284,10 @@ fn example_item() -> Item {
         attributes: BTreeMap::from([("screen size".to_owned(), "14 inch".to_owned())]),
         score: 21.4,
         position: 1,
+        highlight: Some(Highlight {
+            name: Some("Voltara Aero 14 <mark>laptop</mark>".to_owned()),
+            description: Some("A light <mark>laptop</mark> with a 14 inch screen.".to_owned()),
+        }),
+        reasons: None,
     }
 }

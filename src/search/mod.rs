@@ -1,12 +1,13 @@
 //! Product search: what a shopper types becomes a page of products, facets and suggestions.
 //!
 //! [`request`] checks, [`query`] builds the body, Elasticsearch answers, [`answer`] shapes; only this file
-//! talks to [`Store`]. A search that finds nothing is relaxed in stages (see [`query::Stage`]), so that a
-//! typo costs further questions and a plain search only one.
+//! talks to [`Store`]. A search that finds too little is relaxed in stages (see [`query::Stage`]), so that a
+//! typo costs further questions and a plain search only one; [`explain`] says why a product was found.
 
 pub mod answer;
 pub mod autocomplete;
 pub mod cursor;
+pub mod explain;
 pub mod facets;
 pub mod filter;
 pub mod query;
@@ -24,10 +25,13 @@ use uuid::Uuid;
 use crate::catalog;
 use crate::http::parameter::BadParameter;
 use crate::model::money::Currency;
-use crate::search::answer::{RawAnswer, RawOccurrences, Relaxation, SearchAnswer};
+use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
 use crate::search::autocomplete::known::Known;
 use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
+use crate::search::explain::Explainer;
 use crate::search::query::Stage;
+use crate::search::query::plan::Doubts;
+use crate::search::query::spelling::{Corrections, Reach};
 use crate::search::relevance::Relevance;
 use crate::search::request::{SearchRequest, Words};
 use crate::store::schema::Schema;
@@ -74,7 +78,8 @@ impl Search {
             }
         }
         let next_cursor = raw.next_cursor(request);
-        let (items, facets) = raw.into_items(request.offset());
+        let explainer = request.explain.then(|| Explainer::new(&self.relevance, &request.words, &stage));
+        let (items, facets) = raw.into_items(request.offset(), explainer.as_ref());
         Ok(SearchAnswer {
             query_id: Uuid::now_v7().to_string(),
             query: request.words.text(),
@@ -85,6 +90,8 @@ impl Search {
             sort: request.sort,
             next_cursor,
             relaxation: Relaxation::from(&stage),
+            did_you_mean: stage.doubts().and_then(|doubts| doubts.corrections.did_you_mean(&request.words)),
+            sent: request.explain.then(|| query::products(request, &stage, &self.relevance)),
             currency: self.currency.to_string(),
             items,
             facets: facets.shape(&request.filters),
@@ -124,35 +131,78 @@ impl Search {
         self.known.keep_fresh().await;
     }
 
-    /// The first stage that finds something, else the last.
+    /// The first stage that finds enough, else the one that finds something.
     async fn relax(&self, request: &SearchRequest) -> Result<(Stage, RawAnswer), StoreError> {
-        let as_typed = self.products(request, &Stage::AsTyped).await?;
-        // Decided without the filters: a word is not misspelled because a brand lacks it.
-        if as_typed.some_has_all_words() && (as_typed.total() > 0 || request.words.as_slice().len() < 2) {
-            return Ok((Stage::AsTyped, as_typed));
+        let mut as_typed = self.products(request, &Stage::AsTyped).await?;
+        let corrections = as_typed.take_corrections(&request.words, &self.relevance);
+        let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
+            // Every word occurs, but one that hardly does may be misspelled in those products too.
+            let corrections = corrections.frequent(self.relevance.spelling.frequent_products);
+            Doubts { corrections, last_is_unfinished: false }
+        } else {
+            self.doubts(request, corrections).await?
+        };
+        let mut found = (Stage::AsTyped, as_typed);
+        if !doubts.is_empty() {
+            self.better(request, Stage::SimilarWords(doubts.clone()), &mut found).await?;
         }
-        let unknown = self.unknown_words(request).await?;
-        if !unknown.is_empty() {
-            let stage = Stage::SimilarWords(unknown.clone());
-            let similar = self.products(request, &stage).await?;
-            if similar.total() > 0 {
-                return Ok((stage, similar));
-            }
+        let finds_enough = |raw: &RawAnswer| raw.unfiltered() >= self.relevance.enough_products;
+        if request.words.as_slice().len() > 1 && (found.1.total() == 0 || !finds_enough(&found.1)) {
+            self.better(request, Stage::AnyWord(doubts), &mut found).await?;
         }
-        if as_typed.total() > 0 || request.words.as_slice().len() < 2 {
-            return Ok((Stage::AsTyped, as_typed));
+        if found.1.total() == 0 && !request.words.as_slice().is_empty() {
+            self.last_resorts(request, &mut found).await?;
         }
-        let stage = Stage::AnyWord(unknown);
-        let any = self.products(request, &stage).await?;
-        Ok((stage, any))
+        Ok(found)
     }
 
-    /// The positions of words that occur in no product and may stand for similar ones.
-    async fn unknown_words(&self, request: &SearchRequest) -> Result<Vec<usize>, StoreError> {
+    /// Asks for a stage, and keeps its answer if it finds something.
+    async fn better(
+        &self,
+        request: &SearchRequest,
+        stage: Stage,
+        found: &mut (Stage, RawAnswer),
+    ) -> Result<(), StoreError> {
+        let answer = self.products(request, &stage).await?;
+        if answer.total() > 0 {
+            *found = (stage, answer);
+        }
+        Ok(())
+    }
+
+    /// What is left when no product has any of the words.
+    async fn last_resorts(
+        &self,
+        request: &SearchRequest,
+        found: &mut (Stage, RawAnswer),
+    ) -> Result<(), StoreError> {
+        if let Some(body) = query::less_similar(&request.words, &self.relevance).filter(|_| request.fuzzy) {
+            let similar: RawSimilar = self.ask("look for less similar words", &body).await?;
+            let corrections = similar.suggest.corrections(&request.words, Reach::Far, &self.relevance);
+            let doubts = Doubts { corrections, last_is_unfinished: false };
+            if !doubts.is_empty() {
+                self.better(request, Stage::Fuzzier(doubts), found).await?;
+            }
+        }
+        if found.1.total() == 0
+            && let Some(department) = request.departments()
+        {
+            let request = SearchRequest { filters: department, ..request.clone() };
+            self.better(&request, Stage::BestSellers, found).await?;
+        }
+        Ok(())
+    }
+
+    /// What is in doubt: words that occur in no product are misspelled, and the last may be unfinished.
+    async fn doubts(&self, request: &SearchRequest, corrections: Corrections) -> Result<Doubts, StoreError> {
         let body = query::occurrences(&request.words, &self.relevance);
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
-        let unknown = occurrences.unknown();
-        Ok(unknown.filter(|at| query::may_be_another(request, *at)).collect())
+        let unknown: Vec<usize> = occurrences.unknown().collect();
+        let last = request.words.as_slice().len().checked_sub(1);
+        Ok(Doubts {
+            corrections: corrections.only(&unknown),
+            last_is_unfinished: last.is_some_and(|last| unknown.contains(&last)),
+        })
     }
 
     async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {

@@ -1,9 +1,11 @@
 //! The weights of the ranking, read from `mappings/relevance.json`, so that tuning is data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::catalog::index;
 
 const EMBEDDED: &str = include_str!("../../mappings/relevance.json");
 
@@ -15,20 +17,27 @@ pub struct Relevance {
     pub text: Text,
     /// How many of the words a product must have, as Elasticsearch's `minimum_should_match`.
     pub most_words: String,
-    /// Further weight of a product that has all words of three or more.
+    /// Products that must have most of the words; when fewer do, those with any word follow them.
+    pub enough_products: u64,
+    /// Further weight of a product that has all words of several.
     pub all_words_boost: f64,
     /// Words as they are written.
     pub exact: Boosted,
-    /// Words next to each other.
-    pub phrase: Phrase,
+    /// Two words next to each other, as in the query.
+    pub pairs: Boosted,
+    /// Identifiers and sizes, of which the parts must follow each other.
+    pub code: Boosted,
     /// The beginning of a word that no product has.
     pub prefix: Boosted,
-    /// The neighbours of a word that no product has.
-    pub fuzzy: Fuzzy,
+    /// The words that a misspelled one is taken for.
+    pub spelling: Spelling,
     /// What popular products gain.
     pub popularity: Popularity,
     /// What products in stock gain, as a share of their score.
     pub in_stock_weight: f64,
+    /// The words of the shop's synonyms: neither misspelled nor identifiers, whatever they look like.
+    #[serde(skip, default = "synonym_words")]
+    pub synonym_words: BTreeSet<String>,
 }
 
 /// Fields with their weights.
@@ -54,32 +63,18 @@ pub struct Boosted {
     pub boost: f64,
 }
 
-/// Weights of the phrase layer.
+/// How misspelled words are taken for others.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Phrase {
-    /// Where to look.
-    pub field: String,
-    /// Words that may stand between.
-    pub slop: u32,
-    /// Weight of the layer.
+pub struct Spelling {
+    /// Weight of a similar word, relative to the word as it was typed.
     pub boost: f64,
-}
-
-/// Weights of the layer of misspelled words.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fuzzy {
-    /// Where to look: stemmed fields without edge n-grams, on which fuzziness finds nonsense.
-    pub fields: Fields,
-    /// Edits that are forgiven, by the length of the word.
-    pub fuzziness: String,
-    /// Characters at the beginning that must be right.
-    pub prefix_length: u32,
-    /// Neighbours that are tried at most.
-    pub max_expansions: u32,
-    /// Weight of the layer.
-    pub boost: f64,
+    /// How many similar words one may stand for.
+    pub similar_words: usize,
+    /// A word in so many products or fewer may be misspelled in them too.
+    pub rare_products: u64,
+    /// Such a rare word is taken for others only if these are in so many products.
+    pub frequent_products: u64,
 }
 
 /// What popular products gain: `weight × log10(1 + factor × popularity)` of their score.
@@ -128,20 +123,33 @@ impl Relevance {
     }
 
     fn weights(&self) -> impl Iterator<Item = (&str, f64)> {
-        let fields = [&self.text.fields, &self.exact.fields, &self.prefix.fields, &self.fuzzy.fields];
+        let fields = [
+            &self.text.fields,
+            &self.exact.fields,
+            &self.pairs.fields,
+            &self.code.fields,
+            &self.prefix.fields,
+        ];
         let of_fields = fields.into_iter().flatten().map(|(name, weight)| (name.as_str(), *weight));
         of_fields.chain([
             ("text.tie_breaker", self.text.tie_breaker),
             ("all_words_boost", self.all_words_boost),
             ("exact.boost", self.exact.boost),
-            ("phrase.boost", self.phrase.boost),
+            ("pairs.boost", self.pairs.boost),
+            ("code.boost", self.code.boost),
             ("prefix.boost", self.prefix.boost),
-            ("fuzzy.boost", self.fuzzy.boost),
+            ("spelling.boost", self.spelling.boost),
             ("popularity.factor", self.popularity.factor),
             ("popularity.weight", self.popularity.weight),
             ("in_stock_weight", self.in_stock_weight),
         ])
     }
+}
+
+/// Words as the rules have them: singular and plural of one that stands alone are both found by its stem.
+fn synonym_words() -> BTreeSet<String> {
+    let terms = index::synonym_rules().flat_map(|rule| rule.split([',', '>', '=', ' ']));
+    terms.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -151,7 +159,8 @@ mod tests {
     #[test]
     fn the_compiled_in_weights_can_be_used() {
         let relevance = Relevance::embedded().unwrap();
-        assert!(relevance.fuzzy.boost < relevance.text.fields["name"]);
+        assert!(relevance.spelling.boost < 1.0, "a similar word must count less than the word itself");
+        assert!(["hoover", "4k"].iter().all(|word| relevance.synonym_words.contains(*word)));
     }
 
     #[test]

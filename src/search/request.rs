@@ -119,6 +119,8 @@ pub struct SearchRequest {
     pub page: Page,
     /// Behind which result to go on, instead of a page's number.
     pub after: Option<Cursor>,
+    /// Whether to say what was asked of Elasticsearch and why each product stands where it does.
+    pub explain: bool,
 }
 
 impl SearchRequest {
@@ -130,6 +132,15 @@ impl SearchRequest {
     /// A number that tells this search from others, whichever of its pages is asked for.
     pub fn fingerprint(&self) -> u64 {
         fingerprint(&self.words, self.fuzzy, &self.filters, self.sort)
+    }
+
+    /// The filters widened to the whole departments of the categories; `None` without a category.
+    pub fn departments(&self) -> Option<Filters> {
+        let departments = self.filters.categories.iter().filter_map(|path| path.prefixes().next());
+        let departments: BTreeSet<&str> = departments.collect();
+        let categories: Vec<_> =
+            departments.into_iter().filter_map(|path| CategoryPath::parse(path).ok()).collect();
+        (!categories.is_empty()).then(|| Filters { categories, ..Filters::default() })
     }
 }
 
@@ -166,6 +177,8 @@ pub struct RawSearch {
     pub page: Page,
     /// `cursor`
     pub cursor: Option<String>,
+    /// `explain`
+    pub explain: bool,
 }
 
 impl RawSearch {
@@ -176,7 +189,7 @@ impl RawSearch {
     pub fn check(self) -> Result<SearchRequest, BadParameter> {
         let words = Words::read(&self.q);
         let filters = self.filters()?;
-        let Self { fuzzy, sort, page, cursor, .. } = self;
+        let Self { fuzzy, sort, page, cursor, explain, .. } = self;
         if cursor.is_some() && page.number > 1 {
             let detail = "page cannot be given with cursor, which says itself where to go on".to_owned();
             return Err(bad("page", detail));
@@ -190,7 +203,7 @@ impl RawSearch {
         }
         let search = fingerprint(&words, fuzzy, &filters, sort);
         let after = cursor.map(|text| Cursor::parse(&text, search, sort)).transpose()?;
-        Ok(SearchRequest { words, fuzzy, filters, sort, page, after })
+        Ok(SearchRequest { words, fuzzy, filters, sort, page, after, explain })
     }
 
     fn filters(&self) -> Result<Filters, BadParameter> {
@@ -297,6 +310,7 @@ mod tests {
             sort: Sort::Relevance,
             page: Page { number: 1, size: 12 },
             cursor: None,
+            explain: false,
         }
     }
 

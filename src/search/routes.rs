@@ -33,7 +33,8 @@ impl Api {
     ///
     /// Words are matched across name, category, brand, attributes and description, with stems and
     /// synonyms. Words that occur in no product are taken for similar ones (`headphons`), unless `fuzzy`
-    /// is `false`; `relaxation` says so. Without words, the most popular products come first.
+    /// is `false`; when few products have most of the words, those with any of them follow. `relaxation`
+    /// says so, `did_you_mean` what was understood. Without words, the most popular products come first.
     ///
     /// Every attribute that `facets.attributes` names is a filter too, `attr.<name>`, with values as for `brand`:
     /// `attr.colour=black,red&attr.screen size=14 inch`. The values of one filter are alternatives, the filters
@@ -78,6 +79,9 @@ impl Api {
         /// Products on a page.
         #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<u32>,
+        /// Whether to add what was sent to Elasticsearch, and to each product why it stands where it does.
+        #[oai(default)]
+        explain: Query<bool>,
     ) -> Result<Json<SearchAnswer>, Failure> {
         let raw = RawSearch {
             q: q.0,
@@ -92,6 +96,7 @@ impl Api {
             sort: sort.0.0.unwrap_or_default(),
             page: Page { number: page.0, size: size.0 },
             cursor: cursor.0.0,
+            explain: explain.0,
         };
         Ok(Json(self.search.search(&raw.check()?).await?))
     }

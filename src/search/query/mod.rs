@@ -2,49 +2,98 @@
 //! products are matched and ranked.
 //!
 //! The layers of a match, by falling weight: words as written, stemmed words and synonyms across fields, and
-//! for a word that no product has at all the words that begin with it or are spelled like it. So a typo can
-//! never outrank what was really typed, and `table` never brings `tablet`. What scores stands in `query`,
-//! what only narrows in `post_filter`, so that each facet can count without its own filter. Text goes into
-//! values alone.
+//! for a word that no product has, or hardly any, the words that begin with it or are spelled like it. So a
+//! typo can never outrank what was really typed, and `table` never brings `tablet`. What scores stands in
+//! `query`, what only narrows in `post_filter`, so that each facet can count without its own filter. Text
+//! goes into values alone.
+
+pub mod plan;
+pub mod spelling;
 
 use serde_json::{Value, json};
 
-use crate::search::relevance::{Fields, Relevance};
+use crate::search::query::plan::{Doubts, Piece, Unsure};
+use crate::search::query::spelling::Reach;
+use crate::search::relevance::{Boosted, Fields, Relevance};
 use crate::search::request::{SearchRequest, Words};
 use crate::search::{facets, filter};
 
-/// How strictly a product must match. Each stage is tried when the one before has found nothing.
+/// Characters of a description that are shown around a match.
+const FRAGMENT_CHARS: u32 = 160;
+
+/// How strictly a product must match. Each stage is tried when the ones before have found too little.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
     /// Most of the words, as typed.
     AsTyped,
-    /// Most of the words; the ones at these positions occur nowhere and stand for similar ones.
-    SimilarWords(Vec<usize>),
-    /// Any of the words; again with those that occur nowhere.
-    AnyWord(Vec<usize>),
+    /// Most of the words; those that are in doubt may stand for similar ones.
+    SimilarWords(Doubts),
+    /// Any of the words, or of the similar ones.
+    AnyWord(Doubts),
+    /// Any of the words, or of those that are less similar.
+    Fuzzier(Doubts),
+    /// The most popular products of a department, whatever was typed.
+    BestSellers,
 }
 
-/// The search for a page of products with its facets.
-pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
-    let mut aggregations = facets::aggregations(&request.filters);
-    if !request.words.as_slice().is_empty() {
-        aggregations["all_words"] = json!({ "filter": all_words(&request.words, relevance) });
+impl Stage {
+    /// The words that are taken for others at this stage.
+    pub fn doubts(&self) -> Option<&Doubts> {
+        match self {
+            Self::AsTyped | Self::BestSellers => None,
+            Self::SimilarWords(doubts) | Self::AnyWord(doubts) | Self::Fuzzier(doubts) => Some(doubts),
+        }
     }
-    let query = matching(request, stage, relevance);
+}
+
+/// The search for a page of products with its facets; at the first stage it also asks for similar words.
+pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
     let mut body = json!({
-        "query": ranked(&query, relevance),
+        "query": ranked(&matching(request, stage, relevance), relevance),
         "post_filter": { "bool": { "filter": filter::clauses(&request.filters, None) } },
-        "aggs": aggregations,
+        "aggs": facets::aggregations(&request.filters),
         "size": request.page.size,
         "sort": request.sort.keys(),
         "track_total_hits": true,
         "_source": { "excludes": ["categories", "attribute_pairs", "attribute_text"] },
+        "explain": request.explain,
     });
     match &request.after {
         Some(cursor) => body["search_after"] = json!(cursor.values),
         None => body["from"] = json!(request.page.offset()),
     }
+    if !request.words.as_slice().is_empty() {
+        body["highlight"] = highlight();
+    }
+    if *stage == Stage::AsTyped && !request.words.as_slice().is_empty() {
+        body["aggs"]["found"] = json!({ "filter": { "match_all": {} } });
+        body["aggs"]["all_words"] = json!({ "filter": all_words(&request.words, relevance) });
+        let similar = spelling::question(&request.words, Reach::Near, relevance);
+        if let Some(similar) = similar.filter(|_| request.fuzzy) {
+            body["suggest"] = similar;
+        }
+    }
     body
+}
+
+/// The question for words that are less similar to those that no product has; `None` if none may be misspelled.
+pub fn less_similar(words: &Words, relevance: &Relevance) -> Option<Value> {
+    let similar = spelling::question(words, Reach::Far, relevance)?;
+    Some(json!({ "size": 0, "track_total_hits": false, "suggest": similar }))
+}
+
+/// What was found in a name and around it in a description, as HTML in which all else is escaped.
+fn highlight() -> Value {
+    json!({
+        "encoder": "html",
+        "pre_tags": ["<mark>"],
+        "post_tags": ["</mark>"],
+        "require_field_match": false,
+        "fields": {
+            "name": { "number_of_fragments": 0 },
+            "description": { "number_of_fragments": 1, "fragment_size": FRAGMENT_CHARS },
+        },
+    })
 }
 
 /// The question which of the words occur in no product at all.
@@ -57,21 +106,6 @@ pub fn occurrences(words: &Words, relevance: &Relevance) -> Value {
         "aggs": { "words": { "filters": { "filters": filters } } },
     })
 }
-
-/// Whether the word at this position may stand for similar ones: the last one may be unfinished, others
-/// misspelled.
-pub fn may_be_another(request: &SearchRequest, at: usize) -> bool {
-    let words = request.words.as_slice();
-    at + 1 == words.len() || request.fuzzy && words.get(at).is_some_and(|word| is_forgiving(word))
-}
-
-/// Whether a word may be misspelled: identifiers and sizes may not.
-fn is_forgiving(word: &str) -> bool {
-    word.chars().count() >= FUZZY_CHARS_MIN && !word.chars().any(char::is_numeric)
-}
-
-/// Shortest word that may be misspelled, in characters; `AUTO:4,8` allows no edit below.
-const FUZZY_CHARS_MIN: usize = 4;
 
 /// Multiplies a match's score by a little more than one for popular products and those in stock.
 pub fn ranked(query: &Value, relevance: &Relevance) -> Value {
@@ -94,17 +128,18 @@ pub fn ranked(query: &Value, relevance: &Relevance) -> Value {
 }
 
 fn matching(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
-    let words = request.words.as_slice();
-    if words.is_empty() {
-        return json!({ "match_all": {} });
-    }
+    let typed = &request.words;
     let most = relevance.most_words.as_str();
-    let must = match stage {
-        Stage::AsTyped => across_fields(&request.words.text(), most, relevance),
-        Stage::SimilarWords(unknown) => word_by_word(request, unknown, most, relevance),
-        Stage::AnyWord(unknown) => word_by_word(request, unknown, "1", relevance),
+    let (must, text) = match stage {
+        Stage::BestSellers => return json!({ "match_all": {} }),
+        _ if typed.as_slice().is_empty() => return json!({ "match_all": {} }),
+        Stage::AsTyped => (piece_by_piece(typed, &Doubts::default(), most, relevance), typed.text()),
+        Stage::SimilarWords(doubts) => (piece_by_piece(typed, doubts, most, relevance), doubts.text(typed)),
+        Stage::AnyWord(doubts) | Stage::Fuzzier(doubts) => {
+            (piece_by_piece(typed, doubts, "1", relevance), doubts.text(typed))
+        }
     };
-    json!({ "bool": { "must": [must], "should": bonuses(&request.words, relevance) } })
+    json!({ "bool": { "must": [must], "should": bonuses(&Words::read(&text), relevance) } })
 }
 
 /// The whole text at once, so that synonyms of several words work, with terms that may lie in different
@@ -123,24 +158,35 @@ fn all_words(words: &Words, relevance: &Relevance) -> Value {
     across_fields(&words.text(), "100%", relevance)
 }
 
-/// Each word by itself, the unknown ones as what they may have been meant to be.
-fn word_by_word(request: &SearchRequest, unknown: &[usize], minimum: &str, relevance: &Relevance) -> Value {
-    let words = request.words.as_slice();
-    let clause = |(at, word): (usize, &String)| {
-        if !unknown.contains(&at) || !may_be_another(request, at) {
-            return across_fields(word, "100%", relevance);
-        }
-        let mut similar = Vec::new();
-        if at + 1 == words.len() {
-            similar.push(begins_with(word, relevance));
-        }
-        if request.fuzzy && is_forgiving(word) {
-            similar.push(spelled_like(word, relevance));
-        }
-        json!({ "dis_max": { "queries": similar } })
+/// The parts of a query, of which a product must have so many.
+fn piece_by_piece(words: &Words, doubts: &Doubts, minimum: &str, relevance: &Relevance) -> Value {
+    let clause = |piece: Piece| match piece {
+        Piece::Words(text) => across_fields(&text, minimum, relevance),
+        Piece::Code(code) => in_a_row(&code, &relevance.code),
+        Piece::Unsure(unsure) => one_of(&unsure, relevance),
     };
-    let clauses: Vec<Value> = words.iter().enumerate().map(clause).collect();
-    json!({ "bool": { "should": clauses, "minimum_should_match": minimum } })
+    let mut clauses: Vec<Value> = plan::pieces(words, doubts, relevance).into_iter().map(clause).collect();
+    match clauses.pop() {
+        Some(only) if clauses.is_empty() => only,
+        last => {
+            clauses.extend(last);
+            json!({ "bool": { "should": clauses, "minimum_should_match": minimum } })
+        }
+    }
+}
+
+/// A word as it is, or as what it may have been meant to be; the best of them counts.
+fn one_of(unsure: &Unsure, relevance: &Relevance) -> Value {
+    let mut queries = vec![across_fields(&unsure.typed, "100%", relevance)];
+    if unsure.may_be_unfinished {
+        queries.push(begins_with(&unsure.typed, relevance));
+    }
+    for similar in &unsure.similar {
+        let mut query = across_fields(&similar.word, "100%", relevance);
+        query["multi_match"]["boost"] = json!(relevance.spelling.boost / similar.edits.max(1) as f64);
+        queries.push(query);
+    }
+    json!({ "dis_max": { "queries": queries } })
 }
 
 fn begins_with(word: &str, relevance: &Relevance) -> Value {
@@ -152,15 +198,13 @@ fn begins_with(word: &str, relevance: &Relevance) -> Value {
     }})
 }
 
-fn spelled_like(word: &str, relevance: &Relevance) -> Value {
-    let fuzzy = &relevance.fuzzy;
+/// The parts of an identifier, one after the other in one field.
+fn in_a_row(code: &str, layer: &Boosted) -> Value {
     json!({ "multi_match": {
-        "query": word,
-        "fields": weighted(&fuzzy.fields),
-        "fuzziness": fuzzy.fuzziness,
-        "prefix_length": fuzzy.prefix_length,
-        "max_expansions": fuzzy.max_expansions,
-        "boost": fuzzy.boost,
+        "query": code,
+        "type": "phrase",
+        "fields": weighted(&layer.fields),
+        "boost": layer.boost,
     }})
 }
 
@@ -174,12 +218,11 @@ fn bonuses(words: &Words, relevance: &Relevance) -> Vec<Value> {
         "boost": relevance.exact.boost,
     }})];
     if words.as_slice().len() > 1 {
-        let phrase = &relevance.phrase;
-        bonuses.push(json!({ "match_phrase": {
-            (phrase.field.as_str()): { "query": text, "slop": phrase.slop, "boost": phrase.boost }
+        bonuses.push(json!({ "multi_match": {
+            "query": text,
+            "fields": weighted(&relevance.pairs.fields),
+            "boost": relevance.pairs.boost,
         }}));
-    }
-    if words.as_slice().len() > 2 {
         let mut all = all_words(words, relevance);
         all["multi_match"]["boost"] = json!(relevance.all_words_boost);
         bonuses.push(all);

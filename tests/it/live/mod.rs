@@ -11,6 +11,7 @@ mod bus;
 mod catalog;
 mod filters;
 mod generations;
+mod own_catalogue;
 mod processor;
 mod recount;
 mod replay;

@@ -23,7 +23,7 @@ async fn a_misspelled_word_finds_what_was_meant() {
         assert_eq!(answer["relaxation"], "similar_words");
         assert_eq!(answer["total"], 5, "{answer}");
         assert!(names(&answer).iter().all(|name| name.contains("headphones")));
-        let answer = service.get("/search?q=smartfone").await;
+        let answer = service.get("/search?q=smartfone&size=2").await;
         assert!(all_in(&answer, "electronics.phones.smartphones"), "{:?}", names(&answer));
         let answer = service.get("/search?q=strider+runing+shos").await;
         assert!(names(&answer)[0].ends_with("running shoes"), "{:?}", names(&answer));
@@ -60,7 +60,7 @@ async fn synonyms_of_one_and_of_several_words_are_found() {
         ] {
             let answer = service.get(&format!("/search?q={query}&size=2")).await;
             assert!(all_in(&answer, category), "{query}: {:?}", names(&answer));
-            assert_eq!(answer["relaxation"], "none");
+            assert!(answer.get("did_you_mean").is_none(), "{query}");
         }
     })
     .await;

@@ -1,0 +1,290 @@
+//! Why a product stands where it does, in a merchandiser's words. Pure.
+//!
+//! Elasticsearch explains a score as a tree of sums and maxima over weights of terms in fields. Here it is
+//! flattened to what counts: the points of each term in each field, and the factors for popularity and stock
+//! that multiply their sum. So `sum of points × product of factors = score`.
+
+use poem_openapi::{Enum, Object};
+
+use crate::model::product::Product;
+use crate::search::query::Stage;
+use crate::search::query::plan::{self, Doubts, Piece};
+use crate::search::query::spelling::Similar;
+use crate::search::relevance::{Boosted, Fields, Relevance};
+use crate::search::request::Words;
+use crate::store::found::Explained;
+
+/// One part of why a product stands where it does.
+#[derive(Debug, Clone, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Reason {
+    /// What kind of reason it is.
+    pub kind: ReasonKind,
+    /// The reason as a sentence.
+    pub text: String,
+    /// The field with the match.
+    pub field: Option<String>,
+    /// What was found there, as it is indexed: in lower case, words reduced to their stems.
+    pub found: Option<String>,
+    /// The field's weight in this layer of the ranking.
+    pub weight: Option<f64>,
+    /// Typing errors between the word that was typed and the one that was found.
+    pub edits: Option<u32>,
+    /// What it adds to the product's points.
+    pub points: Option<f64>,
+    /// What it multiplies the sum of the points by.
+    pub factor: Option<f64>,
+}
+
+/// The kinds of reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum ReasonKind {
+    /// A word, its stem or a synonym.
+    Word,
+    /// A word as it was written.
+    Exact,
+    /// Two words next to each other, as in the query.
+    Together,
+    /// The parts of an identifier or a size, one after the other.
+    Code,
+    /// The beginning of a word.
+    Beginning,
+    /// A word that is spelled like what was typed.
+    Typo,
+    /// The product is popular and in stock, or not.
+    Boost,
+}
+
+/// Tells the reasons of one search.
+pub struct Explainer<'a> {
+    relevance: &'a Relevance,
+    /// Words that stand for misspelled ones, with what was typed.
+    similar: Vec<(String, Similar)>,
+}
+
+impl<'a> Explainer<'a> {
+    /// Explains what a stage of a search has found.
+    pub fn new(relevance: &'a Relevance, words: &Words, stage: &Stage) -> Self {
+        let none = Doubts::default();
+        let pieces = plan::pieces(words, stage.doubts().unwrap_or(&none), relevance);
+        let unsure = pieces.into_iter().filter_map(|piece| match piece {
+            Piece::Unsure(unsure) => Some(unsure),
+            Piece::Words(_) | Piece::Code(_) => None,
+        });
+        let similar = unsure.flat_map(|unsure| {
+            let typed = unsure.typed;
+            unsure.similar.into_iter().map(move |similar| (typed.clone(), similar))
+        });
+        Self { relevance, similar: similar.collect() }
+    }
+
+    /// The reasons: first what gives points, the most first, then what multiplies their sum.
+    pub fn reasons(&self, explanation: &Explained, product: &Product) -> Vec<Reason> {
+        let mut terms = Vec::new();
+        collect(explanation, 1.0, &mut terms);
+        let mut reasons: Vec<Reason> = terms.into_iter().map(|term| self.of_term(&term)).collect();
+        reasons.sort_by(|a, b| b.points.unwrap_or_default().total_cmp(&a.points.unwrap_or_default()));
+        reasons.push(self.boost(product));
+        reasons
+    }
+
+    fn of_term(&self, term: &Term) -> Reason {
+        let field = term.field.split('.').next().unwrap_or_default();
+        let typo = self.similar.iter().find(|(_, similar)| is_stem_of(&term.found, &similar.word));
+        let (kind, weight) = match term.field.split_once('.').map(|(_, layer)| layer) {
+            Some("pairs") => (ReasonKind::Together, self.relevance.pairs.weight(&term.field)),
+            Some("prefix") => (ReasonKind::Beginning, self.relevance.prefix.weight(&term.field)),
+            Some(_) if term.is_phrase => (ReasonKind::Code, self.relevance.code.weight(&term.field)),
+            Some(_) => (ReasonKind::Exact, self.relevance.exact.weight(&term.field)),
+            None => {
+                let kind = if typo.is_some() { ReasonKind::Typo } else { ReasonKind::Word };
+                (kind, weight(&self.relevance.text.fields, &term.field))
+            }
+        };
+        let typo = typo.filter(|_| kind == ReasonKind::Typo);
+        Reason {
+            kind,
+            text: sentence(kind, term, &label(field), typo),
+            field: Some(label(field)),
+            found: Some(term.found.clone()),
+            weight,
+            edits: typo.and_then(|(_, similar)| u32::try_from(similar.edits).ok()),
+            points: Some(term.points),
+            factor: None,
+        }
+    }
+
+    /// As [`crate::search::query::ranked`] computes it.
+    fn boost(&self, product: &Product) -> Reason {
+        let Relevance { popularity, in_stock_weight, .. } = self.relevance;
+        let popular = popularity.weight
+            * (1.0 + popularity.factor * f64::from(product.popularity.unwrap_or_default())).log10();
+        let stock = if product.in_stock() { *in_stock_weight } else { 0.0 };
+        let factor = 1.0 + popular + stock;
+        Reason {
+            kind: ReasonKind::Boost,
+            text: format!(
+                "popularity adds {:.0} %, stock {:.0} % to the points",
+                popular * 100.0,
+                stock * 100.0
+            ),
+            field: None,
+            found: None,
+            weight: None,
+            edits: None,
+            points: None,
+            factor: Some(factor),
+        }
+    }
+}
+
+impl Boosted {
+    fn weight(&self, field: &str) -> Option<f64> {
+        weight(&self.fields, field).map(|weight| weight * self.boost)
+    }
+}
+
+fn weight(fields: &Fields, field: &str) -> Option<f64> {
+    fields.get(field).copied()
+}
+
+/// Whether a term of the index may come from this word: a stem keeps the word's beginning but for its end.
+fn is_stem_of(term: &str, word: &str) -> bool {
+    let common = term.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
+    common >= 3 && common + 2 >= word.chars().count() && common + 1 >= term.chars().count()
+}
+
+/// The field as people call it.
+fn label(field: &str) -> String {
+    match field {
+        "category_label" => "category".to_owned(),
+        "brand_text" => "brand".to_owned(),
+        "attribute_text" => "attributes".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn sentence(kind: ReasonKind, term: &Term, field: &str, typo: Option<&(String, Similar)>) -> String {
+    let Term { found, points, .. } = term;
+    let what = match kind {
+        ReasonKind::Word | ReasonKind::Boost => format!("“{found}” stands in the {field}"),
+        ReasonKind::Exact => format!("“{found}” stands in the {field} just as it was typed"),
+        ReasonKind::Together => format!("“{found}” stand next to each other in the {field}"),
+        ReasonKind::Code => format!("“{found}” stands in the {field} in one piece"),
+        ReasonKind::Beginning => format!("a word of the {field} begins with “{found}”"),
+        ReasonKind::Typo => {
+            let (typed, edits) =
+                typo.map(|(typed, similar)| (typed.as_str(), similar.edits)).unwrap_or_default();
+            let errors = if edits == 1 { "error" } else { "errors" };
+            format!("“{found}” stands in the {field}, {edits} typing {errors} away from “{typed}”")
+        }
+    };
+    format!("{what}: {points:.1} points")
+}
+
+/// What one or several synonymous terms in one field add to a score.
+#[derive(Debug, Clone, PartialEq)]
+struct Term {
+    field: String,
+    found: String,
+    is_phrase: bool,
+    points: f64,
+}
+
+/// Walks down to the weights of terms. `share` is what a part counts in the whole.
+fn collect(part: &Explained, share: f64, terms: &mut Vec<Term>) {
+    if let Some(term) = read_term(&part.description) {
+        terms.push(Term { points: part.value * share, ..term });
+        return;
+    }
+    let of_others = others_count(&part.description);
+    // What follows the query in a product is the boost, which is told by itself.
+    let parts = if part.description.starts_with("function score") { part.details.get(..1) } else { None };
+    let parts = parts.unwrap_or(&part.details);
+    let best =
+        parts.iter().enumerate().max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value)).map(|(at, _)| at);
+    for (at, detail) in parts.iter().enumerate() {
+        let share = if best == Some(at) { share } else { share * of_others };
+        if share > 0.0 {
+            collect(detail, share, terms);
+        }
+    }
+}
+
+/// What the parts beside the greatest count: all in a sum, a share or nothing in a maximum.
+fn others_count(description: &str) -> f64 {
+    match description.strip_prefix("max") {
+        None => 1.0,
+        Some(rest) => {
+            let tie = rest.strip_prefix(" plus ").and_then(|rest| rest.split(' ').next());
+            tie.and_then(|tie| tie.parse().ok()).unwrap_or(0.0)
+        }
+    }
+}
+
+/// Reads `weight(name:phone in 7) […]`, with a phrase `name:"256 gb"`, or synonyms
+/// `Synonym(name:tv name:television)` in place of the term.
+fn read_term(description: &str) -> Option<Term> {
+    let rest = description.strip_prefix("weight(")?;
+    let inner = rest.rsplit_once(" in ").map_or(rest, |(inner, _)| inner);
+    let inner = inner.strip_prefix("Synonym(").map_or(inner, |rest| rest.trim_end_matches(')'));
+    let (field, _) = inner.split_once(':')?;
+    let found = inner.replace(&format!(" {field}:"), " or ");
+    let found = found.strip_prefix(field)?.strip_prefix(':')?;
+    let is_phrase = found.starts_with('"');
+    Some(Term { field: field.to_owned(), found: found.replace('"', ""), is_phrase, points: 0.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn part(value: f64, description: &str, details: Vec<Explained>) -> Explained {
+        Explained { value, description: description.to_owned(), details }
+    }
+
+    fn term(field: &str, found: &str, is_phrase: bool, points: f64) -> Term {
+        Term { field: field.to_owned(), found: found.to_owned(), is_phrase, points }
+    }
+
+    #[test]
+    fn terms_phrases_and_synonyms_are_read() {
+        let read = |text: &str| read_term(text).unwrap();
+        assert_eq!(
+            read("weight(name:phone in 7) [PerFieldSimilarity], result of:"),
+            term("name", "phone", false, 0.0)
+        );
+        assert_eq!(
+            read("weight(Synonym(name:television name:tv) in 12) [X], result of:"),
+            term("name", "television or tv", false, 0.0)
+        );
+        assert_eq!(
+            read("weight(name.folded:\"256 gb\" in 3) [X], result of:"),
+            term("name.folded", "256 gb", true, 0.0)
+        );
+        assert_eq!(read_term("sum of:"), None);
+    }
+
+    #[test]
+    fn the_lesser_fields_of_a_maximum_count_their_share() {
+        let name = part(4.0, "weight(name:laptop in 1) [X], result of:", Vec::new());
+        let category = part(6.0, "weight(category_label:laptop in 1) [X], result of:", Vec::new());
+        let query = part(6.8, "max plus 0.2 times others of:", vec![name, category]);
+        let whole = part(9.0, "function score, product of:", vec![query, part(1.3, "min of:", Vec::new())]);
+        let mut terms = Vec::new();
+        collect(&whole, 1.0, &mut terms);
+        assert_eq!(terms, [term("name", "laptop", false, 0.8), term("category_label", "laptop", false, 6.0)]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_description_makes_it_fail(text in any::<String>(), value in any::<f64>()) {
+            let leaf = part(value, &format!("weight({text}"), Vec::new());
+            let mut terms = Vec::new();
+            collect(&part(value, &text, vec![leaf]), 1.0, &mut terms);
+            prop_assert!(terms.len() <= 1);
+        }
+    }
+}
