@@ -17,8 +17,8 @@ use crate::http::admin::Guard;
 use crate::http::limit::RateLimit;
 use crate::http::{self, health, server};
 use crate::review;
-use crate::search;
 use crate::search::relevance::{BadRelevance, Relevance};
+use crate::search::{self, Search};
 use crate::store::Store;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -46,10 +46,12 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), BadRelevance> {
     let limit = RateLimit::new(settings);
-    let app = Arc::new(app(edges, shop, settings, &limit)?);
+    let search = search(edges, shop)?;
+    let app = Arc::new(joined(edges, shop, settings, &limit, search.clone()));
     tokio::select! {
         () = server::serve(listener, app, settings.api_connections_max, stop) => Ok(()),
         () = limit.forget_idle_callers() => Ok(()),
+        () = search.keep_fresh() => Ok(()),
     }
 }
 
@@ -63,25 +65,38 @@ pub fn app(
     settings: &HttpSettings,
     limit: &RateLimit,
 ) -> Result<impl Endpoint<Output = Response> + use<>, BadRelevance> {
-    let service = service(apis(edges, shop)?);
+    Ok(joined(edges, shop, settings, limit, search(edges, shop)?))
+}
+
+fn joined(
+    edges: &Edges,
+    shop: &ShopSettings,
+    settings: &HttpSettings,
+    limit: &RateLimit,
+    search: Arc<Search>,
+) -> impl Endpoint<Output = Response> + use<> {
+    let service = service(apis(edges, shop, search));
     let (spec, swagger) = (Bytes::from(service.spec()), Bytes::from(service.swagger_ui_html()));
     let limited = http::limited(service.into_endpoint(), limit.clone(), settings.timeout());
     let routes = Route::new()
         .nest("/", limited)
         .at("/docs", poem::get(make_sync(move |_| document(HTML, &swagger))))
         .at("/openapi.json", poem::get(make_sync(move |_| document(JSON, &spec))));
-    Ok(http::finished(routes, settings))
+    http::finished(routes, settings)
+}
+
+fn search(edges: &Edges, shop: &ShopSettings) -> Result<Arc<Search>, BadRelevance> {
+    Ok(Arc::new(Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency)))
 }
 
 /// The endpoints of every slice.
-fn apis(edges: &Edges, shop: &ShopSettings) -> Result<impl OpenApi + use<>, BadRelevance> {
+fn apis(edges: &Edges, shop: &ShopSettings, search: Arc<Search>) -> impl OpenApi + use<> {
     let guard = Guard::new(edges.admin_token.as_ref());
-    let search = search::Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency);
     let analytics = analytics::routes::Api::new(edges.store.clone(), shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
     let review = review::routes::Api::new(edges.store.clone(), guard.clone());
     let curation = curation::routes::Api { store: edges.store.clone(), search: search.clone(), guard };
-    Ok((search::routes::Api { search }, curation, analytics, review, health))
+    (search::routes::Api { search }, curation, analytics, review, health)
 }
 
 fn service<T: OpenApi>(apis: T) -> OpenApiService<T, ()> {
@@ -118,7 +133,11 @@ mod tests {
         let flags = Flags::parse_from(["test"]);
         let store = Store::new(&flags.elasticsearch, "").unwrap();
         let bus = Bus::new(&flags.kafka, "").unwrap();
-        let spec = service(apis(&Edges { store, bus, admin_token: None }, &flags.shop).unwrap()).spec();
+        let spec = {
+            let edges = Edges { store, bus, admin_token: None };
+            let search = search(&edges, &flags.shop).unwrap();
+            service(apis(&edges, &flags.shop, search)).spec()
+        };
         let mut spec: Value = serde_json::from_str(&spec).unwrap();
         spec["info"]["version"] = "0".into();
         insta::assert_json_snapshot!(spec);

@@ -40,7 +40,7 @@ export function replace(parent, ...children) {
   const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   const open = new Set([...parent.querySelectorAll("details[open][data-key]")].map((details) => details.dataset.key));
   parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  for (const details of parent.querySelectorAll("details[data-key]")) details.open = open.has(details.dataset.key);
+  for (const details of parent.querySelectorAll("details[data-key]")) details.open ||= open.has(details.dataset.key);
   if (focused) parent.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 

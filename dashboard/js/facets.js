@@ -1,9 +1,10 @@
-// The filters beside the results: the category tree level by level, brands, and the price. Each
-// shows how many products it would leave. A change goes to `change(part)`, which searches again.
+// The filters beside the results: the category tree level by level, the price, stars, stock, brands and
+// what the products found tell apart. Each shows how many products it would leave. A change goes to
+// `change(part)`, which searches again.
 
 import { categoryName, learn } from "./categories.js";
 import { byId, h, replace } from "./dom.js";
-import { count, money } from "./format.js";
+import { count, money, words } from "./format.js";
 
 const BRANDS_SHOWN = 8;
 
@@ -24,6 +25,8 @@ export function facets(change) {
     for (const one of answer.facets.category) learn(one.value, one.label);
     replace(byId("facet-category"), h("h3", {}, "Category"), tree(search, answer.facets.category, change));
     replace(byId("facet-brand"), brands(search, answer.facets.brand));
+    replace(byId("facet-rating"), h("h3", {}, "Rating and stock"), quality(search, answer.facets, change));
+    replace(byId("facet-attributes"), answer.facets.attributes.map((one) => attribute(one, search, change)));
     price.show(search, answer.facets.price, answer.currency);
   }
 
@@ -35,7 +38,7 @@ export function facets(change) {
       allBrands = !allBrands;
       show(...last);
     };
-    const rows = shown.map((one) => brandRow(one, search, change));
+    const rows = shown.map((one) => valueRow(one, `brand ${one.value}`, search.brand, (brand) => change({ brand })));
     const more = every.length > BRANDS_SHOWN;
     return [
       h("h3", {}, "Brand"),
@@ -56,6 +59,12 @@ export function chips(search, currency, change) {
   if (search.min_price || search.max_price) {
     list.push(chip(range(search.min_price, search.max_price, currency), { min_price: "", max_price: "" }));
   }
+  if (search.min_rating) list.push(chip(`★ ${search.min_rating} and up`, { min_rating: "" }));
+  if (search.in_stock) list.push(chip("in stock", { in_stock: "" }));
+  for (const [name, values] of Object.entries(search.attr)) {
+    const { [name]: _, ...others } = search.attr;
+    list.push(chip(`${words(name)}: ${values.join(" or ")}`, { attr: others }));
+  }
   return list;
 }
 
@@ -68,7 +77,7 @@ function tree(search, found, change) {
   const levels = base ? base.split(".") : [];
   const chain = ["", ...levels.map((_, index) => levels.slice(0, index + 1).join("."))];
   const name = (path) => categoryName(path || "all");
-  const row = (path, depth, number) =>
+  const line = (path, depth, number) =>
     h(
       "li",
       { vars: { depth } },
@@ -83,24 +92,47 @@ function tree(search, found, change) {
   return h(
     "ul",
     {},
-    chain.map((path, depth) => row(path, depth, path ? numberOf(path) : undefined)),
-    below(base).map((one) => row(one.value, chain.length, one.count)),
+    chain.map((path, depth) => line(path, depth, path ? numberOf(path) : undefined)),
+    below(base).map((one) => line(one.value, chain.length, one.count)),
   );
 }
 
-function brandRow({ value, count: number }, search, change) {
-  const flip = (event) =>
-    change({ brand: event.target.checked ? [...search.brand, value] : search.brand.filter((name) => name !== value) });
+function row(input, label, number) {
+  return h("li", {}, h("label", { class: "facet-row" }, input, h("span", { class: "clip" }, label), number !== undefined && h("span", { class: "muted" }, count(number))));
+}
+
+/** A value that can be chosen beside others; `pick(values)` is given all that are chosen then. */
+function valueRow({ value, count: number }, key, chosen, pick) {
+  const flip = (event) => pick(event.target.checked ? [...chosen, value] : chosen.filter((other) => other !== value));
+  return row(h("input", { type: "checkbox", "data-key": key, checked: chosen.includes(value), onchange: flip }), value, number);
+}
+
+/** Stars as a choice of one, and a box that leaves out what is sold out. */
+function quality(search, found, change) {
+  const star = (from, label, number) =>
+    row(h("input", { type: "radio", name: "min_rating", "data-key": `stars ${from}`, checked: search.min_rating === from, onchange: () => change({ min_rating: from }) }), label, number);
+  const stock = (event) => change({ in_stock: event.target.checked ? "true" : "" });
   return h(
-    "li",
+    "ul",
     {},
-    h(
-      "label",
-      { class: "facet-row" },
-      h("input", { type: "checkbox", "data-key": `brand ${value}`, checked: search.brand.includes(value), onchange: flip }),
-      h("span", { class: "clip" }, value),
-      h("span", { class: "muted" }, count(number)),
-    ),
+    star("", "Any rating"),
+    found.rating.filter((one) => one.count > 0 || search.min_rating === String(one.from)).map((one) => star(String(one.from), `★ ${one.from} and up`, one.count)),
+    row(h("input", { type: "checkbox", "data-key": "in_stock", checked: search.in_stock === "true", onchange: stock }), "In stock only", found.in_stock),
+  );
+}
+
+/** What the products found tell apart, folded away but for what narrows the search. */
+function attribute({ name, values }, search, change) {
+  const chosen = search.attr[name] ?? [];
+  const pick = (next) => {
+    const { [name]: _, ...others } = search.attr;
+    change({ attr: next.length ? { ...others, [name]: next } : others });
+  };
+  return h(
+    "details",
+    { class: "attribute", "data-key": `attribute ${name}`, open: chosen.length > 0 },
+    h("summary", {}, words(name)),
+    h("ul", {}, values.map((one) => valueRow(one, `${name} ${one.value}`, chosen, pick))),
   );
 }
 

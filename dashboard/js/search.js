@@ -3,7 +3,7 @@
 // that reload and back always show what they showed before.
 
 import { get } from "./api.js";
-import { readSearch, writeSearch } from "./address.js";
+import { question, readSearch, writeSearch } from "./address.js";
 import { byId, h, replace, text } from "./dom.js";
 import { chips, facets } from "./facets.js";
 import { count } from "./format.js";
@@ -14,7 +14,8 @@ import { suggest } from "./suggest.js";
 const SIZE = 12; // divides by 2, 3 and 4 columns
 const RETRY_MS = 4_000;
 const RETRY_SLOWEST_MS = 60_000;
-const EMPTY = { q: "", category: "", brand: [], min_price: "", max_price: "", page: 1 };
+const FILTERS = ["category", "min_price", "max_price", "min_rating", "in_stock"];
+const EMPTY = { q: "", ...Object.fromEntries(FILTERS.map((name) => [name, ""])), brand: [], attr: {}, page: 1 };
 const RELAXED = {
   similar_words: "Some words are in no product, so similar ones were taken.",
   any_word: "Nothing has all of these words, so these have at least one of them.",
@@ -23,7 +24,7 @@ const RELAXED = {
 /** Starts the panel. Returns `find(text)`, a new search, and `retry()` after a failure. */
 export function search() {
   const view = panel(byId("search"));
-  const [form, input, fuzzy, summary] = ["search-form", "search-input", "search-fuzzy", "search-summary"].map(byId);
+  const [form, input, fuzzy, sort, summary] = ["search-form", "search-input", "search-fuzzy", "search-sort", "search-summary"].map(byId);
   let wanted = readSearch();
   let asking = null;
   let failures = 0;
@@ -46,7 +47,7 @@ export function search() {
     asking = controller;
     view.loading();
     try {
-      const answer = await get("/search", { ...wanted, size: SIZE }, controller.signal);
+      const answer = await get("/search", { ...question(wanted), size: SIZE }, controller.signal);
       if (asking !== controller) return;
       failures = 0;
       show(answer);
@@ -95,7 +96,7 @@ export function search() {
     timer = setTimeout(load, Math.max(problem.retryAfterMs ?? 0, wait));
   }
 
-  const narrowed = () => Boolean(wanted.category || wanted.brand.length || wanted.min_price || wanted.max_price);
+  const narrowed = () => FILTERS.some((name) => wanted[name]) || wanted.brand.length > 0 || Object.keys(wanted.attr).length > 0;
 
   function take(suggestion) {
     if (suggestion.kind === "category") go({ ...EMPTY, category: suggestion.value });
@@ -106,6 +107,7 @@ export function search() {
   function fillForm() {
     input.value = wanted.q;
     fuzzy.checked = wanted.fuzzy;
+    sort.value = wanted.sort;
   }
 
   form.addEventListener("submit", (event) => {
@@ -114,6 +116,7 @@ export function search() {
     go({ q: input.value.trim() });
   });
   fuzzy.addEventListener("change", () => go({ fuzzy: fuzzy.checked }));
+  sort.addEventListener("change", () => go({ sort: sort.value }));
   addEventListener("popstate", () => {
     const before = JSON.stringify(wanted);
     wanted = readSearch();

@@ -7,7 +7,6 @@ import { compact } from "./format.js";
 
 const PAUSE_MS = 120; // shorter than between two slow keystrokes, so that fast typing asks once
 const SHOWN = 8;
-const KINDS = { product: "product", category: "category", brand: "brand" };
 
 /**
  * Wires `input` to `list`. `take(suggestion)` is called for a chosen one. Returns `close()`, for
@@ -27,24 +26,25 @@ export function suggest(input, list, take) {
     asking = controller;
     try {
       const answer = await get("/autocomplete", { q, size: SHOWN }, controller.signal);
-      if (asking === controller && document.activeElement === input) show(answer.suggestions, q);
+      if (asking === controller && document.activeElement === input) show(answer.suggestions);
     } catch {
       // Suggestions are a comfort: without them the search still works and says what is wrong.
       if (asking === controller) close();
     }
   }
 
-  function show(suggestions, q) {
+  function show(suggestions) {
     items = suggestions;
     active = -1;
-    replace(list, items.map((item, index) => option(item, index, q)));
+    replace(list, items.map((item, index) => option(item, index)));
     list.hidden = items.length === 0;
     input.setAttribute("aria-expanded", String(!list.hidden));
     input.removeAttribute("aria-activedescendant");
   }
 
-  function option(item, index, q) {
-    const more = item.count > 0 ? `${KINDS[item.kind] ?? item.kind} · ${compact(item.count)}` : (KINDS[item.kind] ?? item.kind);
+  function option(item, index) {
+    const kind = item.kind === "query" ? "popular search" : item.kind;
+    const more = item.count > 0 && item.kind !== "query" ? `${kind} · ${compact(item.count)}` : kind;
     return h(
       "li",
       {
@@ -55,7 +55,7 @@ export function suggest(input, list, take) {
         onmousedown: (event) => event.preventDefault(), // the box keeps the focus
         onclick: () => choose(index),
       },
-      h("span", { class: "clip" }, marked(item.text, q)),
+      h("span", { class: "clip" }, item.parts.map(({ text, matched }) => (matched ? h("mark", {}, text) : text))),
       h("span", { class: "small muted" }, more),
     );
   }
@@ -80,7 +80,7 @@ export function suggest(input, list, take) {
     clearTimeout(timer);
     asking?.abort();
     asking = null;
-    show([], "");
+    show([]);
   }
 
   input.addEventListener("input", () => {
@@ -102,11 +102,4 @@ export function suggest(input, list, take) {
     }
   });
   return { close };
-}
-
-/** The text with the part that was typed in bold. */
-function marked(text, q) {
-  const at = text.toLowerCase().indexOf(q.toLowerCase());
-  if (at < 0) return [text];
-  return [text.slice(0, at), h("mark", {}, text.slice(at, at + q.length)), text.slice(at + q.length)];
 }

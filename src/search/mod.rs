@@ -30,7 +30,8 @@ use crate::merchandising::{self, Merchandise, rule};
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
-use crate::search::autocomplete::Suggestions;
+use crate::search::autocomplete::known::Known;
+use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
 use crate::search::explain::Explainer;
 use crate::search::query::Stage;
 use crate::search::query::plan::Doubts;
@@ -50,6 +51,7 @@ pub struct Search {
     relevance: Relevance,
     currency: Currency,
     curation: Curation,
+    known: Known,
 }
 
 /// Whose synonyms and rules a search goes by.
@@ -75,8 +77,8 @@ pub enum SearchError {
 impl Search {
     /// A search over the catalogue in this store.
     pub fn new(store: Store, relevance: Relevance, currency: Currency) -> Self {
-        let curation = Curation::Live(Live::new(store.clone()));
-        Self { store, relevance, currency, curation }
+        let (curation, known) = (Curation::Live(Live::new(store.clone())), Known::new(store.clone()));
+        Self { store, relevance, currency, curation, known }
     }
 
     /// The same search with these synonyms and rules instead of those of now.
@@ -151,20 +153,37 @@ impl Search {
         })
     }
 
-    /// What the words so far may become.
+    /// What the words so far may become. Mistakes are forgiven only when nothing begins as typed.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn suggest(&self, words: &Words, size: u32) -> Result<Suggestions, StoreError> {
         let started = Instant::now();
-        let products = autocomplete::products(words, size, &self.relevance);
-        let categories = autocomplete::categories();
-        let (products, categories) = tokio::try_join!(
-            self.ask("suggest products", &products),
-            self.ask("suggest categories", &categories),
-        )?;
-        let suggestions = autocomplete::suggest(words, size, products, categories);
+        let typed = Typed::read(words);
+        let mut suggestions = self.suggest_like(&typed, size, Likeness::Begins).await?;
+        if suggestions.is_empty() {
+            suggestions = self.suggest_like(&typed, size, Likeness::Similar).await?;
+        }
         Ok(Suggestions { query: words.text(), took_ms: millis_since(started), suggestions })
+    }
+
+    async fn suggest_like(
+        &self,
+        typed: &Typed,
+        size: u32,
+        likeness: Likeness,
+    ) -> Result<Vec<Suggestion>, StoreError> {
+        let known = self.known.get().await?;
+        let products = match autocomplete::products(typed, size, likeness) {
+            Some(body) => self.ask::<RawProducts>("suggest products", &body).await?.hits.sources().collect(),
+            None => Vec::new(),
+        };
+        Ok(autocomplete::suggest(typed, size, likeness, &known, products))
+    }
+
+    /// Keeps what is suggested up to date, for ever.
+    pub async fn keep_fresh(&self) {
+        self.known.keep_fresh().await;
     }
 
     /// The first stage that finds enough, else the one that finds something.

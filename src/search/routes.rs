@@ -1,5 +1,7 @@
 //! The endpoints of the search.
 
+use std::sync::Arc;
+
 use poem::Request;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -16,7 +18,7 @@ use crate::search::{Search, SearchError};
 /// The endpoints of the search.
 pub struct Api {
     /// What answers them.
-    pub search: Search,
+    pub search: Arc<Search>,
 }
 
 #[derive(Tags)]
@@ -99,9 +101,10 @@ impl Api {
         Ok(Json(self.search.search(&raw.check()?).await?))
     }
 
-    /// Suggests categories, brands and products while a shopper types.
+    /// Suggests categories, popular queries, brands and products while a shopper types.
     ///
-    /// Every word so far must begin a word of the suggestion, in any order.
+    /// Every word so far must begin a word of the suggestion, or of a synonym of the category, in any order. When
+    /// nothing does, words with spelling mistakes do too: one from the third letter on, two from the eighth.
     #[oai(path = "/autocomplete", method = "get", operation_id = "autocomplete")]
     async fn autocomplete(
         &self,

@@ -83,6 +83,11 @@ def typing_hea_suggests_headphones(page):
     eventually(headphones, "a suggestion with headphones")
 
 
+def what_was_typed_is_marked_in_a_suggestion(page):
+    marks = page.texts("#suggestions [role=option] mark")
+    must(marks and all(mark.lower() == "hea" for mark in marks), f"marked are {marks}")
+
+
 def the_suggestions_obey_the_keyboard(page):
     marked = "return document.querySelector('#suggestions [aria-selected=true]')?.id"
     page.type("#search-input", KEY["down"])
@@ -126,6 +131,44 @@ def a_brand_narrows_the_results_and_back_undoes_it(page):
     eventually(lambda: total(page) == expected, f"{expected:.0f} products are left of {before:.0f}")
     page.back()
     eventually(lambda: total(page) == before and settled(page), "back shows all brands again")
+
+
+def an_attribute_brings_as_many_products_as_it_says(page):
+    search_for(page, "laptop")
+    before = total(page)
+    page.click("#facet-attributes details:first-of-type summary")
+    row = "#facet-attributes details:first-of-type li:first-of-type label"
+    expected = number(page.text(row).splitlines()[-1])
+    must(0 < expected < before, f"{page.text(row)!r} would not narrow {before:.0f} products")
+    page.click(row)
+    eventually(lambda: settled(page) and total(page) == expected, f"{expected:.0f} products are left of {before:.0f}")
+    must("attr." in page.run("return location.search"), "the address does not name the attribute")
+    values = page.texts("#facet-attributes details:first-of-type li")
+    must(len(values) > 1, "the other values are gone")
+    page.click(CLEAR)
+    eventually(lambda: settled(page) and total(page) == before, "clearing brings all again")
+
+
+def the_cheapest_come_first_when_asked(page):
+    choose = """const menu = document.getElementById('search-sort');
+                menu.value = arguments[0]; menu.dispatchEvent(new Event('change'))"""
+    prices = lambda: [number(text) for text in page.texts("#results .card-foot b")]
+    page.run(choose, "price")
+    eventually(lambda: settled(page) and prices() == sorted(prices()) and prices(), "the lowest price is first")
+    must("sort=price" in page.run("return location.search"), "the address does not name the order")
+    page.run(choose, "")
+    eventually(lambda: settled(page) and "sort" not in page.run("return location.search"), "the best match is first")
+
+
+def stars_and_stock_narrow_the_results(page):
+    before = total(page)
+    expected = number(page.texts("#facet-rating li")[1].splitlines()[-1])
+    page.click("#facet-rating li:nth-of-type(2) label")
+    eventually(lambda: settled(page) and total(page) == expected, f"{expected:.0f} products have so many stars")
+    page.click("#facet-rating li:last-of-type label")
+    eventually(lambda: settled(page) and 0 < total(page) <= expected and page.visible(CLEAR), "what is sold out is left out")
+    page.click(CLEAR)
+    eventually(lambda: settled(page) and total(page) == before, "clearing brings all again")
 
 
 def a_price_bar_brings_as_many_products_as_it_says(page):
@@ -237,9 +280,10 @@ def an_api_that_does_not_answer_a_new_page_is_named(page):
 
 VISIT = [
     the_page_has_its_title, the_header_says_live_and_how_fresh_results_are, the_tiles_have_numbers,
-    typing_hea_suggests_headphones, the_suggestions_obey_the_keyboard, taking_a_suggestion_searches,
+    typing_hea_suggests_headphones, what_was_typed_is_marked_in_a_suggestion, the_suggestions_obey_the_keyboard, taking_a_suggestion_searches,
     headphons_finds_headphones, a_reload_shows_the_same_search, a_brand_narrows_the_results_and_back_undoes_it,
-    a_price_bar_brings_as_many_products_as_it_says, the_category_tree_narrows_level_by_level,
+    an_attribute_brings_as_many_products_as_it_says, the_cheapest_come_first_when_asked,
+    stars_and_stock_narrow_the_results, a_price_bar_brings_as_many_products_as_it_says, the_category_tree_narrows_level_by_level,
     nonsense_says_that_nothing_was_found, trending_has_rows, the_funnel_has_a_picture_and_a_table,
     a_category_opens_its_own_funnel, fraud_signals_or_their_absence_are_shown,
     nothing_scrolls_sideways_on_a_telephone, the_console_has_no_errors, nothing_is_fetched_from_elsewhere,

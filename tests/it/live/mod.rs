@@ -6,6 +6,7 @@
 mod analytics;
 mod api;
 mod audit;
+mod autocomplete;
 mod bus;
 mod catalog;
 mod curation;

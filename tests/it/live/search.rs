@@ -148,33 +148,6 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
 }
 
 #[tokio::test]
-async fn a_few_letters_suggest_categories_brands_and_products() {
-    with_shop(async |shop| {
-        seed(shop).await;
-        let service = service(shop, &[]);
-        let answer = service.get("/autocomplete?q=hea").await;
-        let suggestions = answer["suggestions"].as_array().unwrap();
-        let text = |at: usize| suggestions[at]["text"].as_str().unwrap();
-        assert_eq!([text(0), text(1), text(2), text(3)], ["Headphones", "Headsets", "Heating", "Heaters"]);
-        assert_eq!(suggestions[0]["value"], "electronics.audio.headphones");
-        assert_eq!(suggestions.len(), 8);
-        let answer = service.get("/autocomplete?q=phones+wire").await;
-        assert_eq!(answer["suggestions"], json!([]));
-        let answer = service.get("/autocomplete?q=head+wire").await;
-        let products = answer["suggestions"].as_array().unwrap();
-        assert_eq!(products[0]["text"], "Voltara Pulse wireless headphones");
-        let answer = service.get("/autocomplete?q=stri").await;
-        assert_eq!(
-            answer["suggestions"][0],
-            json!({
-                "text": "Strider", "kind": "brand", "value": "Strider", "count": 3
-            })
-        );
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn rubbish_of_any_kind_is_answered() {
     with_shop(async |shop| {
         seed(shop).await;

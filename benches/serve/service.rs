@@ -1,0 +1,63 @@
+//! The real `api` as a process of its own, and what it has used of the CPU.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use reqwest::Client;
+
+/// How long it may take to start.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Clock ticks of `/proc` in a second, on every Linux that Rust runs on.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// The running service; ends with the value.
+pub struct Service {
+    process: Child,
+    address: String,
+}
+
+impl Service {
+    /// Starts it on a free port, without a limit of requests.
+    pub async fn start(prefix: &str) -> anyhow::Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
+        command.args(["--api-rate-per-second", "0", "--api-port", &port.to_string()]);
+        command.env("SHOPLENS_PREFIX", prefix).stderr(Stdio::null());
+        let process = command.spawn().context("starting the api")?;
+        let service = Self { process, address: format!("http://127.0.0.1:{port}") };
+        let (client, deadline) = (Client::builder().no_proxy().build()?, Instant::now() + PATIENCE);
+        while service.get(&client, "/health/live").await.is_err() {
+            if Instant::now() > deadline {
+                bail!("the api at {} does not answer within {PATIENCE:?}", service.address);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(service)
+    }
+
+    /// The text of a successful answer.
+    pub async fn get(&self, client: &Client, path: &str) -> anyhow::Result<String> {
+        let url = format!("{}{path}", self.address);
+        Ok(client.get(url).send().await?.error_for_status()?.text().await?)
+    }
+
+    /// CPU time that it has used so far, kernel included.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        let path = format!("/proc/{}/stat", self.process.id());
+        let line = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        // Behind the name, which may hold spaces, come the state and then numbers: utime is the 12th, stime the 13th.
+        let numbers = line.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 = numbers.skip(11).take(2).filter_map(|number| number.parse::<u64>().ok()).sum();
+        Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
