@@ -74,7 +74,7 @@ pub fn app(
 /// The endpoints of every slice.
 fn apis(edges: &Edges, shop: &ShopSettings) -> Result<impl OpenApi + use<>, BadRelevance> {
     let search = search::Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency);
-    let analytics = analytics::routes::Api::new(edges.store.clone(), shop.currency);
+    let analytics = analytics::routes::Api::new(edges.store.clone(), edges.bus.clone(), shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
     let review = review::routes::Api::new(edges.store.clone(), edges.admin.clone());
     Ok((search::routes::Api { search }, analytics, review, health))

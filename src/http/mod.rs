@@ -17,6 +17,7 @@ pub mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
+use poem::error::ReadBodyError;
 use poem::http::{Method, StatusCode};
 use poem::middleware::{CatchPanic, Cors};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
@@ -24,6 +25,9 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
 use crate::config::HttpSettings;
 use crate::http::limit::RateLimit;
 use crate::http::problem::Problem;
+
+/// Most bytes of a request's body: a change is a few lines of JSON.
+const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Puts an API behind the limit for callers and the time-out.
 pub fn limited<E: Endpoint + 'static>(
@@ -67,12 +71,33 @@ async fn in_time(
     request: Request,
     timeout: Duration,
 ) -> Result<Response> {
-    match tokio::time::timeout(timeout, api.call(request)).await {
+    let answer = async {
+        match with_short_body(request).await {
+            Ok(request) => api.call(request).await,
+            Err(problem) => Ok(problem.into_response()),
+        }
+    };
+    match tokio::time::timeout(timeout, answer).await {
         Ok(answer) => answer,
         Err(_) => {
             let detail = format!("no answer within {} s; try again", timeout.as_secs());
             Ok(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response())
         }
+    }
+}
+
+/// Reads the body before anybody else does, so that none is ever held in memory that has no bound.
+async fn with_short_body(mut request: Request) -> Result<Request, Problem> {
+    match request.take_body().into_bytes_limit(BODY_BYTES_MAX).await {
+        Ok(bytes) => {
+            request.set_body(bytes);
+            Ok(request)
+        }
+        Err(ReadBodyError::PayloadTooLarge) => {
+            let detail = format!("a request's body may have at most {BODY_BYTES_MAX} bytes");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
+        }
+        Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
     }
 }
 
@@ -101,6 +126,13 @@ mod tests {
         let panics = make(async |_| -> Result<Response> { panic!("on purpose") });
         let problem = Some(problem::PROBLEM_JSON.to_owned());
         assert_eq!(answer(panics).await, (StatusCode::INTERNAL_SERVER_ERROR, problem));
+    }
+
+    #[tokio::test]
+    async fn a_body_without_an_end_is_refused() {
+        let request = |bytes: usize| Request::builder().method(Method::PATCH).body(vec![b'x'; bytes]);
+        assert!(with_short_body(request(BODY_BYTES_MAX)).await.is_ok());
+        assert_eq!(with_short_body(request(BODY_BYTES_MAX + 1)).await.unwrap_err().status, 413);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ pub const HISTORY_MAX: usize = 100;
 
 /// Where a case stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "CaseStatus", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nobody has decided yet.
@@ -26,6 +26,7 @@ pub enum Status {
 
 /// One change of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
+#[oai(rename = "CaseEntry")]
 pub struct Entry {
     /// To what.
     pub status: Status,
@@ -58,7 +59,7 @@ pub struct Decision {
 
 /// A change that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
-#[oai(deny_unknown_fields)]
+#[oai(rename = "CaseChange", deny_unknown_fields)]
 pub struct Change {
     /// To what: `confirmed` or `dismissed`, or `open` to take a decision back.
     pub status: Status,
@@ -84,7 +85,9 @@ pub enum Impossible {
     #[error("the case is {0} already")]
     Unchanged(&'static str),
     /// From one decision to the other.
-    #[error("the case is {0}: set it to open first, so that the trail shows that the decision was taken back")]
+    #[error(
+        "the case is {0}: set it to open first, so that the trail shows that the decision was taken back"
+    )]
     Decided(&'static str),
     /// So many changes are no review.
     #[error("the case was changed {HISTORY_MAX} times, which is as often as its trail holds")]

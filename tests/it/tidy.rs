@@ -11,7 +11,18 @@ const LAYERS: [&[&str]; 6] = [
     &["config", "shutdown"],
     &["store", "bus"],
     &["http"],
-    &["analytics", "audit", "catalog", "evaluate", "generator", "replay", "review", "search", "stream", "traffic"],
+    &[
+        "analytics",
+        "audit",
+        "catalog",
+        "evaluate",
+        "generator",
+        "replay",
+        "review",
+        "search",
+        "stream",
+        "traffic",
+    ],
     &["app"],
 ];
 /// Slices that use another, through what its `mod.rs` shows.

@@ -8,6 +8,7 @@ use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
 use shoplens::app::{self, Edges};
 use shoplens::config::{HttpSettings, ShopSettings};
+use shoplens::http::admin::Admin;
 use shoplens::http::limit::RateLimit;
 use shoplens::model::category::{self, CategoryPath};
 use shoplens::model::ids::ProductId;
@@ -202,10 +203,14 @@ struct Flags {
 /// The service in front of a shop, as `bin/api.rs` builds it, asked without a network.
 pub struct Service<E>(E);
 
+/// The token of whoever may change what these shops show.
+pub const ADMIN_TOKEN: &str = "let-me-in";
+
 /// Starts the service with these flags.
 pub fn service(shop: &Shop, flags: &[&str]) -> Service<impl Endpoint<Output = Response>> {
     let flags = Flags::parse_from([&["it"], flags].concat());
-    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone() };
+    let admin = Admin::new(Some(ADMIN_TOKEN.into()));
+    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone(), admin };
     let limit = RateLimit::new(&flags.http);
     Service(app::app(&edges, &flags.shop, &flags.http, &limit).unwrap())
 }
@@ -215,6 +220,14 @@ impl<E: Endpoint<Output = Response>> Service<E> {
     pub async fn ask(&self, method: Method, path: &str) -> Response {
         let request = Request::builder().method(method).uri(path.parse().unwrap());
         self.0.get_response(request.finish()).await
+    }
+
+    /// A change, with the admin's token or another.
+    pub async fn change(&self, path: &str, token: &str, body: &Value) -> Response {
+        let request = Request::builder().method(Method::PATCH).uri(path.parse().unwrap());
+        let request =
+            request.header("authorization", format!("Bearer {token}")).content_type("application/json");
+        self.0.get_response(request.body(body.to_string())).await
     }
 
     /// One exchange on behalf of a page of another web origin.
