@@ -175,8 +175,13 @@ impl Search {
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
         let unknown: Vec<usize> = occurrences.unknown().collect();
         let last = request.words.as_slice().len().checked_sub(1);
+        let corrections = corrections.only(&unknown);
         Ok(Doubts {
-            corrections: corrections.only(&unknown),
+            corrections: if request.fuzzy {
+                corrections.or_synonyms(&request.words, &unknown, &self.relevance)
+            } else {
+                corrections
+            },
             last_is_unfinished: last.is_some_and(|last| unknown.contains(&last)),
         })
     }

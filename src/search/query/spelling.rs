@@ -40,7 +40,7 @@ pub struct Similar {
     pub word: String,
     /// Letters that were added, left out, replaced or swapped with the next.
     pub edits: usize,
-    /// Products that have it.
+    /// Products that have it; 0 for a word that only the synonyms have.
     pub products: u64,
 }
 
@@ -178,6 +178,23 @@ impl Corrections {
         self
     }
 
+    /// Looks among the synonyms' words for those at these positions that nothing in the catalogue is like:
+    /// `ihpone` may mean a word that no product has, but that stands for some.
+    pub fn or_synonyms(mut self, words: &Words, positions: &[usize], relevance: &Relevance) -> Self {
+        for (at, word) in words.as_slice().iter().enumerate() {
+            if positions.contains(&at) && !self.0.contains_key(&at) && is_forgiving(word, relevance) {
+                let synonyms = relevance.synonym_words.iter();
+                let proposals = synonyms.map(|text| Proposal { text: text.clone(), freq: 0 }).collect();
+                let mut similar = similar(word, proposals, Reach::Near);
+                similar.truncate(relevance.spelling.similar_words);
+                if !similar.is_empty() {
+                    self.0.insert(at, similar);
+                }
+            }
+        }
+        self
+    }
+
     /// The query with the best similar words in place; `None` if nothing seems misspelled.
     pub fn did_you_mean(&self, words: &Words) -> Option<String> {
         if self.is_empty() {
@@ -233,6 +250,13 @@ mod tests {
         let words_and_edits: Vec<_> = corrections.at(2).iter().map(|s| (s.word.as_str(), s.edits)).collect();
         assert_eq!(words_and_edits, [("headphone", 1), ("headphones", 1)]);
         assert!(corrections.frequent(600).at(2).len() == 1);
+    }
+
+    #[test]
+    fn a_word_that_only_the_synonyms_have_is_proposed_where_the_catalogue_has_none() {
+        let words = Words::read("ihpone hover");
+        let corrections = Corrections::default().or_synonyms(&words, &[0], &relevance());
+        assert_eq!(corrections.did_you_mean(&words).unwrap(), "iphone hover");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod catalog;
 mod generations;
 mod processor;
 mod recount;
+mod relevance;
 mod replay;
 mod search;
 mod shop;
