@@ -208,7 +208,8 @@ fn item(hit: Hit<Product>, position: u32, explainer: Option<&Explainer>) -> Item
 }
 
 fn highlight(mut found: BTreeMap<String, Vec<String>>) -> Highlight {
-    let mut first = |field: &str| found.remove(field)?.into_iter().next();
+    // The parts of a size, `256` and `gb`, are marked one by one.
+    let mut first = |field: &str| Some(found.remove(field)?.first()?.replace("</mark><mark>", ""));
     Highlight { name: first("name"), description: first("description") }
 }
 

@@ -113,7 +113,8 @@ impl Search {
         let corrections = as_typed.take_corrections(&request.words, &self.relevance);
         let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
             // Every word occurs, but one that hardly does may be misspelled in those products too.
-            let corrections = corrections.frequent(self.relevance.spelling.frequent_products);
+            let frequent = self.relevance.spelling.frequent_products;
+            let corrections = corrections.outweighing(&request.words, frequent);
             Doubts { corrections, last_is_unfinished: false }
         } else {
             self.doubts(request, corrections).await?
