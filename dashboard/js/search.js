@@ -17,7 +17,9 @@ const RETRY_SLOWEST_MS = 60_000;
 const EMPTY = { q: "", category: "", brand: [], min_price: "", max_price: "", page: 1 };
 const RELAXED = {
   similar_words: "Some words are in no product, so similar ones were taken.",
-  any_word: "Nothing has all of these words, so these have at least one of them.",
+  any_word: "Few products have all of these words, so these have at least one of them.",
+  fuzzier: "Nothing was found, so words that look roughly alike were taken.",
+  best_sellers: "Nothing was found, so these are the best sellers of the department.",
 };
 
 /** Starts the panel. Returns `find(text)`, a new search, and `retry()` after a failure. */

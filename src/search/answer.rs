@@ -155,7 +155,7 @@ impl RawAnswer {
         self.hits.total.value
     }
 
-    /// Products found if it were not for the filters, where that was asked.
+    /// Products found if it were not for the filters.
     pub fn unfiltered(&self) -> u64 {
         self.aggregations.found.as_ref().map_or(self.total(), |found| found.doc_count)
     }

@@ -68,7 +68,8 @@ impl Search {
         let started = Instant::now();
         let (stage, raw) = self.relax(request).await?;
         let total = raw.total();
-        if let Some(category) = request.filters.category.as_ref().filter(|_| total == 0)
+        let finds_no_match = total == 0 || stage == Stage::BestSellers;
+        if let Some(category) = request.filters.category.as_ref().filter(|_| finds_no_match)
             && !catalog::has_category(&self.store, category).await?
         {
             return Err(catalog::unknown_category(category).into());
@@ -110,6 +111,9 @@ impl Search {
     /// The first stage that finds enough, else the one that finds something.
     async fn relax(&self, request: &SearchRequest) -> Result<(Stage, RawAnswer), StoreError> {
         let mut as_typed = self.products(request, &Stage::AsTyped).await?;
+        if request.words.as_slice().is_empty() {
+            return Ok((Stage::AsTyped, as_typed));
+        }
         let corrections = as_typed.take_corrections(&request.words, &self.relevance);
         let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
             // Every word occurs, but one that hardly does may be misspelled in those products too.
@@ -127,7 +131,7 @@ impl Search {
         if request.words.as_slice().len() > 1 && (found.1.total() == 0 || !finds_enough(&found.1)) {
             self.better(request, Stage::AnyWord(doubts), &mut found).await?;
         }
-        if found.1.total() == 0 && !request.words.as_slice().is_empty() {
+        if found.1.total() == 0 {
             self.last_resorts(request, &mut found).await?;
         }
         Ok(found)
@@ -147,13 +151,15 @@ impl Search {
         Ok(())
     }
 
-    /// What is left when no product has any of the words.
+    /// What is left when no product within the filters has any of the words.
     async fn last_resorts(
         &self,
         request: &SearchRequest,
         found: &mut (Stage, RawAnswer),
     ) -> Result<(), StoreError> {
-        if let Some(body) = query::less_similar(&request.words, &self.relevance).filter(|_| request.fuzzy) {
+        let may_be_misspelled = request.fuzzy && found.1.unfiltered() == 0;
+        let question = query::less_similar(&request.words, &self.relevance).filter(|_| may_be_misspelled);
+        if let Some(body) = question {
             let similar: RawSimilar = self.ask("look for less similar words", &body).await?;
             let corrections = similar.suggest.corrections(&request.words, Reach::Far, &self.relevance);
             let doubts = Doubts { corrections, last_is_unfinished: false };
@@ -161,11 +167,8 @@ impl Search {
                 self.better(request, Stage::Fuzzier(doubts), found).await?;
             }
         }
-        if found.1.total() == 0
-            && let Some(department) = request.department()
-        {
-            let request = SearchRequest { filters: department, ..request.clone() };
-            self.better(&request, Stage::BestSellers, found).await?;
+        if found.1.total() == 0 && request.filters.category.is_some() {
+            self.better(request, Stage::BestSellers, found).await?;
         }
         Ok(())
     }
@@ -176,15 +179,13 @@ impl Search {
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
         let unknown: Vec<usize> = occurrences.unknown().collect();
         let last = request.words.as_slice().len().checked_sub(1);
+        let last_is_unfinished = last.is_some_and(|last| unknown.contains(&last));
+        if !request.fuzzy {
+            return Ok(Doubts { corrections: Corrections::default(), last_is_unfinished });
+        }
         let corrections = corrections.only(&unknown);
-        Ok(Doubts {
-            corrections: if request.fuzzy {
-                corrections.or_synonyms(&request.words, &unknown, &self.relevance)
-            } else {
-                corrections
-            },
-            last_is_unfinished: last.is_some_and(|last| unknown.contains(&last)),
-        })
+        let corrections = corrections.or_synonyms(&request.words, &unknown, &self.relevance);
+        Ok(Doubts { corrections, last_is_unfinished })
     }
 
     async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {

@@ -48,10 +48,12 @@ impl Stage {
 
 /// The search for a page of products with its facets; at the first stage it also asks for similar words.
 pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
+    let department = (*stage == Stage::BestSellers).then(|| request.department()).flatten();
+    let filters = department.as_ref().unwrap_or(&request.filters);
     let mut body = json!({
         "query": ranked(&matching(request, stage, relevance), relevance),
-        "post_filter": { "bool": { "filter": filter::clauses(&request.filters, None) } },
-        "aggs": facets::aggregations(&request.filters),
+        "post_filter": { "bool": { "filter": filter::clauses(filters, None) } },
+        "aggs": facets::aggregations(filters),
         "from": request.page.offset(),
         "size": request.page.size,
         // Ids break ties, so that no product stands on two pages.
@@ -60,11 +62,12 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
         "_source": { "excludes": ["categories", "attribute_text"] },
         "explain": request.explain,
     });
-    if !request.words.as_slice().is_empty() {
-        body["highlight"] = highlight();
+    if request.words.as_slice().is_empty() {
+        return body;
     }
-    if *stage == Stage::AsTyped && !request.words.as_slice().is_empty() {
-        body["aggs"]["found"] = json!({ "filter": { "match_all": {} } });
+    body["highlight"] = highlight();
+    body["aggs"]["found"] = json!({ "filter": { "match_all": {} } });
+    if *stage == Stage::AsTyped {
         body["aggs"]["all_words"] = json!({ "filter": all_words(&request.words, relevance) });
         let similar = spelling::question(&request.words, Reach::Near, relevance);
         if let Some(similar) = similar.filter(|_| request.fuzzy) {

@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use serde_json::Value;
+use shoplens::relevance::report::Report;
+use shoplens::relevance::run::{RelevanceSettings, measure};
+use shoplens::relevance::statistics;
 
-use crate::live::shop::with_shop;
+use crate::live::shop::{Shop, with_shop};
 use crate::live::small_shop::{seed, service};
 
 /// Far above what a search takes on a busy machine, far below what a shopper waits for.
@@ -167,6 +171,53 @@ async fn long_rubbish_is_answered_quickly() {
             service.get(&format!("/search?q={query}&explain=true")).await;
             assert!(started.elapsed() < HARMLESS, "{:?} for {:.20}", started.elapsed(), text);
         }
+    })
+    .await;
+}
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    relevance: RelevanceSettings,
+}
+
+async fn measured(shop: &Shop, flags: &[&str]) -> anyhow::Result<Report> {
+    let flags = Flags::parse_from([&["it"], flags].concat());
+    measure(&flags.relevance, &shop.store).await
+}
+
+#[tokio::test]
+async fn half_of_the_shipped_queries_which_no_weight_was_tuned_on_are_answered_well() {
+    with_shop(async |shop| {
+        let report = measured(shop, &["--half=held-out", "--against=baseline"]).await.unwrap();
+        let ndcg: Vec<f64> = report.rows.iter().map(|row| row.scores.ndcg).collect();
+        assert!(statistics::mean(&ndcg, 1).unwrap().low > 0.85, "{report}");
+        let gains: Vec<f64> =
+            report.rows.iter().map(|row| row.scores.ndcg - row.other.unwrap().ndcg).collect();
+        assert!(statistics::mean(&gains, 1).unwrap().low > 0.0, "{report}");
+        assert_eq!(report.traps.taken_in, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn judgments_of_one_s_own_are_measured_on_the_shop_s_catalogue() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let path = std::env::temp_dir().join(format!("{}judgments.tsv", shop.prefix));
+        let flag = format!("--judgments={}", path.display());
+        // Of the two tables the search puts the dining table first, which this shopper likes less.
+        std::fs::write(&path, "dining table\tp-016\t1\ndining table\tp-017\t3\n").unwrap();
+        let report = measured(shop, &[&flag]).await.unwrap();
+        let [row] = report.rows.as_slice() else { panic!("{report}") };
+        let best = 7.0 + 1.0 / 3_f64.log2();
+        let expected = (1.0 + 7.0 / 3_f64.log2()) / best;
+        assert!((row.scores.ndcg - expected).abs() < 1e-9, "{report}");
+        assert_eq!((row.scores.reciprocal_rank, row.scores.recall), (1.0, 1.0));
+        std::fs::write(&path, "dining table p-016 1\n").unwrap();
+        let error = format!("{:#}", measured(shop, &[&flag]).await.unwrap_err());
+        assert!(error.contains("judgments.tsv") && error.contains("line 1 has 1 columns"), "{error}");
+        std::fs::remove_file(&path).unwrap();
     })
     .await;
 }
