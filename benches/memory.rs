@@ -90,7 +90,7 @@ fn take(part: &mut Part, event: Event) {
 fn categories() -> Vec<CategoryPath> {
     let taxonomy = Arc::new(Taxonomy::built_in().unwrap());
     let catalogue = Catalogue { taxonomy, seed: 1, currency: Currency::EUR };
-    catalogue.products(1..=PRODUCTS).map(|product| ShelfProduct::from(product).category).collect()
+    catalogue.products(1..=PRODUCTS).filter_map(ShelfProduct::of).map(|product| product.category).collect()
 }
 
 /// What the made-up sessions have in common.
@@ -165,7 +165,7 @@ fn search(number: u64) -> Search {
         query: "headphones".into(),
         filters: Default::default(),
         result_count: 0,
-        result_ids: Vec::new(),
+        result_ids: Default::default(),
     }
 }
 

@@ -6,7 +6,10 @@ use anyhow::Context;
 use clap::Parser;
 use shoplens::app::{self, Edges};
 use shoplens::bus::Bus;
-use shoplens::config::{self, ElasticsearchSettings, HttpSettings, KafkaSettings, ShopSettings};
+use shoplens::config::{
+    self, AdminSettings, ElasticsearchSettings, HttpSettings, KafkaSettings, ShopSettings,
+};
+use shoplens::http::admin::Admin;
 use shoplens::shutdown;
 use shoplens::store::Store;
 use tokio::net::TcpListener;
@@ -23,6 +26,8 @@ struct Settings {
     shop: ShopSettings,
     #[command(flatten)]
     http: HttpSettings,
+    #[command(flatten)]
+    admin: AdminSettings,
 }
 
 fn main() -> ExitCode {
@@ -38,7 +43,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
-    app::serve(listener, &Edges { store, bus }, &settings.shop, &settings.http, shutdown::requested())
+    let admin = Admin::new(settings.admin.admin_token()?);
+    app::serve(listener, &Edges { store, bus, admin }, &settings.shop, &settings.http, shutdown::requested())
         .await?;
     Ok(())
 }

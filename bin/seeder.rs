@@ -1,13 +1,11 @@
-//! Fills the shop's catalogue: the same seed gives the same products, and a second run replaces the first.
+//! Fills the shop's catalogue, with products that are made up or the shop's own; searches go on meanwhile.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
-use shoplens::catalog::load::{Plan, load};
+use shoplens::catalog::load::{Report, load, roll_back};
 use shoplens::catalog::progress::Progress;
-use shoplens::catalog::synthesis::{Catalogue, DEFAULT_SEED};
-use shoplens::catalog::taxonomy::Taxonomy;
+use shoplens::catalog::settings::SeederSettings;
 use shoplens::config::{self, ElasticsearchSettings, ShopSettings};
 use shoplens::store::Store;
 
@@ -15,15 +13,8 @@ use shoplens::store::Store;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Settings {
-    /// How many products, 1 to 1,000,000.
-    #[arg(long, env = "PRODUCT_COUNT", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    count: u64,
-    /// Another seed gives another catalogue.
-    #[arg(long, env = "SEED", default_value_t = DEFAULT_SEED)]
-    seed: u64,
-    /// Bulk requests that are under way at once.
-    #[arg(long, env = "SEEDER_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
-    connections: u8,
+    #[command(flatten)]
+    seeder: SeederSettings,
     #[command(flatten)]
     elasticsearch: ElasticsearchSettings,
     #[command(flatten)]
@@ -35,19 +26,32 @@ fn main() -> ExitCode {
 }
 
 async fn seed(settings: Settings) -> anyhow::Result<()> {
-    let Settings { count, seed, connections, elasticsearch, shop } = settings;
+    let Settings { seeder, elasticsearch, shop } = settings;
     let store = Store::new(&elasticsearch, &shop.prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await?;
-    let catalogue = Catalogue { taxonomy: Arc::new(Taxonomy::built_in()?), seed, currency: shop.currency };
-    let plan = Plan { products: count, connections: connections.into() };
-    let mut progress = Progress::of(count);
-    let outcome = load(&store, Arc::new(catalogue), plan, |done| progress.add(done)).await;
+    if seeder.rollback {
+        let (served, before) = roll_back(&store).await?;
+        println!("searches see {before} again instead of {served}");
+        return Ok(());
+    }
+    let plan = seeder.plan(shop.currency, Vec::new())?;
+    let mut progress = Progress::of(plan.source.count());
+    let outcome = load(&store, &plan, |done| progress.add(done)).await;
     let seconds = progress.finish().as_secs_f64();
-    let report = outcome?;
+    tell(&outcome?, seconds);
+    Ok(())
+}
+
+fn tell(report: &Report, seconds: f64) {
     println!("products    {}", report.products);
     println!("categories  {}", report.categories);
     println!("time        {seconds:.1} s, {:.0} products/s", report.products as f64 / seconds);
     println!("index       {} (alias {})", report.index, report.alias);
     println!("sent again  {}", report.retries);
-    Ok(())
+    if let Some(rejects) = &report.rejects {
+        println!("repeated    {} lines with the id of another; the last one counts", report.repeated);
+        let told =
+            if rejects.count() == 0 { String::new() } else { format!(", see {}", rejects.path().display()) };
+        println!("refused     {}{told}", rejects.count());
+    }
 }

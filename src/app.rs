@@ -11,8 +11,10 @@ use tokio::net::TcpListener;
 use crate::analytics;
 use crate::bus::Bus;
 use crate::config::{HttpSettings, ShopSettings};
+use crate::http::admin::Admin;
 use crate::http::limit::RateLimit;
 use crate::http::{self, health, server};
+use crate::review;
 use crate::search;
 use crate::search::relevance::{BadRelevance, Relevance};
 use crate::store::Store;
@@ -26,6 +28,8 @@ pub struct Edges {
     pub store: Store,
     /// Kafka.
     pub bus: Bus,
+    /// Who may change what the shop shows.
+    pub admin: Admin,
 }
 
 /// Serves until `stop`, then answers what has been asked.
@@ -72,7 +76,8 @@ fn apis(edges: &Edges, shop: &ShopSettings) -> Result<impl OpenApi + use<>, BadR
     let search = search::Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency);
     let analytics = analytics::routes::Api::new(edges.store.clone(), shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
-    Ok((search::routes::Api { search }, analytics, health))
+    let review = review::routes::Api::new(edges.store.clone(), edges.admin.clone());
+    Ok((search::routes::Api { search }, analytics, review, health))
 }
 
 fn service<T: OpenApi>(apis: T) -> OpenApiService<T, ()> {
@@ -109,7 +114,7 @@ mod tests {
         let flags = Flags::parse_from(["test"]);
         let store = Store::new(&flags.elasticsearch, "").unwrap();
         let bus = Bus::new(&flags.kafka, "").unwrap();
-        let spec = service(apis(&Edges { store, bus }, &flags.shop).unwrap()).spec();
+        let spec = service(apis(&Edges { store, bus, admin: Admin::new(None) }, &flags.shop).unwrap()).spec();
         let mut spec: Value = serde_json::from_str(&spec).unwrap();
         spec["info"]["version"] = "0".into();
         insta::assert_json_snapshot!(spec);

@@ -45,7 +45,7 @@ export function funnel(counts, width = 400, height = 120) {
 
 /** A quiet tile that stands for a product's picture: the category's colour and initials. */
 export function tile(product) {
-  const hue = hash(product.category) % 360;
+  const hue = hash(product.category ?? product.name) % 360;
   const seed = hash(product.id);
   const [x, y, radius] = [20 + (seed % 120), 10 + ((seed >> 7) % 70), 26 + ((seed >> 14) % 30)];
   const shade = (saturation, light) => `hsl(${hue} ${saturation}% ${light}%)`;
@@ -60,7 +60,7 @@ export function tile(product) {
 }
 
 function initials(product) {
-  const names = (product.category_label || product.category.split(".").pop()).split(/[\s_-]+/).filter(Boolean);
+  const names = (product.category_label || product.category?.split(".").pop() || product.name).split(/[\s_-]+/).filter(Boolean);
   const letters = names.length > 1 ? names[0].charAt(0) + names[1].charAt(0) : (names[0] ?? "?").slice(0, 2);
   return letters.charAt(0).toUpperCase() + letters.slice(1);
 }

@@ -43,28 +43,33 @@ function around(here, last) {
 function card(product) {
   return h(
     "li",
-    { class: "card", "data-category": product.category },
+    { class: "card", "data-category": product.category ?? "" },
     tile(product),
     h(
       "div",
       { class: "card-text" },
-      h("p", { class: "small muted clip" }, [product.brand, product.category_label || categoryName(product.category)].filter(Boolean).join(" · ")),
+      h("p", { class: "small muted clip" }, [product.brand, product.category_label || (product.category && categoryName(product.category))].filter(Boolean).join(" · ")),
       h("button", { type: "button", class: "card-name", "data-key": product.id, onclick: () => open(product) }, product.name),
       rating(product),
-      h("p", { class: "card-foot" }, h("b", {}, money(product.price, product.currency)), stock(product)),
+      h("p", { class: "card-foot" }, price(product), stock(product)),
     ),
   );
 }
 
+// A catalogue may know nothing of a product but its name: what is missing is left out.
+function price(product) {
+  return product.price == null ? h("span", { class: "small muted" }, "no price") : h("b", {}, money(product.price, product.currency));
+}
+
 function rating(product) {
-  if (!product.review_count) return h("p", { class: "small muted rating" }, "no reviews yet");
+  if (product.rating == null || product.review_count === 0) return h("p", { class: "small muted rating" }, "no reviews yet");
   return h(
     "p",
     { class: "small rating" },
     h("span", { class: "star", "aria-hidden": "true" }, "★ "),
     h("span", { class: "unseen" }, "rated "),
     decimal(product.rating),
-    h("span", { class: "muted" }, ` (${count(product.review_count)})`),
+    product.review_count && h("span", { class: "muted" }, ` (${count(product.review_count)})`),
   );
 }
 
@@ -78,12 +83,12 @@ function open(product) {
   const dialog = byId("product");
   const facts = [
     ["Brand", product.brand],
-    ["Category", product.category.split(".").map(categoryName).join(" › ")],
+    ["Category", product.category?.split(".").map(categoryName).join(" › ")],
     ...Object.entries(product.attributes ?? {}).map(([name, value]) => [words(name), value === true ? "yes" : value === false ? "no" : [value].flat().join(", ")]),
-    ["Stock", count(product.stock)],
+    ["Stock", product.stock == null ? undefined : count(product.stock)],
     ["Product number", product.id],
     ["Place in this search", `${count(product.position)} (score ${decimal(product.score)})`],
-  ];
+  ].filter(([, value]) => value != null);
   replace(
     dialog,
     tile(product),
@@ -91,8 +96,8 @@ function open(product) {
       "div",
       { class: "product-text" },
       h("h2", { id: "product-name" }, product.name),
-      h("p", { class: "card-foot" }, h("b", {}, money(product.price, product.currency)), rating(product), stock(product)),
-      h("p", {}, product.description),
+      h("p", { class: "card-foot" }, price(product), rating(product), stock(product)),
+      product.description && h("p", {}, product.description),
       h("dl", { class: "facts small" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value))))),
       h("form", { method: "dialog" }, h("button", { class: "button primary" }, "Close")),
     ),

@@ -79,11 +79,14 @@ pub struct Shown {
     pub id: ProductId,
     /// Its name.
     pub name: String,
-    /// Its leaf category.
+    /// Its leaf category; empty where the catalogue names none.
+    #[serde(default)]
     pub category: String,
-    /// Its maker.
+    /// Its maker; empty where the catalogue names none.
+    #[serde(default)]
     pub brand: String,
-    /// Its picture's file name.
+    /// Its picture's file name; empty where there is none.
+    #[serde(default)]
     pub image: String,
 }
 

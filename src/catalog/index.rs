@@ -2,19 +2,29 @@
 //! `mappings/synonyms.txt` in its synonym filter.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::store::schema::Schema;
 
 const SYNONYMS: &str = include_str!("../../mappings/synonyms.txt");
 
 /// Settings and mappings of a version of the catalogue that is being filled: without replicas, and not
-/// searchable before [`serving_settings`] are put back.
-pub fn loading_body() -> Value {
+/// searchable before [`serving_settings`] are put back. `more` are rules besides the built-in ones.
+pub fn loading_body(more: &[String]) -> Value {
     let mut body = Schema::PRODUCTS.body();
-    body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] = synonyms(SYNONYMS).collect();
+    let rules = synonyms(SYNONYMS).chain(more.iter().map(String::as_str));
+    body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] = rules.collect();
     body["settings"]["refresh_interval"] = json!("-1");
     body["settings"]["number_of_replicas"] = json!(0);
+    body["mappings"]["_meta"] = json!({ "fingerprint": fingerprint() });
     body
+}
+
+/// Tells one state of the mapping's file from another: a served version that bears another one was loaded by
+/// another build.
+pub fn fingerprint() -> String {
+    let digest = Sha256::digest(Schema::PRODUCTS.body().to_string());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The rules by which a search takes one word for another, in Solr's format: `tv, television` or `telly => tv`.
@@ -71,11 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn loading_changes_nothing_but_synonyms_refresh_and_replicas() {
-        let mut body = loading_body();
+    fn loading_changes_nothing_but_synonyms_refresh_replicas_and_the_fingerprint() {
+        let mut body = loading_body(&["a, b".to_owned()]);
+        assert_eq!(body["mappings"]["_meta"].take(), json!({ "fingerprint": fingerprint() }));
         let schema = Schema::PRODUCTS.body();
         assert_eq!(body["settings"]["refresh_interval"], "-1");
         body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] = json!([]);
+        body["mappings"].as_object_mut().unwrap().remove("_meta");
         for name in ["refresh_interval", "number_of_replicas"] {
             body["settings"][name] = serving_settings()["index"][name].clone();
         }

@@ -4,38 +4,41 @@
 //! alias moves in one step. A load that is stopped anywhere leaves the old catalogue served, and an index
 //! that the next load clears away.
 
-use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 
-use futures_util::{StreamExt, stream};
-use serde::Deserialize;
+use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::JoinError;
 
+use crate::catalog::check::{self, Checked};
 use crate::catalog::index;
-use crate::catalog::synthesis::Catalogue;
+use crate::catalog::own::{OwnError, Refusal, Rejects};
+use crate::catalog::source::{self, Batch, Sample, Source};
 use crate::catalog::versions::Versions;
-use crate::model::product::Product;
-use crate::store::bulk::{Mode, Operation, Written};
-use crate::store::found::{Aggregated, Metric};
+use crate::store::bulk::{Operation, Written};
 use crate::store::schema::Schema;
 use crate::store::{Method, Store, StoreError};
 
-/// Products that are made and written at a time: about 1 MB, a few tens of ms of Elasticsearch's work.
-const BATCH_PRODUCTS: u64 = 1_000;
 /// Most reasons of refusals that are kept.
 const REASONS_MAX: usize = 5;
-/// Refusals after which a load is given up: it has failed with the first, the others may help to see why.
+/// Refusals of made-up or served products after which a load is given up: it has failed with the first, the
+/// others may help to see why.
 const REFUSALS_MAX: u64 = 1_000;
+/// Most products that are looked for when all are written.
+const SAMPLES_MAX: usize = 20;
 
-/// How much to load.
-#[derive(Debug, Clone, Copy)]
+/// What to load, and how.
+#[derive(Debug, Clone)]
 pub struct Plan {
-    /// Products 1 to this.
-    pub products: u64,
+    /// Where the products come from.
+    pub source: Source,
     /// Batches that are under way at once; they bound the memory that a load needs.
-    pub connections: usize,
+    pub connections: NonZeroUsize,
+    /// Synonym rules besides the built-in ones, in Solr's format.
+    pub synonyms: Vec<String>,
+    /// Older versions that are kept to go back to.
+    pub kept: usize,
 }
 
 /// What a load has done.
@@ -51,6 +54,10 @@ pub struct Report {
     pub categories: u64,
     /// Times that a product had to be sent again.
     pub retries: u64,
+    /// Lines of an own catalogue whose id another line has too.
+    pub repeated: u64,
+    /// What was refused of an own catalogue.
+    pub rejects: Option<Rejects>,
 }
 
 /// Why searches still see the catalogue from before.
@@ -59,6 +66,12 @@ pub enum LoadError {
     /// Elasticsearch did not do what it was asked to.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The shop's own file cannot be read.
+    #[error(transparent)]
+    Own(#[from] OwnError),
+    /// The file of refused products cannot be written.
+    #[error("cannot write the file of refused products; name another with --rejects")]
+    Rejects(#[from] std::io::Error),
     /// Some products were not taken.
     #[error("{count} products were refused and {alias} was left as it was; first reasons: {}", reasons.join("; "))]
     Refused {
@@ -69,15 +82,30 @@ pub enum LoadError {
         /// The alias.
         alias: String,
     },
-    /// The new index does not hold what was written to it.
-    #[error("{index} holds {found} products instead of {expected}, so the alias was left as it was")]
-    Incomplete {
+    /// Of a shop's own file more was refused than taken, which a mapping that is wrong looks like.
+    #[error(
+        "{refused} of {} products were refused and {alias} was left as it was; mend the file or its mapping. {rejects} has \
+         all reasons; the first: {}", refused + taken, first.join("; ")
+    )]
+    MostRefused {
+        /// How many were refused.
+        refused: u64,
+        /// How many were not.
+        taken: u64,
+        /// The first, with their numbers.
+        first: Vec<String>,
+        /// The file of all of them.
+        rejects: String,
+        /// The alias.
+        alias: String,
+    },
+    /// The new index is not what was written to it.
+    #[error("{index} was filled, but {what}, so the alias was left as it was")]
+    Unsound {
         /// The index.
         index: String,
-        /// Products that were written.
-        expected: u64,
-        /// Products that it holds.
-        found: u64,
+        /// What is wrong with it.
+        what: String,
     },
     /// The name of the alias is taken.
     #[error("{alias} must be an alias but is an index; delete it with DELETE /{alias}")]
@@ -85,22 +113,28 @@ pub enum LoadError {
         /// The name.
         alias: String,
     },
+    /// There is no catalogue to index anew.
+    #[error("no catalogue is served that could be indexed anew; run the seeder without --rebuild first")]
+    NothingServed,
+    /// There is no older version.
+    #[error(
+        "there is no version older than {served} to go back to; CATALOGUE_VERSIONS_KEPT says how many are kept"
+    )]
+    NothingBefore {
+        /// What is served.
+        served: String,
+    },
     /// A batch could not be made.
     #[error("making products was broken off")]
     BrokenOff(#[from] JoinError),
 }
 
-/// Loads the catalogue's first products as a new version, and tells `progress` how many more were taken.
-/// Dropping the future stops the load; the alias is then as before.
+/// Loads a catalogue as a new version, and tells `progress` how many more products were taken. Dropping the
+/// future stops the load; the alias is then as before.
 ///
 /// # Errors
 /// [`LoadError`]; the alias was not moved.
-pub async fn load(
-    store: &Store,
-    catalogue: Arc<Catalogue>,
-    plan: Plan,
-    progress: impl FnMut(u64),
-) -> Result<Report, LoadError> {
+pub async fn load(store: &Store, plan: &Plan, progress: impl FnMut(u64)) -> Result<Report, LoadError> {
     let versions = versions(store).await?;
     let alias = store.name(Schema::PRODUCTS.name);
     if versions.is_blocked {
@@ -109,104 +143,149 @@ pub async fn load(
     delete(store, versions.leftovers()).await?;
     let version = versions.next();
     let index = versions.index(version);
-    create(store, &alias, &index).await?;
-    let retries = fill(store, catalogue, &index, plan, progress).await?.judge(&alias)?;
+    create(store, &alias, &index, &plan.synonyms).await?;
+    let mut tally = Tally::of(&plan.source)?;
+    fill(store, plan, versions.served(), &index, &mut tally, progress).await?;
+    tally.judge(&alias)?;
     let path = format!("/{index}/_settings");
     put(store, "restore an index's settings", &path, &index::serving_settings()).await?;
-    let contents = contents(store, &index).await?;
-    if contents.products != plan.products {
-        return Err(LoadError::Incomplete { index, expected: plan.products, found: contents.products });
-    }
-    let what = "move the alias to the new catalogue";
-    store.send::<Value>(what, Method::Post, "/_aliases", Some(&versions.switch_to(version))).await?;
-    if let Err(error) = delete(store, versions.outdated()).await {
+    let Checked { products, categories } =
+        check::check(store, &index, tally.expected(), &tally.samples).await?;
+    switch(store, &versions, version).await?;
+    if let Err(error) = delete(store, versions.outdated(plan.kept)).await {
         tracing::warn!(%error, "an old catalogue was left; the next load clears it away");
     }
-    let Contents { products, categories } = contents;
-    Ok(Report { index, alias, products, categories, retries })
+    let (repeated, retries) = (tally.written.saturating_sub(products), tally.retries);
+    Ok(Report { index, alias, products, categories, retries, repeated, rejects: tally.rejects })
+}
+
+/// Lets searches see the version before the one that is served. Gives the index that was served and the one
+/// that is served now.
+///
+/// # Errors
+/// [`LoadError::NothingServed`], [`LoadError::NothingBefore`], [`LoadError::Store`]; the alias was not moved.
+pub async fn roll_back(store: &Store) -> Result<(String, String), LoadError> {
+    let versions = versions(store).await?;
+    let served = versions.served().ok_or(LoadError::NothingServed)?;
+    let before = versions.before().ok_or_else(|| LoadError::NothingBefore { served: served.clone() })?;
+    switch(store, &versions, before).await?;
+    Ok((served, versions.index(before)))
+}
+
+/// Moves the alias in one step: no search falls between two versions.
+async fn switch(store: &Store, versions: &Versions, version: u64) -> Result<(), StoreError> {
+    let what = "move the alias to another version of the catalogue";
+    store.send::<Value>(what, Method::Post, "/_aliases", Some(&versions.switch_to(version))).await.map(drop)
 }
 
 /// Makes and writes all products, some batches at a time, or until too many are refused.
 async fn fill(
     store: &Store,
-    catalogue: Arc<Catalogue>,
+    plan: &Plan,
+    served: Option<String>,
     index: &str,
-    plan: Plan,
+    tally: &mut Tally,
     mut progress: impl FnMut(u64),
-) -> Result<Tally, JoinError> {
-    let mut writes = stream::iter(batches(plan.products))
-        .map(|numbers| write(store, Arc::clone(&catalogue), index, numbers))
-        .buffer_unordered(plan.connections.max(1));
-    let mut tally = Tally::default();
-    while let Some(written) = writes.next().await {
-        let written = written?;
+) -> Result<(), LoadError> {
+    let batches = source::batches(&plan.source, store, served, index.to_owned(), plan.connections);
+    let write = async |batch: Result<Batch, LoadError>| {
+        let Batch { operations, refused, sample } = batch?;
+        let written = store.write_all(operations, 1).await;
+        Ok::<_, LoadError>((written, refused, sample))
+    };
+    let mut writes = batches.map(write).buffer_unordered(plan.connections.get());
+    while let Some(write) = writes.next().await {
+        let (written, refused, sample) = write?;
         progress(written.done);
-        tally.add(written);
-        if tally.refused >= REFUSALS_MAX {
+        tally.add(written, refused, sample)?;
+        if tally.rejects.is_none() && tally.refused >= REFUSALS_MAX {
             break;
         }
     }
-    Ok(tally)
-}
-
-/// The numbers of products, cut into batches.
-fn batches(products: u64) -> impl Iterator<Item = RangeInclusive<u64>> {
-    let starts = (0..products.div_ceil(BATCH_PRODUCTS)).map(|batch| batch * BATCH_PRODUCTS + 1);
-    starts.map(move |start| start..=(start + BATCH_PRODUCTS - 1).min(products))
-}
-
-/// Makes one batch and writes it until every product is taken or refused.
-async fn write(
-    store: &Store,
-    catalogue: Arc<Catalogue>,
-    index: &str,
-    numbers: RangeInclusive<u64>,
-) -> Result<Written, JoinError> {
-    let index = index.to_owned();
-    let operations = spawn_blocking(move || operations(&catalogue, &index, numbers)).await?;
-    Ok(store.write_all(operations, 1).await)
-}
-
-fn operations(catalogue: &Catalogue, index: &str, numbers: RangeInclusive<u64>) -> Vec<Operation> {
-    let operation = |product: Product| Operation {
-        index: index.to_owned(),
-        id: product.id.to_string(),
-        mode: Mode::Replace,
-        // A product is plain text and numbers, which cannot fail to become JSON; if it did, the empty
-        // document would be refused and told.
-        source: serde_json::to_vec(&product.document()).unwrap_or_default(),
-        tag: 0,
-    };
-    catalogue.products(numbers).map(operation).collect()
+    Ok(())
 }
 
 /// What became of all batches, without their documents.
 #[derive(Default)]
 struct Tally {
+    /// Products that were taken, each time that they were.
+    written: u64,
     retries: u64,
     refused: u64,
     reasons: Vec<String>,
+    /// One product of each of the last batches.
+    samples: Vec<Sample>,
+    batches: usize,
+    /// Where refusals are written, for a source that may have some.
+    rejects: Option<Rejects>,
 }
 
 impl Tally {
-    fn add(&mut self, written: Written) {
+    fn of(source: &Source) -> Result<Self, LoadError> {
+        let rejects = match source {
+            Source::Own(own) => Some(Rejects::create(&own.rejects)?),
+            Source::MadeUp(..) | Source::Served => None,
+        };
+        Ok(Self { rejects, ..Self::default() })
+    }
+
+    fn add(&mut self, written: Written, unread: Vec<Refusal>, sample: Option<Sample>) -> std::io::Result<()> {
         self.retries += written.retries;
-        self.refused += (written.refused.len() + written.missing.len()) as u64;
-        let missing = |operation: Operation| format!("the index {} is gone", operation.index);
-        let refused = written.refused.into_iter().map(|refused| refused.reason);
-        for reason in refused.chain(written.missing.into_iter().map(missing)) {
-            if self.reasons.len() < REASONS_MAX && !self.reasons.contains(&reason) {
-                self.reasons.push(reason);
+        self.written += written.done + written.superseded;
+        let missing =
+            |operation: Operation| (operation.tag, format!("the index {} is gone", operation.index));
+        let refused = written.refused.into_iter().map(|refused| (refused.operation.tag, refused.reason));
+        let untaken = refused.chain(written.missing.into_iter().map(missing)).map(|(tag, reason)| Refusal {
+            number: tag as u64,
+            reason,
+            excerpt: String::new(),
+        });
+        for refusal in unread.into_iter().chain(untaken) {
+            self.refuse(refusal)?;
+        }
+        if let Some(sample) = sample {
+            let place = self.batches % SAMPLES_MAX;
+            self.batches += 1;
+            match self.samples.get_mut(place) {
+                Some(older) => *older = sample,
+                None => self.samples.push(sample),
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> std::io::Result<()> {
+        self.refused += 1;
+        if let Some(rejects) = &mut self.rejects {
+            rejects.add(&refusal)?;
+        }
+        if self.reasons.len() < REASONS_MAX && !self.reasons.contains(&refusal.reason) {
+            self.reasons.push(refusal.reason);
+        }
+        Ok(())
+    }
+
+    /// Whether what was taken may be served.
+    fn judge(&mut self, alias: &str) -> Result<(), LoadError> {
+        let (refused, taken, alias) = (self.refused, self.written, alias.to_owned());
+        match &mut self.rejects {
+            None if refused == 0 => Ok(()),
+            None => Err(LoadError::Refused { count: refused, reasons: self.reasons.clone(), alias }),
+            Some(rejects) => {
+                rejects.finish()?;
+                if refused <= taken {
+                    return Ok(());
+                }
+                let (first, rejects) = (rejects.first().to_vec(), rejects.path().display().to_string());
+                Err(LoadError::MostRefused { refused, taken, first, rejects, alias })
             }
         }
     }
 
-    /// The number of retries, if nothing was refused.
-    fn judge(self, alias: &str) -> Result<u64, LoadError> {
-        if self.refused == 0 {
-            return Ok(self.retries);
-        }
-        Err(LoadError::Refused { count: self.refused, reasons: self.reasons, alias: alias.to_owned() })
+    /// How many products the index must hold: an own catalogue may name some of them several times.
+    fn expected(&self) -> std::ops::RangeInclusive<u64> {
+        let least = if self.rejects.is_some() { 1 } else { self.written };
+        least..=self.written
     }
 }
 
@@ -220,7 +299,7 @@ async fn versions(store: &Store) -> Result<Versions, StoreError> {
 
 /// Creates the index. Writing can never create it again: if another load clears it away, this one must
 /// fail instead of filling an index with guessed mappings.
-async fn create(store: &Store, alias: &str, index: &str) -> Result<(), StoreError> {
+async fn create(store: &Store, alias: &str, index: &str, synonyms: &[String]) -> Result<(), StoreError> {
     let template = json!({
         "index_patterns": [format!("{alias}-v*")],
         "priority": 500,
@@ -228,7 +307,7 @@ async fn create(store: &Store, alias: &str, index: &str) -> Result<(), StoreErro
     });
     let path = format!("/_index_template/{alias}");
     put(store, "put an index template", &path, &template).await?;
-    put(store, "create an index", &format!("/{index}"), &index::loading_body()).await
+    put(store, "create an index", &format!("/{index}"), &index::loading_body(synonyms)).await
 }
 
 async fn put(store: &Store, what: &'static str, path: &str, body: &Value) -> Result<(), StoreError> {
@@ -243,34 +322,10 @@ async fn delete(store: &Store, indices: Vec<String>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What an index holds.
-struct Contents {
-    products: u64,
-    categories: u64,
-}
-
-async fn contents(store: &Store, index: &str) -> Result<Contents, StoreError> {
-    #[derive(Deserialize)]
-    struct Categories {
-        categories: Metric<u64>,
-    }
-    let path = format!("/{index}/_refresh");
-    store.send::<Value>("refresh the new catalogue", Method::Post, &path, None).await?;
-    let body = json!({
-        "size": 0,
-        "track_total_hits": true,
-        "aggs": { "categories": { "cardinality": { "field": "category" } } },
-    });
-    let path = format!("/{index}/_search");
-    let found: Aggregated<Categories> =
-        store.send("count the new catalogue", Method::Post, &path, Some(&body)).await?;
-    Ok(Contents { products: found.total(), categories: found.aggregations.categories.value })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use crate::store::bulk::Mode;
 
     fn refused(reason: &str) -> crate::store::bulk::Refused {
         let operation = Operation {
@@ -289,7 +344,7 @@ mod tests {
         for n in 0..10 {
             let reasons = ["unknown field [x]".to_owned(), format!("bad date {n}")];
             let refused = reasons.iter().map(|reason| refused(reason)).collect();
-            tally.add(Written { done: 1, refused, ..Written::default() });
+            tally.add(Written { done: 1, refused, ..Written::default() }, Vec::new(), None).unwrap();
         }
         let message = tally.judge("products").unwrap_err().to_string();
         assert_eq!(
@@ -297,14 +352,5 @@ mod tests {
             "20 products were refused and products was left as it was; first reasons: \
              unknown field [x]; bad date 0; bad date 1; bad date 2; bad date 3"
         );
-    }
-
-    proptest! {
-        #[test]
-        fn batches_hold_every_product_once_and_in_order(products in 0_u64..10_000) {
-            let numbers: Vec<u64> = batches(products).flatten().collect();
-            prop_assert_eq!(numbers, (1..=products).collect::<Vec<_>>());
-            prop_assert!(batches(products).all(|batch| batch.count() as u64 <= BATCH_PRODUCTS));
-        }
     }
 }

@@ -6,10 +6,14 @@
 //! seed and on `n` alone, so that the same seed gives the same shop, in any order and of any size.
 
 mod categories;
+mod check;
 pub mod index;
 pub mod load;
+pub mod own;
 pub mod progress;
+pub mod settings;
 pub mod shelf;
+pub mod source;
 pub mod synthesis;
 pub mod taxonomy;
 mod versions;

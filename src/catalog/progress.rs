@@ -18,16 +18,19 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show a load of so many products on standard error.
-    pub fn of(products: u64) -> Self {
-        let template = "{bar:32} {human_pos}/{human_len} products, {rate} products/s, {eta} left";
+    /// Begins to show a load of so many products on standard error; `None` where nobody knows how many.
+    pub fn of(products: Option<u64>) -> Self {
+        let template = match products {
+            Some(_) => "{bar:32} {human_pos}/{human_len} products, {rate} products/s, {eta} left",
+            None => "{spinner} {human_pos} products, {rate} products/s",
+        };
         let rate = |state: &ProgressState, text: &mut dyn Write| {
             // A text of a bar takes everything; there is nobody to tell if it did not.
             let _ = write!(text, "{:.0}", state.per_sec());
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let style = style.with_key("rate", rate);
-        let bar = ProgressBar::new(products).with_style(style);
+        let bar = products.map_or_else(ProgressBar::no_length, ProgressBar::new).with_style(style);
         Self { bar, is_terminal: stderr().is_terminal(), next_line: Instant::now() + LINE_EVERY }
     }
 
@@ -38,9 +41,14 @@ impl Progress {
             return;
         }
         self.next_line = Instant::now() + LINE_EVERY;
-        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
-        let (rate, left_s) = (self.bar.per_sec(), self.bar.eta().as_secs());
-        eprintln!("{done} of {all} products, {rate:.0} products/s, {left_s} s left");
+        let (done, rate) = (self.bar.position(), self.bar.per_sec());
+        match self.bar.length() {
+            Some(all) => {
+                let left_s = self.bar.eta().as_secs();
+                eprintln!("{done} of {all} products, {rate:.0} products/s, {left_s} s left");
+            }
+            None => eprintln!("{done} products, {rate:.0} products/s"),
+        }
     }
 
     /// Takes the bar away. Gives the time since the beginning.

@@ -26,35 +26,61 @@ pub struct ShelfProduct {
     pub id: ProductId,
     /// Its name.
     pub name: String,
-    /// Its leaf category.
+    /// Its leaf category; `uncategorised` where the catalogue names none.
+    #[serde(default = "uncategorised")]
     pub category: CategoryPath,
     /// The leaf category in words.
+    #[serde(default = "any_label")]
     pub category_label: String,
-    /// Its brand.
+    /// Its brand; `Unbranded` where the catalogue names none.
+    #[serde(default = "unbranded")]
     pub brand: String,
     /// The price of one piece.
     pub price_cents: Cents,
     /// The price's currency.
     pub currency: Currency,
-    /// Share of interest relative to the shop's best seller, 0.0 to 1.0.
+    /// Share of interest relative to the shop's best seller, 0.0 to 1.0; the same for all that state none.
+    #[serde(default = "equal_interest")]
     pub popularity: f32,
-    /// Pieces that can be sold.
+    /// Pieces that can be sold; without end where the catalogue does not count them.
+    #[serde(default = "uncounted")]
     pub stock: u32,
 }
 
-impl From<Product> for ShelfProduct {
-    fn from(product: Product) -> Self {
-        Self {
+fn uncategorised() -> CategoryPath {
+    CategoryPath::fallback()
+}
+
+fn any_label() -> String {
+    "Products".to_owned()
+}
+
+fn unbranded() -> String {
+    "Unbranded".to_owned()
+}
+
+fn equal_interest() -> f32 {
+    0.1
+}
+
+fn uncounted() -> u32 {
+    u32::MAX
+}
+
+impl ShelfProduct {
+    /// What a shopper sees of a product; `None` for one without a price, which cannot be sold.
+    pub fn of(product: Product) -> Option<Self> {
+        Some(Self {
+            price_cents: product.price_cents?,
             id: product.id,
             name: product.name,
-            category: product.category,
-            category_label: product.category_label,
-            brand: product.brand,
-            price_cents: product.price_cents,
+            category: product.category.unwrap_or_else(uncategorised),
+            category_label: product.category_label.unwrap_or_else(any_label),
+            brand: product.brand.unwrap_or_else(unbranded),
             currency: product.currency,
-            popularity: product.popularity,
-            stock: product.stock,
-        }
+            popularity: product.popularity.unwrap_or_else(equal_interest),
+            stock: product.stock.unwrap_or_else(uncounted),
+        })
     }
 }
 
@@ -64,8 +90,8 @@ pub enum ShelfError {
     /// Elasticsearch did not give it; a missing index says to run the seeder.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is an index, but no product in it.
-    #[error("the index {index} holds no product; run the seeder")]
+    /// There is an index, but no product in it that could be sold.
+    #[error("the index {index} holds no product with a price; run the seeder on a catalogue that has prices")]
     Empty {
         /// The index's full name.
         index: String,
@@ -82,7 +108,7 @@ pub enum ShelfError {
     },
 }
 
-/// Reads all products, ordered by id.
+/// Reads all products that have a price, ordered by id.
 ///
 /// # Errors
 /// [`ShelfError`] when there is none, or one is not priced in `currency`.
@@ -114,7 +140,7 @@ pub async fn read(store: &Store, currency: Currency) -> Result<Vec<ShelfProduct>
 pub fn built_in(products: u64, currency: Currency) -> Result<Vec<ShelfProduct>, TaxonomyError> {
     let taxonomy = Arc::new(Taxonomy::built_in()?);
     let catalogue = Catalogue { taxonomy, seed: DEFAULT_SEED, currency };
-    Ok(catalogue.products(1..=products).map(ShelfProduct::from).collect())
+    Ok(catalogue.products(1..=products).filter_map(ShelfProduct::of).collect())
 }
 
 /// The query of the page after this product.
@@ -122,6 +148,7 @@ fn page(after: Option<&ShelfProduct>) -> Value {
     let mut body = json!({
         "size": PAGE_PRODUCTS,
         "track_total_hits": false,
+        "query": { "exists": { "field": "price_cents" } },
         "sort": [{ "id": "asc" }],
         "_source": [
             "id", "name", "category", "category_label", "brand", "price_cents", "currency", "popularity", "stock"

@@ -48,14 +48,22 @@ impl Versions {
             .collect()
     }
 
-    /// The indices that nobody needs once `version` is served: all older ones but that which is served now.
-    pub fn outdated(&self) -> Vec<String> {
+    /// The indices that nobody needs once the next version is served: all older ones but the `kept` newest.
+    pub fn outdated(&self, kept: usize) -> Vec<String> {
         let newest_served = self.serving.last().copied().unwrap_or(0);
-        self.all
-            .iter()
-            .filter(|version| **version < newest_served)
-            .map(|version| self.index(*version))
-            .collect()
+        let older = self.all.iter().rev().filter(|version| **version <= newest_served);
+        older.skip(kept).map(|version| self.index(*version)).collect()
+    }
+
+    /// The index that is served now.
+    pub fn served(&self) -> Option<String> {
+        self.serving.last().map(|version| self.index(*version))
+    }
+
+    /// The version to go back to: the newest that is older than the one that is served.
+    pub fn before(&self) -> Option<u64> {
+        let served = self.serving.last()?;
+        self.all.iter().rev().find(|version| *version < served).copied()
     }
 
     /// The alias actions that let searches see `version` instead of what they see now, in one step.
@@ -78,7 +86,7 @@ mod tests {
     #[test]
     fn the_first_version_follows_nothing() {
         let none = versions(json!({}));
-        assert_eq!((none.next(), none.leftovers(), none.outdated()), (1, vec![], vec![]));
+        assert_eq!((none.next(), none.leftovers(), none.outdated(1)), (1, vec![], vec![]));
         let add = json!({ "actions": [{ "add": { "index": "s-products-v1", "alias": "s-products" } }] });
         assert_eq!(none.switch_to(1), add);
     }
@@ -93,7 +101,9 @@ mod tests {
         }));
         assert_eq!(versions.next(), 11);
         assert_eq!(versions.leftovers(), ["s-products-v10"]);
-        assert_eq!(versions.outdated(), ["s-products-v2"]);
+        assert_eq!(versions.outdated(1), ["s-products-v2"]);
+        assert!(versions.outdated(2).is_empty());
+        assert_eq!(versions.before(), Some(2));
         let actions = json!({ "actions": [
             { "remove": { "index": "s-products-v9", "alias": "s-products" } },
             { "add": { "index": "s-products-v11", "alias": "s-products" } },

@@ -3,6 +3,7 @@
 //!
 //! Whatever goes wrong, also in the framework, leaves as an RFC 9457 problem document ([`problem`]).
 
+pub mod admin;
 mod framework;
 pub mod fresh;
 pub mod health;

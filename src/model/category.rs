@@ -41,6 +41,11 @@ impl CategoryPath {
         Err(BadCategory(text.chars().take(PATH_CHARS_MAX + 1).collect()))
     }
 
+    /// The category of products of which none is known.
+    pub fn fallback() -> Self {
+        Self(SmolStr::new_static("uncategorised"))
+    }
+
     /// The whole path.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,39 +9,52 @@ use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
 use crate::model::time::Timestamp;
 
-/// A product as the shop sells it.
+/// A product as the shop sells it. A catalogue may know nothing of it but id and name: what is not known is
+/// left out of the document, and never made up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Product {
     /// Stable id; also the document's id.
     pub id: ProductId,
     /// What the shopper reads first: brand, model and type.
     pub name: String,
-    /// A few sentences built from the attributes.
-    pub description: String,
+    /// A few sentences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// The leaf category.
-    pub category: CategoryPath,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<CategoryPath>,
     /// The leaf category in words: `In-ear headphones`.
-    pub category_label: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category_label: Option<String>,
     /// The maker.
-    pub brand: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
     /// Price of one piece, in minor units.
-    pub price_cents: Cents,
-    /// The price's currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_cents: Option<Cents>,
+    /// The currency of the shop, which is the price's.
     pub currency: Currency,
     /// What the category tells apart: `screen size` → `15.6 inch`, `colour` → `black`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
     /// Mean stars, 0.0 to 5.0.
-    pub rating: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rating: Option<f32>,
     /// How many reviews the mean is of.
-    pub review_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_count: Option<u32>,
     /// Pieces that can be sold now.
-    pub stock: u32,
-    /// The picture's file name.
-    pub image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stock: Option<u32>,
+    /// The picture's file name or address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Share of interest relative to the shop's best seller, over 0.0 to 1.0.
-    pub popularity: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub popularity: Option<f32>,
     /// When it came into the catalogue.
-    pub created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
 }
 
 /// The document in the index: the product and what is derived from it for filters and facets.
@@ -50,21 +63,59 @@ pub struct ProductDocument<'a> {
     #[serde(flatten)]
     product: &'a Product,
     /// Every prefix of the category, so that a filter on any level finds it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     categories: Vec<&'a str>,
     in_stock: bool,
+    /// Each attribute as one term, its name before its value, so that the attributes of a result can be counted
+    /// without knowing which ones there are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attribute_pairs: Vec<String>,
     /// The attributes' values as one text to search in.
+    #[serde(skip_serializing_if = "String::is_empty")]
     attribute_text: String,
 }
 
 impl Product {
+    /// Whether it can be sold now; a shop that does not count its stock has what it lists.
+    pub fn in_stock(&self) -> bool {
+        self.stock != Some(0)
+    }
+
     /// The document to index under [`Product::id`].
     pub fn document(&self) -> ProductDocument<'_> {
         let values: Vec<&str> = self.attributes.values().map(String::as_str).collect();
         ProductDocument {
             product: self,
-            categories: self.category.prefixes().collect(),
-            in_stock: self.stock > 0,
+            categories: self.category.iter().flat_map(CategoryPath::prefixes).collect(),
+            in_stock: self.in_stock(),
+            attribute_pairs: self.attributes.iter().map(|(name, value)| pair(name, value)).collect(),
             attribute_text: values.join(" "),
         }
+    }
+}
+
+/// Stands between name and value: the unit separator, which is in no name.
+const PAIR_SEPARATOR: char = '\u{1f}';
+
+fn pair(name: &str, value: &str) -> String {
+    format!("{name}{PAIR_SEPARATOR}{value}")
+}
+
+/// Name and value of a term of `attribute_pairs`.
+pub fn split_pair(pair: &str) -> Option<(&str, &str)> {
+    pair.split_once(PAIR_SEPARATOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_product_of_which_only_id_and_name_are_known_is_a_whole_document() {
+        let document = json!({ "id": "7", "name": "Hammer", "currency": "EUR" });
+        let product: Product = serde_json::from_value(document).unwrap();
+        let indexed = json!({ "id": "7", "name": "Hammer", "currency": "EUR", "in_stock": true });
+        assert_eq!(serde_json::to_value(product.document()).unwrap(), indexed);
     }
 }

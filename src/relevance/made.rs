@@ -70,7 +70,7 @@ enum Property {
 impl Property {
     fn is_of(&self, product: &Product) -> bool {
         match self {
-            Self::Brand(brand) => product.brand == *brand,
+            Self::Brand(brand) => product.brand.as_ref() == Some(brand),
             Self::Attribute(name, value) => product.attributes.get(name) == Some(value),
         }
     }
@@ -90,7 +90,7 @@ impl Wish {
     }
 
     fn grade(&self, product: &Product) -> Option<f64> {
-        if product.category != self.category {
+        if product.category.as_ref() != Some(&self.category) {
             return None;
         }
         let had = self.properties.iter().filter(|property| property.is_of(product)).count();
@@ -107,7 +107,9 @@ pub fn judged(catalogue: &Catalogue) -> Vec<Judged> {
     let products: Vec<Product> = catalogue.products(1..=PRODUCTS).collect();
     let mut by_category: BTreeMap<&CategoryPath, Vec<&Product>> = BTreeMap::new();
     for product in &products {
-        by_category.entry(&product.category).or_default().push(product);
+        if let Some(category) = &product.category {
+            by_category.entry(category).or_default().push(product);
+        }
     }
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut wishes = Vec::new();
@@ -131,10 +133,11 @@ fn judge(wish: Wish, by_category: &BTreeMap<&CategoryPath, Vec<&Product>>) -> Op
 /// The wishes for one category: of each kind one, of some kinds in every other category.
 fn wishes_of(at: usize, category: &CategoryPath, products: &[&Product], rng: &mut ChaCha8Rng) -> Vec<Wish> {
     let Some(example) = products.choose(rng) else { return Vec::new() };
-    let label = noun(&example.category_label, rng);
+    let (Some(label), Some(brand)) = (&example.category_label, &example.brand) else { return Vec::new() };
+    let label = noun(label, rng);
     let mut properties = tellable(example);
     let attribute = properties.choose(rng).cloned();
-    let brand = Property::Brand(example.brand.clone());
+    let brand = Property::Brand(brand.clone());
     let mut wishes = Vec::new();
     if at.is_multiple_of(2) {
         wishes.push(Wish::of("category", category, &label, Vec::new()));
@@ -237,7 +240,8 @@ mod tests {
         let text = |product: Product| {
             let values: Vec<&str> = product.attributes.values().map(String::as_str).collect();
             let Product { name, description, brand, category_label, .. } = &product;
-            format!("{name} {description} {brand} {category_label} {}", values.join(" ")).to_lowercase()
+            let rest = [description, brand, category_label].map(|text| text.as_deref().unwrap_or_default());
+            [&[name.as_str()], rest.as_slice(), &values].concat().join(" ").to_lowercase()
         };
         let texts: Vec<String> = catalogue.products(1..=PRODUCTS).map(text).collect();
         for trap in traps() {

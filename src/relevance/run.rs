@@ -1,5 +1,6 @@
 //! Asks the judged queries and scores the answers.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::catalog::load::{Plan, load};
+use crate::catalog::source::Source;
 use crate::catalog::synthesis::DEFAULT_SEED;
 use crate::model::money::Currency;
 use crate::relevance::judgments::{self, Half, Judged};
@@ -20,6 +22,7 @@ use crate::search::Search;
 use crate::search::answer::Relaxation;
 use crate::search::relevance::Relevance;
 use crate::search::request::{Filters, Page, SearchRequest, Words};
+use crate::search::sort::Sort;
 use crate::store::found::Found;
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
@@ -27,7 +30,7 @@ use crate::store::{Missing, Store, StoreError};
 /// Queries that are under way at once.
 const AT_ONCE: usize = 4;
 /// Bulk requests that are under way at once while the catalogue is loaded.
-const CONNECTIONS: usize = 2;
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 /// What a search without any design would look at.
 const ALL_TEXT: [&str; 5] = ["name", "description", "brand_text", "category_label", "attribute_text"];
 /// The name of the plain search, for `--against`.
@@ -80,8 +83,9 @@ pub async fn measure(settings: &RelevanceSettings, store: &Store) -> anyhow::Res
             compare(settings, store, queries, &[]).await
         }
         None => {
-            let plan = Plan { products: made::PRODUCTS, connections: CONNECTIONS };
-            load(store, Arc::new(made::catalogue()?), plan, |_| ()).await.context("loading the catalogue")?;
+            let source = Source::MadeUp(Arc::new(made::catalogue()?), made::PRODUCTS);
+            let plan = Plan { source, connections: CONNECTIONS, synonyms: Vec::new(), kept: 0 };
+            load(store, &plan, |_| ()).await.context("loading the catalogue")?;
             let traps: Vec<&str> = made::traps().collect();
             let report = compare(settings, store, judgments::read(made::SHIPPED)?, &traps).await;
             store.remove_all().await.context("removing the catalogue again")?;
@@ -181,7 +185,9 @@ fn first_page(query: &str) -> SearchRequest {
         words: Words::read(query),
         fuzzy: true,
         filters: Filters::default(),
+        sort: Sort::Relevance,
         page: Page { number: 1, size: DEEP as u32 },
+        after: None,
         explain: false,
     }
 }

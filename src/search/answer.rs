@@ -7,13 +7,16 @@ use poem_openapi::{Enum, Object};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::model::money::Cents;
 use crate::model::product::Product;
+use crate::search::cursor::Cursor;
 use crate::search::explain::{Explainer, Reason};
-use crate::search::facets::{BrandCount, CategoryCount, Facets, PriceBucket, PriceFacet, RawFacets};
+use crate::search::facets::{Facets, RawFacets};
 use crate::search::query::Stage;
 use crate::search::query::spelling::{Corrections, RawSpelling, Reach};
 use crate::search::relevance::Relevance;
-use crate::search::request::{Page, Words};
+use crate::search::request::{SearchRequest, Words};
+use crate::search::sort::Sort;
 use crate::store::found::{Aggregated, Buckets, Hit, Hits, Passed};
 
 /// A page of products.
@@ -32,6 +35,10 @@ pub struct SearchAnswer {
     pub page: u32,
     /// Products on a page.
     pub size: u32,
+    /// The order of the results.
+    pub sort: Sort,
+    /// To be given as `cursor` with the same search, for the results behind this page; null on the last.
+    pub next_cursor: Option<String>,
     /// How far the words had to be relaxed until something was found.
     pub relaxation: Relaxation,
     /// The query with misspelled words put right; left out when none seems misspelled.
@@ -74,7 +81,7 @@ impl From<&Stage> for Relaxation {
     }
 }
 
-/// A product that was found.
+/// A product that was found. What the catalogue does not know of it is left out.
 #[derive(Debug, Clone, PartialEq, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Item {
@@ -83,27 +90,27 @@ pub struct Item {
     /// Brand, model and type.
     pub name: String,
     /// A few sentences.
-    pub description: String,
+    pub description: Option<String>,
     /// The leaf category's path.
-    pub category: String,
+    pub category: Option<String>,
     /// The leaf category in words.
-    pub category_label: String,
+    pub category_label: Option<String>,
     /// The maker.
-    pub brand: String,
+    pub brand: Option<String>,
     /// Price of one piece, in major units.
-    pub price: f64,
+    pub price: Option<f64>,
     /// The price's currency.
     pub currency: String,
     /// Mean stars, 0 to 5.
-    pub rating: f64,
+    pub rating: Option<f64>,
     /// Reviews that the mean is of.
-    pub review_count: u32,
+    pub review_count: Option<u32>,
     /// Whether it can be sold now.
     pub in_stock: bool,
     /// Pieces that can be sold now.
-    pub stock: u32,
-    /// The picture's file name.
-    pub image: String,
+    pub stock: Option<u32>,
+    /// The picture's file name or address.
+    pub image: Option<String>,
     /// What the category tells apart.
     pub attributes: BTreeMap<String, String>,
     /// How well it matches; comparable within one answer only.
@@ -165,15 +172,24 @@ impl RawAnswer {
         self.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
     }
 
+    /// Where to go on behind these products; `None` when there are no more.
+    pub fn next_cursor(&self, request: &SearchRequest) -> Option<String> {
+        let last = self.hits.hits.last()?;
+        let position = request.offset().saturating_add(u32::try_from(self.hits.hits.len()).ok()?);
+        let cursor = Cursor { position, values: last.sort.clone() };
+        (u64::from(position) < self.total()).then(|| cursor.text(request.fingerprint()))
+    }
+
     /// Takes out what the words that seem misspelled may have been meant to be.
     pub fn take_corrections(&mut self, words: &Words, relevance: &Relevance) -> Corrections {
         let suggest = self.suggest.take();
         suggest.map(|raw| raw.corrections(words, Reach::Near, relevance)).unwrap_or_default()
     }
 
-    /// The products of a page, with reasons if there is someone to tell them, and the facets' counts.
-    pub fn into_items(self, page: Page, explainer: Option<&Explainer>) -> (Vec<Item>, RawFacets) {
-        let positions = page.offset().saturating_add(1)..;
+    /// The products, of which so many come before, with reasons if there is someone to tell them, and the
+    /// facets' counts.
+    pub fn into_items(self, before: u32, explainer: Option<&Explainer>) -> (Vec<Item>, RawFacets) {
+        let positions = before.saturating_add(1)..;
         let hits = self.hits.hits.into_iter().zip(positions);
         let items = hits.map(|(hit, position)| item(hit, position, explainer)).collect();
         (items, self.aggregations.facets)
@@ -185,20 +201,20 @@ fn item(hit: Hit<Product>, position: u32, explainer: Option<&Explainer>) -> Item
     let explained = explainer.zip(hit.explanation.as_ref());
     let reasons = explained.map(|(explainer, explanation)| explainer.reasons(explanation, &product));
     Item {
+        in_stock: product.in_stock(),
         reasons,
         highlight: hit.highlight.map(highlight),
         id: product.id.into(),
         name: product.name,
         description: product.description,
-        category: product.category.into(),
+        category: product.category.map(String::from),
         category_label: product.category_label,
         brand: product.brand,
-        price: product.price_cents.to_major(),
+        price: product.price_cents.map(Cents::to_major),
         currency: product.currency.into(),
         // Through text, since 4.3 as the nearest f32 reads 4.300000190734863 as f64.
-        rating: product.rating.to_string().parse().unwrap_or_default(),
+        rating: product.rating.and_then(|stars| stars.to_string().parse().ok()),
         review_count: product.review_count,
-        in_stock: product.stock > 0,
         stock: product.stock,
         image: product.image,
         attributes: product.attributes,
@@ -239,25 +255,14 @@ impl Example for SearchAnswer {
             took_ms: 7,
             page: 1,
             size: 12,
+            sort: Sort::Relevance,
+            next_cursor: None,
             relaxation: Relaxation::None,
             did_you_mean: None,
             sent: None,
             currency: "EUR".to_owned(),
             items: vec![example_item()],
-            facets: Facets {
-                category: vec![CategoryCount {
-                    value: "electronics".to_owned(),
-                    label: "Electronics".to_owned(),
-                    level: 1,
-                    count: 1,
-                }],
-                brand: vec![BrandCount { value: "Voltara".to_owned(), count: 1 }],
-                price: PriceFacet {
-                    min: Some(1299.0),
-                    max: Some(1299.0),
-                    buckets: vec![PriceBucket { from: Some(1000.0), to: Some(1500.0), count: 1 }],
-                },
-            },
+            facets: Facets::example(),
         }
     }
 }
@@ -266,17 +271,17 @@ fn example_item() -> Item {
     Item {
         id: "p-00042".to_owned(),
         name: "Voltara Aero 14 laptop".to_owned(),
-        description: "A light laptop with a 14 inch screen.".to_owned(),
-        category: "electronics.computers.laptops".to_owned(),
-        category_label: "Laptops".to_owned(),
-        brand: "Voltara".to_owned(),
-        price: 1299.0,
+        description: Some("A light laptop with a 14 inch screen.".to_owned()),
+        category: Some("electronics.computers.laptops".to_owned()),
+        category_label: Some("Laptops".to_owned()),
+        brand: Some("Voltara".to_owned()),
+        price: Some(1299.0),
         currency: "EUR".to_owned(),
-        rating: 4.3,
-        review_count: 87,
+        rating: Some(4.3),
+        review_count: Some(87),
         in_stock: true,
-        stock: 12,
-        image: "laptops-3.svg".to_owned(),
+        stock: Some(12),
+        image: Some("laptops-3.svg".to_owned()),
         attributes: BTreeMap::from([("screen size".to_owned(), "14 inch".to_owned())]),
         score: 21.4,
         position: 1,

@@ -118,8 +118,9 @@ impl<'a> Explainer<'a> {
     /// As [`crate::search::query::ranked`] computes it.
     fn boost(&self, product: &Product) -> Reason {
         let Relevance { popularity, in_stock_weight, .. } = self.relevance;
-        let popular = popularity.weight * (1.0 + popularity.factor * f64::from(product.popularity)).log10();
-        let stock = if product.stock > 0 { *in_stock_weight } else { 0.0 };
+        let popular = popularity.weight
+            * (1.0 + popularity.factor * f64::from(product.popularity.unwrap_or_default())).log10();
+        let stock = if product.in_stock() { *in_stock_weight } else { 0.0 };
         let factor = 1.0 + popular + stock;
         Reason {
             kind: ReasonKind::Boost,

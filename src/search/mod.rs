@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod autocomplete;
+pub mod cursor;
 pub mod explain;
 pub mod facets;
 pub mod filter;
@@ -13,6 +14,7 @@ pub mod query;
 pub mod relevance;
 pub mod request;
 pub mod routes;
+pub mod sort;
 
 use std::time::Instant;
 
@@ -31,6 +33,7 @@ use crate::search::query::plan::Doubts;
 use crate::search::query::spelling::{Corrections, Reach};
 use crate::search::relevance::Relevance;
 use crate::search::request::{SearchRequest, Words};
+use crate::search::sort::Sort;
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
@@ -69,26 +72,29 @@ impl Search {
         let (stage, raw) = self.relax(request).await?;
         let total = raw.total();
         let finds_no_match = total == 0 || stage == Stage::BestSellers;
-        if let Some(category) = request.filters.category.as_ref().filter(|_| finds_no_match)
-            && !catalog::has_category(&self.store, category).await?
-        {
-            return Err(catalog::unknown_category(category).into());
+        for category in request.filters.categories.iter().filter(|_| finds_no_match) {
+            if !catalog::has_category(&self.store, category).await? {
+                return Err(catalog::unknown_category(category).into());
+            }
         }
+        let next_cursor = raw.next_cursor(request);
         let explainer = request.explain.then(|| Explainer::new(&self.relevance, &request.words, &stage));
-        let (items, facets) = raw.into_items(request.page, explainer.as_ref());
+        let (items, facets) = raw.into_items(request.offset(), explainer.as_ref());
         Ok(SearchAnswer {
             query_id: Uuid::now_v7().to_string(),
             query: request.words.text(),
             total,
             took_ms: millis_since(started),
-            page: request.page.number,
+            page: request.offset() / request.page.size.max(1) + 1,
             size: request.page.size,
+            sort: request.sort,
+            next_cursor,
             relaxation: Relaxation::from(&stage),
             did_you_mean: stage.doubts().and_then(|doubts| doubts.corrections.did_you_mean(&request.words)),
             sent: request.explain.then(|| query::products(request, &stage, &self.relevance)),
             currency: self.currency.to_string(),
             items,
-            facets: facets.shape(request.filters.category.as_ref()),
+            facets: facets.shape(&request.filters),
         })
     }
 
@@ -127,8 +133,11 @@ impl Search {
         if !doubts.is_empty() {
             self.better(request, Stage::SimilarWords(doubts.clone()), &mut found).await?;
         }
-        let finds_enough = |raw: &RawAnswer| raw.unfiltered() >= self.relevance.enough_products;
-        if request.words.as_slice().len() > 1 && (found.1.total() == 0 || !finds_enough(&found.1)) {
+        // Sorted by price, what has any of the words would bury what has all of them.
+        let wants_more = |raw: &RawAnswer| {
+            request.sort == Sort::Relevance && raw.unfiltered() < self.relevance.enough_products
+        };
+        if request.words.as_slice().len() > 1 && (found.1.total() == 0 || wants_more(&found.1)) {
             self.better(request, Stage::AnyWord(doubts), &mut found).await?;
         }
         if found.1.total() == 0 {
@@ -167,7 +176,7 @@ impl Search {
                 self.better(request, Stage::Fuzzier(doubts), found).await?;
             }
         }
-        if found.1.total() == 0 && request.filters.category.is_some() {
+        if found.1.total() == 0 && !request.filters.categories.is_empty() {
             self.better(request, Stage::BestSellers, found).await?;
         }
         Ok(())

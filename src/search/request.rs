@@ -1,8 +1,13 @@
 //! What a shopper asks for, checked once.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::http::parameter::{self, BadParameter};
 use crate::model::category::CategoryPath;
 use crate::model::money::Cents;
+use crate::search::cursor::Cursor;
+use crate::search::sort::Sort;
 
 /// Longest text that is searched for, in characters; what follows is cut off, as a search box does.
 pub const TEXT_CHARS_MAX: usize = 200;
@@ -14,9 +19,17 @@ pub const SIZE_MAX: u32 = 100;
 pub const DEPTH_MAX: u32 = 10_000;
 /// Highest price that can be asked for, in major units.
 pub const PRICE_MAX: f64 = 1e9;
+/// Most values of one filter.
+const VALUES_MAX: usize = 50;
+/// Longest value of a filter: longer ones are not indexed.
+const VALUE_BYTES_MAX: usize = 256;
+/// Most attributes that are filtered by at once.
+const ATTRIBUTES_MAX: usize = 10;
+/// Longest name of an attribute.
+const ATTRIBUTE_NAME_BYTES_MAX: usize = 100;
 
 /// A query text as words: without control characters, of bounded length. May be empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Words(Vec<String>);
 
 impl Words {
@@ -56,21 +69,43 @@ impl Page {
     }
 }
 
+/// Mean stars in tenths, 0 to 50, so that they can be compared and hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stars(u8);
+
+impl Stars {
+    /// The nearest tenth; `None` unless it lies between 0 and 5.
+    pub fn from_value(stars: f64) -> Option<Self> {
+        (0.0..=5.0).contains(&stars).then(|| Self((stars * 10.0).round() as u8))
+    }
+
+    /// 0.0 to 5.0.
+    pub fn value(self) -> f64 {
+        f64::from(self.0) / 10.0
+    }
+}
+
 /// What narrows a search without scoring.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Filters {
-    /// A category of any level.
-    pub category: Option<CategoryPath>,
+    /// Any of these categories, each of any level; empty for all.
+    pub categories: Vec<CategoryPath>,
     /// Any of these brands; empty for all.
     pub brands: Vec<String>,
     /// Lowest price.
     pub min_price: Option<Cents>,
     /// Highest price.
     pub max_price: Option<Cents>,
+    /// Least mean stars.
+    pub min_rating: Option<Stars>,
+    /// Only what can be sold now.
+    pub in_stock: bool,
+    /// For each of these attributes, any of its values.
+    pub attributes: BTreeMap<String, Vec<String>>,
 }
 
 /// A checked search.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SearchRequest {
     /// What was typed; no words browses by popularity.
     pub words: Words,
@@ -78,18 +113,41 @@ pub struct SearchRequest {
     pub fuzzy: bool,
     /// What narrows it.
     pub filters: Filters,
+    /// The order of the results.
+    pub sort: Sort,
     /// The part of the results to answer.
     pub page: Page,
+    /// Behind which result to go on, instead of a page's number.
+    pub after: Option<Cursor>,
     /// Whether to say what was asked of Elasticsearch and why each product stands where it does.
     pub explain: bool,
 }
 
 impl SearchRequest {
-    /// The filters widened to the whole department of the category; `None` without a category.
-    pub fn department(&self) -> Option<Filters> {
-        let department = self.filters.category.as_ref()?.prefixes().next()?;
-        Some(Filters { category: CategoryPath::parse(department).ok(), ..Filters::default() })
+    /// Results before the first one that is answered.
+    pub fn offset(&self) -> u32 {
+        self.after.as_ref().map_or(self.page.offset(), |cursor| cursor.position)
     }
+
+    /// A number that tells this search from others, whichever of its pages is asked for.
+    pub fn fingerprint(&self) -> u64 {
+        fingerprint(&self.words, self.fuzzy, &self.filters, self.sort)
+    }
+
+    /// The filters widened to the whole departments of the categories; `None` without a category.
+    pub fn departments(&self) -> Option<Filters> {
+        let departments = self.filters.categories.iter().filter_map(|path| path.prefixes().next());
+        let departments: BTreeSet<&str> = departments.collect();
+        let categories: Vec<_> =
+            departments.into_iter().filter_map(|path| CategoryPath::parse(path).ok()).collect();
+        (!categories.is_empty()).then(|| Filters { categories, ..Filters::default() })
+    }
+}
+
+fn fingerprint(words: &Words, fuzzy: bool, filters: &Filters, sort: Sort) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (words, fuzzy, filters, sort).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The parameters of a search as they came in.
@@ -100,15 +158,25 @@ pub struct RawSearch {
     /// `fuzzy`
     pub fuzzy: bool,
     /// `category`
-    pub category: Option<String>,
+    pub categories: Vec<String>,
     /// `brand`
     pub brands: Vec<String>,
     /// `min_price`, in major units
     pub min_price: Option<f64>,
     /// `max_price`, in major units
     pub max_price: Option<f64>,
+    /// `min_rating`, in stars
+    pub min_rating: Option<f64>,
+    /// `in_stock`
+    pub in_stock: bool,
+    /// `attr.<name>`: name and value of each
+    pub attributes: Vec<(String, String)>,
+    /// `sort`
+    pub sort: Sort,
     /// `page` and `size`
     pub page: Page,
+    /// `cursor`
+    pub cursor: Option<String>,
     /// `explain`
     pub explain: bool,
 }
@@ -119,25 +187,96 @@ impl RawSearch {
     /// # Errors
     /// [`BadParameter`] for the first parameter that cannot be used.
     pub fn check(self) -> Result<SearchRequest, BadParameter> {
-        let Self { q, fuzzy, category, brands, min_price, max_price, page, explain } = self;
-        let category = parameter::category(category.as_deref())?;
-        let brands = brands.into_iter().filter(|brand| !brand.is_empty()).collect();
-        let min_price = cents("min_price", min_price)?;
-        let max_price = cents("max_price", max_price)?;
+        let words = Words::read(&self.q);
+        let filters = self.filters()?;
+        let Self { fuzzy, sort, page, cursor, explain, .. } = self;
+        if cursor.is_some() && page.number > 1 {
+            let detail = "page cannot be given with cursor, which says itself where to go on".to_owned();
+            return Err(bad("page", detail));
+        }
+        if page.number.saturating_mul(page.size) > DEPTH_MAX {
+            let detail = format!(
+                "page × size must be at most {DEPTH_MAX}; go on from there with the answer's next_cursor, or narrow \
+                 the search with a filter"
+            );
+            return Err(bad("page", detail));
+        }
+        let search = fingerprint(&words, fuzzy, &filters, sort);
+        let after = cursor.map(|text| Cursor::parse(&text, search, sort)).transpose()?;
+        Ok(SearchRequest { words, fuzzy, filters, sort, page, after, explain })
+    }
+
+    fn filters(&self) -> Result<Filters, BadParameter> {
+        let categories = listed("category", &self.categories)?;
+        let categories = categories.iter().map(|path| parameter::category(Some(path)));
+        let (min_price, max_price) =
+            (cents("min_price", self.min_price)?, cents("max_price", self.max_price)?);
         if let (Some(min), Some(max)) = (min_price, max_price)
             && min > max
         {
             return Err(bad("min_price", "min_price must not be greater than max_price".to_owned()));
         }
-        if page.number.saturating_mul(page.size) > DEPTH_MAX {
-            let detail = format!(
-                "page × size must be at most {DEPTH_MAX}; narrow the search with a filter to see further results"
-            );
-            return Err(bad("page", detail));
-        }
-        let filters = Filters { category, brands, min_price, max_price };
-        Ok(SearchRequest { words: Words::read(&q), fuzzy, filters, page, explain })
+        let out_of_range = || bad("min_rating", "min_rating must lie between 0 and 5".to_owned());
+        let stars = |stars: f64| Stars::from_value(stars).ok_or_else(out_of_range);
+        Ok(Filters {
+            categories: categories.filter_map(Result::transpose).collect::<Result<_, _>>()?,
+            brands: listed("brand", &self.brands)?,
+            min_price,
+            max_price,
+            min_rating: self.min_rating.map(stars).transpose()?,
+            in_stock: self.in_stock,
+            attributes: attributes(&self.attributes)?,
+        })
     }
+}
+
+/// The values of a filter that may be given several times or with commas between; in a value itself a comma
+/// is written `\,`. Sorted, so that their order makes no other search; empty ones count as not given.
+fn listed(parameter: &'static str, given: &[String]) -> Result<Vec<String>, BadParameter> {
+    let values: BTreeSet<String> = given.iter().flat_map(|list| split(list)).collect();
+    if values.len() > VALUES_MAX {
+        return Err(bad(parameter, format!("{parameter} may have at most {VALUES_MAX} values")));
+    }
+    if values.iter().any(|value| value.len() > VALUE_BYTES_MAX) {
+        return Err(bad(
+            parameter,
+            format!("a value of {parameter} may be at most {VALUE_BYTES_MAX} bytes long"),
+        ));
+    }
+    Ok(values.into_iter().collect())
+}
+
+fn split(list: &str) -> Vec<String> {
+    let mut values = vec![String::new()];
+    let mut characters = list.chars().peekable();
+    while let Some(character) = characters.next() {
+        match (character, values.last_mut()) {
+            ('\\', Some(value)) if characters.next_if_eq(&',').is_some() => value.push(','),
+            (',', _) => values.push(String::new()),
+            (_, Some(value)) => value.push(character),
+            (_, None) => {}
+        }
+    }
+    let trimmed = values.iter().map(|value| value.trim().to_owned());
+    trimmed.filter(|value| !value.is_empty()).collect()
+}
+
+fn attributes(given: &[(String, String)]) -> Result<BTreeMap<String, Vec<String>>, BadParameter> {
+    let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, list) in given {
+        lists.entry(name).or_default().push(list.clone());
+    }
+    lists.retain(|_, lists| lists.iter().any(|list| !list.is_empty()));
+    let unusable = |name: &&str| {
+        name.is_empty() || name.len() > ATTRIBUTE_NAME_BYTES_MAX || name.contains(char::is_control)
+    };
+    if lists.len() > ATTRIBUTES_MAX || lists.keys().any(|name| unusable(name)) {
+        let detail = format!(
+            "attr.<name> may be given for at most {ATTRIBUTES_MAX} names, each of 1 to {ATTRIBUTE_NAME_BYTES_MAX} bytes"
+        );
+        return Err(bad("attr", detail));
+    }
+    lists.into_iter().map(|(name, lists)| Ok((name.to_owned(), listed("attr", &lists)?))).collect()
 }
 
 fn bad(parameter: &'static str, detail: String) -> BadParameter {
@@ -161,11 +300,16 @@ mod tests {
         RawSearch {
             q: "laptop".to_owned(),
             fuzzy: true,
-            category: None,
+            categories: Vec::new(),
             brands: Vec::new(),
             min_price: None,
             max_price: None,
+            min_rating: None,
+            in_stock: false,
+            attributes: Vec::new(),
+            sort: Sort::Relevance,
             page: Page { number: 1, size: 12 },
+            cursor: None,
             explain: false,
         }
     }
@@ -173,11 +317,16 @@ mod tests {
     #[test]
     fn each_bad_parameter_is_named() {
         let cases = [
-            (RawSearch { category: Some("No Such".to_owned()), ..raw() }, "category"),
+            (RawSearch { categories: vec!["No Such".to_owned()], ..raw() }, "category"),
             (RawSearch { min_price: Some(5.0), max_price: Some(1.0), ..raw() }, "min_price"),
             (RawSearch { max_price: Some(2e9), ..raw() }, "max_price"),
             (RawSearch { page: Page { number: 101, size: 100 }, ..raw() }, "page"),
             (RawSearch { page: Page { number: u32::MAX, size: 100 }, ..raw() }, "page"),
+            (RawSearch { page: Page { number: 2, size: 9 }, cursor: Some("x".to_owned()), ..raw() }, "page"),
+            (RawSearch { cursor: Some("x".to_owned()), ..raw() }, "cursor"),
+            (RawSearch { min_rating: Some(f64::NAN), ..raw() }, "min_rating"),
+            (RawSearch { brands: (0..51).map(|n| n.to_string()).collect(), ..raw() }, "brand"),
+            (RawSearch { attributes: vec![("a\n".to_owned(), "x".to_owned())], ..raw() }, "attr"),
         ];
         for (raw, parameter) in cases {
             assert_eq!(raw.check().unwrap_err().parameter, parameter);
@@ -189,6 +338,19 @@ mod tests {
         let brands = vec![String::new(), "Voltara".to_owned()];
         let request = RawSearch { brands, ..raw() }.check().unwrap();
         assert_eq!(request.filters.brands, ["Voltara"]);
+        let attributes = vec![("colour".to_owned(), String::new())];
+        let request = RawSearch { attributes, ..raw() }.check().unwrap();
+        assert_eq!(request.filters, Filters::default());
+    }
+
+    #[test]
+    fn values_are_given_one_by_one_or_with_commas_between() {
+        let brands = |given: &[&str]| {
+            let brands = given.iter().map(|brand| (*brand).to_owned()).collect();
+            RawSearch { brands, ..raw() }.check().unwrap().filters.brands
+        };
+        assert_eq!(brands(&["B", "A"]), brands(&["A, B,"]));
+        assert_eq!(brands(&["Smith\\, Jones", "back\\slash"]), ["Smith, Jones", "back\\slash"]);
     }
 
     #[test]

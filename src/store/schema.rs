@@ -61,6 +61,8 @@ schemas! {
     FRAUD_FACTS = "fraud-facts", Monthly;
     /// Verdicts on users and visits.
     FRAUD_SIGNALS = "fraud-signals", Monthly;
+    /// What people decided of verdicts.
+    FRAUD_DECISIONS = "fraud-decisions", None;
     /// Events that came after their window was closed.
     LATE_EVENTS = "late-events", Monthly;
     /// How far each partition has been processed, and the ledger.

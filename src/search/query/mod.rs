@@ -48,20 +48,22 @@ impl Stage {
 
 /// The search for a page of products with its facets; at the first stage it also asks for similar words.
 pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
-    let department = (*stage == Stage::BestSellers).then(|| request.department()).flatten();
-    let filters = department.as_ref().unwrap_or(&request.filters);
+    let departments = (*stage == Stage::BestSellers).then(|| request.departments()).flatten();
+    let filters = departments.as_ref().unwrap_or(&request.filters);
     let mut body = json!({
         "query": ranked(&matching(request, stage, relevance), relevance),
         "post_filter": { "bool": { "filter": filter::clauses(filters, None) } },
         "aggs": facets::aggregations(filters),
-        "from": request.page.offset(),
         "size": request.page.size,
-        // Ids break ties, so that no product stands on two pages.
-        "sort": ["_score", { "id": "asc" }],
+        "sort": request.sort.keys(),
         "track_total_hits": true,
-        "_source": { "excludes": ["categories", "attribute_text"] },
+        "_source": { "excludes": ["categories", "attribute_pairs", "attribute_text"] },
         "explain": request.explain,
     });
+    match &request.after {
+        Some(cursor) => body["search_after"] = json!(cursor.values),
+        None => body["from"] = json!(request.page.offset()),
+    }
     if request.words.as_slice().is_empty() {
         return body;
     }

@@ -7,7 +7,8 @@ use super::*;
 use crate::model::category::CategoryPath;
 use crate::model::money::Cents;
 use crate::search::query::spelling::Similar;
-use crate::search::request::{Filters, Page};
+use crate::search::request::{Filters, Page, Stars};
+use crate::search::sort::Sort;
 
 fn relevance() -> Relevance {
     Relevance::embedded().unwrap()
@@ -18,17 +19,22 @@ fn typed(text: &str) -> SearchRequest {
         words: Words::read(text),
         fuzzy: true,
         filters: Filters::default(),
+        sort: Sort::Relevance,
         page: Page { number: 1, size: 12 },
+        after: None,
         explain: false,
     }
 }
 
 fn every_filter() -> Filters {
     Filters {
-        category: Some(CategoryPath::parse("electronics.computers.laptops").unwrap()),
+        categories: vec![CategoryPath::parse("electronics.computers.laptops").unwrap()],
         brands: vec!["Voltara".to_owned(), "Nimbus".to_owned()],
         min_price: Some(Cents(50_000)),
         max_price: Some(Cents(200_000)),
+        min_rating: Stars::from_value(3.5),
+        in_stock: true,
+        attributes: [("colour".to_owned(), vec!["black".to_owned(), "red".to_owned()])].into(),
     }
 }
 
@@ -70,7 +76,7 @@ fn nothing_typed_browses_by_popularity() {
 fn best_sellers_come_from_the_whole_department_whatever_else_was_chosen() {
     let request = SearchRequest { filters: every_filter(), ..typed("spaceship") };
     let body = products(&request, &Stage::BestSellers, &relevance());
-    let department = json!([{ "term": { "categories": "electronics" } }]);
+    let department = json!([{ "terms": { "categories": ["electronics"] } }]);
     assert_eq!(body["post_filter"]["bool"]["filter"], department);
     assert_eq!(body["query"]["function_score"]["query"], json!({ "match_all": {} }));
 }
@@ -127,24 +133,28 @@ proptest! {
     }
 
     #[test]
-    fn each_facet_ignores_its_own_filter_and_no_other(
-        category in any::<bool>(), brand in any::<bool>(), price in any::<bool>()
-    ) {
+    fn each_facet_ignores_its_own_filter_and_no_other(set in prop::array::uniform6(any::<bool>())) {
         let all = every_filter();
+        let [category, brand, price, rating, stock, colour] = set;
         let chosen = Filters {
-            category: all.category.filter(|_| category),
-            brands: if brand { all.brands } else { Vec::new() },
+            categories: all.categories.into_iter().filter(|_| category).collect(),
+            brands: all.brands.into_iter().filter(|_| brand).collect(),
             min_price: all.min_price.filter(|_| price),
             max_price: all.max_price.filter(|_| price),
+            min_rating: all.min_rating.filter(|_| rating),
+            in_stock: stock,
+            attributes: all.attributes.into_iter().filter(|_| colour).collect(),
         };
+        let clauses = set.into_iter().filter(|set| *set).count();
+        prop_assert_eq!(filter::clauses(&chosen, None).len(), clauses);
         let aggregations = facets::aggregations(&chosen);
-        let count = |facet: &str| {
-            aggregations[facet]["filter"]["bool"]["filter"].as_array().unwrap().len()
-        };
-        let (category, brand, price) = (usize::from(category), usize::from(brand), usize::from(price));
-        prop_assert_eq!(filter::clauses(&chosen, None).len(), category + brand + price);
-        prop_assert_eq!(count("category"), brand + price);
-        prop_assert_eq!(count("brand"), category + price);
-        prop_assert_eq!(count("price"), category + brand);
+        let length = |bool: &Value| bool["bool"]["filter"].as_array().unwrap().len();
+        let facets = ["category", "brand", "price", "rating", "in_stock"];
+        for (facet, is_set) in facets.into_iter().zip(set) {
+            prop_assert_eq!(length(&aggregations[facet]["filter"]), clauses - usize::from(is_set));
+        }
+        let attributes = aggregations["attributes"]["filters"]["filters"].as_array().unwrap();
+        prop_assert_eq!(length(&attributes[0]), clauses);
+        prop_assert_eq!(attributes.get(1).map(length), colour.then(|| clauses - 1));
     }
 }

@@ -1,10 +1,12 @@
 //! The catalogue's loading, its index and its synonyms on the real Elasticsearch.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shoplens::catalog::load::{LoadError, Plan, Report, load};
+use shoplens::catalog::source::Source;
 use shoplens::catalog::synthesis::Catalogue;
 use shoplens::catalog::taxonomy::Taxonomy;
 use shoplens::model::money::Currency;
@@ -15,7 +17,12 @@ use crate::live::shop::{Shop, with_shop};
 async fn seed(shop: &Shop, products: u64) -> Result<Report, LoadError> {
     let taxonomy = Arc::new(Taxonomy::built_in().unwrap());
     let catalogue = Catalogue { taxonomy, seed: 42, currency: Currency::EUR };
-    load(&shop.store, Arc::new(catalogue), Plan { products, connections: 2 }, |_| ()).await
+    fill(shop, Source::MadeUp(Arc::new(catalogue), products)).await
+}
+
+async fn fill(shop: &Shop, source: Source) -> Result<Report, LoadError> {
+    let connections = NonZeroUsize::new(2).unwrap();
+    load(&shop.store, &Plan { source, connections, synonyms: Vec::new(), kept: 1 }, |_| ()).await
 }
 
 async fn search(shop: &Shop, body: Value) -> Value {

@@ -8,6 +8,7 @@ use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
 use shoplens::app::{self, Edges};
 use shoplens::config::{HttpSettings, ShopSettings};
+use shoplens::http::admin::Admin;
 use shoplens::http::limit::RateLimit;
 use shoplens::model::category::{self, CategoryPath};
 use shoplens::model::ids::ProductId;
@@ -157,17 +158,23 @@ const ROWS: &[Row] = &[
 
 /// Indexes the catalogue.
 pub async fn seed(shop: &Shop) {
+    let products: Vec<Product> = ROWS.iter().enumerate().map(|(n, row)| product(n, row)).collect();
+    seed_with(shop, &products).await;
+}
+
+/// Indexes these products.
+pub async fn seed_with(shop: &Shop, products: &[Product]) {
     let mut body = Schema::PRODUCTS.body();
     body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] = json!(SYNONYMS);
     shop.store.create_index(Schema::PRODUCTS.name, &body).await.unwrap();
     let index = shop.store.name(Schema::PRODUCTS.name);
-    let operations = ROWS.iter().enumerate().map(|(n, row)| {
-        let product = product(n, row);
+    let operations = products.iter().map(|product| {
         let source = serde_json::to_vec(&product.document()).unwrap();
-        Operation { index: index.clone(), id: product.id.into(), mode: Mode::Replace, source, tag: 0 }
+        let id = product.id.clone().into();
+        Operation { index: index.clone(), id, mode: Mode::Replace, source, tag: 0 }
     });
     let written = shop.store.write_all(operations.collect(), 1).await;
-    assert_eq!(written.done, ROWS.len() as u64, "{written:?}");
+    assert_eq!(written.done, products.len() as u64, "{written:?}");
     shop.store.refresh(Schema::PRODUCTS.name).await.unwrap();
 }
 
@@ -175,19 +182,19 @@ fn product(n: usize, (category, brand, name, description, price_cents, popularit
     Product {
         id: ProductId::parse(&format!("p-{n:03}")).unwrap(),
         name: (*name).to_owned(),
-        description: (*description).to_owned(),
-        category: CategoryPath::parse(category).unwrap(),
-        category_label: category::label(category),
-        brand: (*brand).to_owned(),
-        price_cents: Cents(*price_cents),
+        description: Some((*description).to_owned()),
+        category: Some(CategoryPath::parse(category).unwrap()),
+        category_label: Some(category::label(category)),
+        brand: Some((*brand).to_owned()),
+        price_cents: Some(Cents(*price_cents)),
         currency: Currency::EUR,
         attributes: BTreeMap::from([("colour".to_owned(), "black".to_owned())]),
-        rating: 4.3,
-        review_count: 10,
-        stock: 5,
-        image: "x.svg".to_owned(),
-        popularity: *popularity,
-        created_at: Timestamp::from_millis(0),
+        rating: Some(4.3),
+        review_count: Some(10),
+        stock: Some(5),
+        image: Some("x.svg".to_owned()),
+        popularity: Some(*popularity),
+        created_at: Some(Timestamp::from_millis(0)),
     }
 }
 
@@ -205,7 +212,7 @@ pub struct Service<E>(E);
 /// Starts the service with these flags.
 pub fn service(shop: &Shop, flags: &[&str]) -> Service<impl Endpoint<Output = Response>> {
     let flags = Flags::parse_from([&["it"], flags].concat());
-    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone() };
+    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone(), admin: Admin::new(None) };
     let limit = RateLimit::new(&flags.http);
     Service(app::app(&edges, &flags.shop, &flags.http, &limit).unwrap())
 }

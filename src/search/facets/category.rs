@@ -1,0 +1,100 @@
+//! The tree of categories, level by level.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use poem_openapi::Object;
+use serde_json::{Value, json};
+
+use crate::model::category::{self, CategoryPath};
+use crate::store::found::{Buckets, Counted};
+
+/// Categories that are counted: those chosen with the levels above them, and the level below.
+const CATEGORIES_MAX: u32 = 300;
+
+/// A category and how many results are in it.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+pub struct CategoryCount {
+    /// The path, to be given as `category`.
+    pub value: String,
+    /// Its last level in words.
+    pub label: String,
+    /// 1 for a department.
+    pub level: usize,
+    /// Results in it and below.
+    pub count: u64,
+}
+
+/// The counts of the categories around those chosen; the departments' when none is chosen.
+pub fn counts(chosen: &[CategoryPath]) -> Value {
+    // A path has no character but the dot that means something in a regular expression.
+    let literally = |path: &str| path.replace('.', "\\.");
+    let mut wanted: BTreeSet<String> =
+        chosen.iter().flat_map(CategoryPath::prefixes).map(literally).collect();
+    let below = |path: &CategoryPath| format!("{}\\.[^.]+", literally(path.as_str()));
+    wanted.extend(chosen.iter().map(below));
+    if wanted.is_empty() {
+        wanted.insert("[^.]+".to_owned());
+    }
+    let wanted: Vec<String> = wanted.into_iter().collect();
+    json!({ "terms": { "field": "categories", "size": CATEGORIES_MAX, "include": wanted.join("|") } })
+}
+
+/// The lines of the chosen categories from their departments down, then their children by count.
+pub fn levels_around(chosen: &[CategoryPath], counts: &Buckets<Counted<String>>) -> Vec<CategoryCount> {
+    let by_path: BTreeMap<&str, u64> =
+        counts.buckets.iter().map(|term| (term.key.as_str(), term.doc_count)).collect();
+    let counted = |path: &str, count: u64| CategoryCount {
+        value: path.to_owned(),
+        label: category::label(path),
+        level: category::level(path),
+        count,
+    };
+    let lines: BTreeSet<&str> = chosen.iter().flat_map(CategoryPath::prefixes).collect();
+    let line = lines.iter().map(|path| counted(path, by_path.get(path).copied().unwrap_or_default()));
+    let children = counts.buckets.iter().filter(|term| !lines.contains(term.key.as_str()));
+    line.chain(children.map(|term| counted(&term.key, term.doc_count))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(counts: &[(&str, u64)]) -> Buckets<Counted<String>> {
+        let term = |(key, doc_count): &(&str, u64)| Counted { key: (*key).to_owned(), doc_count: *doc_count };
+        Buckets { buckets: counts.iter().map(term).collect() }
+    }
+
+    fn paths(facet: &[CategoryCount]) -> Vec<(&str, usize, u64)> {
+        facet.iter().map(|entry| (entry.value.as_str(), entry.level, entry.count)).collect()
+    }
+
+    fn chosen(paths: &[&str]) -> Vec<CategoryPath> {
+        paths.iter().map(|path| CategoryPath::parse(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_level_below_the_chosen_category_follows_its_line() {
+        let departments = terms(&[("a", 9), ("ab", 1)]);
+        assert_eq!(paths(&levels_around(&[], &departments)), [("a", 1, 9), ("ab", 1, 1)]);
+        let around = terms(&[("a", 9), ("a.b", 6), ("a.b.c", 4), ("a.b.d", 2)]);
+        assert_eq!(
+            paths(&levels_around(&chosen(&["a.b"]), &around)),
+            [("a", 1, 9), ("a.b", 2, 6), ("a.b.c", 3, 4), ("a.b.d", 3, 2)]
+        );
+    }
+
+    #[test]
+    fn only_what_is_shown_is_counted() {
+        let wanted = |paths: &[&str]| counts(&chosen(paths))["terms"]["include"].as_str().unwrap().to_owned();
+        assert_eq!(wanted(&[]), "[^.]+");
+        assert_eq!(wanted(&["a.b-1"]), r"a|a\.b-1|a\.b-1\.[^.]+");
+        assert_eq!(wanted(&["a.b", "a.c"]), r"a|a\.b|a\.b\.[^.]+|a\.c|a\.c\.[^.]+");
+    }
+
+    #[test]
+    fn several_chosen_categories_share_the_levels_above_them() {
+        let around = terms(&[("a", 9), ("a.b", 6), ("a.c", 3), ("a.b.x", 1)]);
+        let expected = [("a", 1, 9), ("a.b", 2, 6), ("a.c", 2, 3), ("a.b.x", 3, 1)];
+        assert_eq!(paths(&levels_around(&chosen(&["a.b", "a.c"]), &around)), expected);
+    }
+}
