@@ -134,6 +134,9 @@ impl Search {
     /// The first stage that finds enough, else the one that finds something.
     async fn relax(&self, request: &SearchRequest) -> Result<(Stage, RawAnswer), StoreError> {
         let mut as_typed = self.products(request, &Stage::AsTyped).await?;
+        if request.words.as_slice().is_empty() {
+            return Ok((Stage::AsTyped, as_typed));
+        }
         let corrections = as_typed.take_corrections(&request.words, &self.relevance);
         let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
             // Every word occurs, but one that hardly does may be misspelled in those products too.
@@ -150,7 +153,7 @@ impl Search {
         if request.words.as_slice().len() > 1 && (found.1.total() == 0 || !finds_enough(&found.1)) {
             self.better(request, Stage::AnyWord(doubts), &mut found).await?;
         }
-        if found.1.total() == 0 && !request.words.as_slice().is_empty() {
+        if found.1.total() == 0 {
             self.last_resorts(request, &mut found).await?;
         }
         Ok(found)
