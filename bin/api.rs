@@ -6,7 +6,9 @@ use anyhow::Context;
 use clap::Parser;
 use shoplens::app::{self, Edges};
 use shoplens::bus::Bus;
-use shoplens::config::{self, ElasticsearchSettings, HttpSettings, KafkaSettings, ShopSettings};
+use shoplens::config::{
+    self, AdminSettings, ElasticsearchSettings, HttpSettings, KafkaSettings, ShopSettings,
+};
 use shoplens::shutdown;
 use shoplens::store::Store;
 use tokio::net::TcpListener;
@@ -23,6 +25,8 @@ struct Settings {
     shop: ShopSettings,
     #[command(flatten)]
     http: HttpSettings,
+    #[command(flatten)]
+    admin: AdminSettings,
 }
 
 fn main() -> ExitCode {
@@ -36,9 +40,9 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen at {address} (API_HOST, API_PORT)"))?;
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
+    let edges = Edges { store: store.clone(), bus, admin_token: settings.admin.token()? };
     store.wait_until_ready(config::STARTUP_WAIT).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
-    app::serve(listener, &Edges { store, bus }, &settings.shop, &settings.http, shutdown::requested())
-        .await?;
+    app::serve(listener, &edges, &settings.shop, &settings.http, shutdown::requested()).await?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use shoplens::catalog::load::{Report, load, roll_back};
 use shoplens::catalog::progress::Progress;
 use shoplens::catalog::settings::SeederSettings;
 use shoplens::config::{self, ElasticsearchSettings, ShopSettings};
+use shoplens::merchandising;
 use shoplens::store::Store;
 
 /// Fills the shop's catalogue: the same seed gives the same products, and a second run replaces the first.
@@ -34,7 +35,7 @@ async fn seed(settings: Settings) -> anyhow::Result<()> {
         println!("searches see {before} again instead of {served}");
         return Ok(());
     }
-    let plan = seeder.plan(shop.currency, Vec::new())?;
+    let plan = seeder.plan(shop.currency, merchandising::synonym_rules(&store).await?)?;
     let mut progress = Progress::of(plan.source.count());
     let outcome = load(&store, &plan, |done| progress.add(done)).await;
     let seconds = progress.finish().as_secs_f64();

@@ -6,13 +6,17 @@ use bytes::Bytes;
 use poem::endpoint::make_sync;
 use poem::{Endpoint, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use crate::analytics;
 use crate::bus::Bus;
 use crate::config::{HttpSettings, ShopSettings};
+use crate::curation;
+use crate::http::admin::Guard;
 use crate::http::limit::RateLimit;
 use crate::http::{self, health, server};
+use crate::review;
 use crate::search::relevance::{BadRelevance, Relevance};
 use crate::search::{self, Search};
 use crate::store::Store;
@@ -26,6 +30,8 @@ pub struct Edges {
     pub store: Store,
     /// Kafka.
     pub bus: Bus,
+    /// What changes must bear; `None` where none is taken.
+    pub admin_token: Option<SecretString>,
 }
 
 /// Serves until `stop`, then answers what has been asked.
@@ -67,7 +73,7 @@ fn joined(
     shop: &ShopSettings,
     settings: &HttpSettings,
     limit: &RateLimit,
-    search: Arc<Search>,
+    search: Search,
 ) -> impl Endpoint<Output = Response> + use<> {
     let service = service(apis(edges, shop, search));
     let (spec, swagger) = (Bytes::from(service.spec()), Bytes::from(service.swagger_ui_html()));
@@ -79,15 +85,18 @@ fn joined(
     http::finished(routes, settings)
 }
 
-fn search(edges: &Edges, shop: &ShopSettings) -> Result<Arc<Search>, BadRelevance> {
-    Ok(Arc::new(Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency)))
+fn search(edges: &Edges, shop: &ShopSettings) -> Result<Search, BadRelevance> {
+    Ok(Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency))
 }
 
 /// The endpoints of every slice.
-fn apis(edges: &Edges, shop: &ShopSettings, search: Arc<Search>) -> impl OpenApi + use<> {
+fn apis(edges: &Edges, shop: &ShopSettings, search: Search) -> impl OpenApi + use<> {
+    let guard = Guard::new(edges.admin_token.as_ref());
     let analytics = analytics::routes::Api::new(edges.store.clone(), shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
-    (search::routes::Api { search }, analytics, health)
+    let review = review::routes::Api::new(edges.store.clone(), guard.clone());
+    let curation = curation::routes::Api { store: edges.store.clone(), search: search.clone(), guard };
+    (search::routes::Api { search }, curation, analytics, review, health)
 }
 
 fn service<T: OpenApi>(apis: T) -> OpenApiService<T, ()> {
@@ -124,11 +133,8 @@ mod tests {
         let flags = Flags::parse_from(["test"]);
         let store = Store::new(&flags.elasticsearch, "").unwrap();
         let bus = Bus::new(&flags.kafka, "").unwrap();
-        let spec = {
-            let edges = Edges { store, bus };
-            let search = search(&edges, &flags.shop).unwrap();
-            service(apis(&edges, &flags.shop, search)).spec()
-        };
+        let edges = Edges { store, bus, admin_token: None };
+        let spec = service(apis(&edges, &flags.shop, search(&edges, &flags.shop).unwrap())).spec();
         let mut spec: Value = serde_json::from_str(&spec).unwrap();
         spec["info"]["version"] = "0".into();
         insta::assert_json_snapshot!(spec);

@@ -3,39 +3,14 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use poem_openapi::Object;
 use poem_openapi::types::Any;
-use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::http::parameter::BadParameter;
+use crate::model::rules::Rule;
 use crate::model::severity::Severity;
-
-/// A rule of the processor that a case breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
-pub enum Rule {
-    /// The same product bought and given back again and again.
-    RefundLoop,
-    /// Money back minutes after the order, more than once.
-    FastRefund,
-    /// Most orders of a day came back.
-    AbnormalRefundRate,
-    /// Searches and views faster than a person can.
-    BotVelocity,
-}
-
-impl Rule {
-    /// The name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RefundLoop => "refund_loop",
-            Self::FastRefund => "fast_refund",
-            Self::AbnormalRefundRate => "abnormal_refund_rate",
-            Self::BotVelocity => "bot_velocity",
-        }
-    }
-}
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -56,8 +31,11 @@ pub struct Signal {
     /// Stable id of the case; it stays while the case grows.
     #[serde(default)]
     pub id: String,
-    /// The rule: `refund_loop`, `fast_refund`, `abnormal_refund_rate` or `bot_velocity`.
-    pub rule: String,
+    /// The rule.
+    pub rule: Rule,
+    /// Its version: which thresholds it had.
+    #[serde(default)]
+    pub rule_version: u16,
     /// How bad it is.
     pub severity: Severity,
     /// Strength of the evidence; greater is stronger.

@@ -7,7 +7,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
 use crate::analytics::answers::{Funnels, Overview, Signals, Trending};
-use crate::analytics::fraud::{self, Cursor, Rule};
+use crate::analytics::fraud::{self, Cursor};
 use crate::analytics::range::Range;
 use crate::analytics::stats::Stats;
 use crate::analytics::{AnalyticsError, funnels, store, trending};
@@ -16,6 +16,7 @@ use crate::http::parameter::{self, BadParameter, Given};
 use crate::http::problem::Failure;
 use crate::model::category::CategoryPath;
 use crate::model::money::Currency;
+use crate::model::rules::Rule;
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 use crate::store::Store;

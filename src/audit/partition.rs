@@ -19,7 +19,7 @@ pub const RESULTS: [(Schema, &[Operator]); 4] = [
     (Schema::PRODUCT_TRENDS, &[Operator::Trends]),
     (Schema::CATEGORY_FUNNELS, &[Operator::Funnels]),
     (Schema::FRAUD_FACTS, &[Operator::Fraud]),
-    (Schema::FRAUD_SIGNALS, &[Operator::Velocity, Operator::Fraud]),
+    (Schema::FRAUD_SIGNALS, &[Operator::Velocity, Operator::Fraud, Operator::Receipts]),
 ];
 
 /// What the logs of one partition make of every operator.
@@ -99,8 +99,13 @@ impl<'a> Recounted<'a> {
 fn operator_and_window(id: &str) -> Option<(Operator, Timestamp)> {
     let (name, rest) = id.split_once('|')?;
     let operator = match name {
-        "bot_velocity" => Operator::Velocity,
-        "refund_loop" | "fast_refund" | "abnormal_refund_rate" => Operator::Fraud,
+        "bot_velocity" | "bot_rhythm" | "catalogue_crawl" | "search_flood" | "cart_hoarding" => {
+            Operator::Velocity
+        }
+        "refund_loop" | "fast_refund" | "abnormal_refund_rate" | "excess_refund" | "purchase_velocity" => {
+            Operator::Fraud
+        }
+        "refund_without_purchase" => Operator::Receipts,
         name => Operator::named(name)?,
     };
     let (millis, _) = rest.split_once('|')?;

@@ -22,11 +22,13 @@ pub enum Operator {
     Velocity,
     /// What users order and give back.
     Fraud,
+    /// Refunds of orders that were never placed.
+    Receipts,
 }
 
 impl Operator {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Trends, Self::Funnels, Self::Velocity, Self::Fraud];
+    pub const ALL: [Self; 5] = [Self::Trends, Self::Funnels, Self::Velocity, Self::Fraud, Self::Receipts];
 
     /// Its name in ids and in the ledger.
     pub fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Operator {
             Self::Funnels => "funnels",
             Self::Velocity => "velocity",
             Self::Fraud => "fraud",
+            Self::Receipts => "receipts",
         }
     }
 
@@ -48,7 +51,7 @@ impl Operator {
         match self {
             Self::Trends => "trends",
             Self::Funnels | Self::Velocity => "sessions",
-            Self::Fraud => "fraud",
+            Self::Fraud | Self::Receipts => "fraud",
         }
     }
 
@@ -56,7 +59,7 @@ impl Operator {
     pub fn streams(self) -> &'static [Stream] {
         match self {
             Self::Trends | Self::Funnels | Self::Velocity => &Stream::ALL,
-            Self::Fraud => &[Stream::Order],
+            Self::Fraud | Self::Receipts => &[Stream::Order],
         }
     }
 
@@ -69,7 +72,7 @@ impl Operator {
     pub fn window_ms(self) -> i64 {
         match self {
             Self::Trends | Self::Funnels | Self::Velocity => MINUTE_MS,
-            Self::Fraud => DAY_MS,
+            Self::Fraud | Self::Receipts => DAY_MS,
         }
     }
 
@@ -80,6 +83,7 @@ impl Operator {
             Self::Trends => (kind != EventType::Search).then_some(event.timestamp),
             Self::Funnels => (kind != EventType::Refund).then_some(event.session_started_at),
             Self::Velocity => Some(event.session_started_at),
+            Self::Receipts => receipt_day(event),
             Self::Fraud => match &event.action {
                 Action::Purchase(_) => Some(event.timestamp),
                 Action::Refund(refund) if is_old_refund(event, refund.ordered_at) => Some(event.timestamp),
@@ -96,6 +100,7 @@ impl Operator {
             Self::Trends => TimeDelta::minutes(10),
             Self::Funnels | Self::Velocity => SESSION_LATENESS,
             Self::Fraud => TimeDelta::hours(3 * 24 + 1),
+            Self::Receipts => TimeDelta::hours(28 * 24 + 1),
         };
         window + TimeDelta::milliseconds(self.window_ms()) + lateness
     }
@@ -106,6 +111,17 @@ pub fn is_old_refund(event: &Event, ordered_at: Timestamp) -> bool {
     event.timestamp - (ordered_at.floor_to(DAY_MS) + TimeDelta::days(1)) > REFUND_HORIZON
 }
 
+/// When an account's order was placed, by itself or, for four weeks after that day, by a refund.
+fn receipt_day(event: &Event) -> Option<Timestamp> {
+    let at = match &event.action {
+        Action::Purchase(_) => event.timestamp,
+        Action::Refund(refund) => refund.ordered_at,
+        Action::Search(_) | Action::View(_) | Action::AddToCart(_) => return None,
+    };
+    let since_day = event.timestamp - at.floor_to(DAY_MS);
+    (event.user_id.is_some() && since_day <= TimeDelta::days(1 + 28)).then_some(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,9 +130,9 @@ mod tests {
     #[test]
     fn an_event_concerns_the_operators_that_have_a_use_for_it() {
         let windows = |event: &Event| Operator::ALL.map(|operator| operator.window(event).is_some());
-        assert_eq!(windows(&search(at(1))), [false, true, true, false]);
-        assert_eq!(windows(&view(at(1))), [true, true, true, false]);
-        assert_eq!(windows(&refund(at(2), at(1))), [true, false, true, true]);
+        assert_eq!(windows(&search(at(1))), [false, true, true, false, false]);
+        assert_eq!(windows(&view(at(1))), [true, true, true, false, false]);
+        assert_eq!(windows(&refund(at(2), at(1))), [true, false, true, true, true]);
     }
 
     #[test]

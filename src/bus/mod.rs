@@ -21,6 +21,8 @@ pub use crate::bus::spans::{Span, SpanConsumer};
 
 /// The topic of records that could not be used, before any prefix.
 pub const DEAD_LETTERS: &str = "dead-letters";
+/// The topic of fraud signals, before any prefix.
+pub const FRAUD_SIGNALS: &str = "fraud-signals";
 
 /// A Kafka cluster, and the prefix of this shop's topics and groups. Cheap to clone.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::bus::{Bus, BusError, DEAD_LETTERS};
+use crate::bus::{Bus, BusError, DEAD_LETTERS, FRAUD_SIGNALS};
 use crate::model::event::Stream;
 
 /// Longest wait for one answer of the admin protocol.
@@ -61,9 +61,9 @@ impl Bus {
     /// [`BusError::Failed`] when Kafka refuses.
     pub async fn ensure_topics(&self) -> Result<i32, BusError> {
         let names: Vec<String> = Stream::ALL.iter().map(|stream| self.topic(*stream)).collect();
-        let dead_letters = self.name(DEAD_LETTERS);
+        let outputs = [DEAD_LETTERS, FRAUD_SIGNALS].map(|topic| self.name(topic));
         let mut topics: Vec<_> = names.iter().map(|name| self.new_topic(name, self.partitions)).collect();
-        topics.push(self.new_topic(&dead_letters, 1));
+        topics.extend(outputs.iter().map(|name| self.new_topic(name, 1)));
         self.create(&topics).await?;
         self.check_partitions(&names).await
     }

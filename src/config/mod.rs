@@ -3,6 +3,7 @@
 //! environment lacks. Nothing but this module and `bin/` reads the environment.
 
 mod address;
+mod admin;
 mod elasticsearch;
 mod generation;
 mod http;
@@ -25,6 +26,7 @@ use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
 pub use crate::config::address::ClusterAddress;
+pub use crate::config::admin::AdminSettings;
 pub use crate::config::elasticsearch::{ElasticsearchSettings, Login};
 pub use crate::config::generation::GenerationSettings;
 pub use crate::config::http::HttpSettings;

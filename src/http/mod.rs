@@ -3,6 +3,7 @@
 //!
 //! Whatever goes wrong, also in the framework, leaves as an RFC 9457 problem document ([`problem`]).
 
+pub mod admin;
 mod framework;
 pub mod fresh;
 pub mod health;
@@ -30,7 +31,8 @@ pub fn limited<E: Endpoint + 'static>(
     limit: RateLimit,
     timeout: Duration,
 ) -> impl Endpoint<Output = Response> + use<E> {
-    api.catch_all_error(framework::answer)
+    api.around(with_a_bounded_body)
+        .catch_all_error(framework::answer)
         .around(move |api, request| in_time(api, request, timeout))
         .with(limit)
 }
@@ -50,15 +52,23 @@ pub fn finished<E: Endpoint + 'static>(
 }
 
 fn cors(settings: &HttpSettings) -> Cors {
-    let cors = Cors::new().allow_methods([Method::GET, Method::HEAD]).expose_headers([
-        "retry-after",
-        "ratelimit",
-        "ratelimit-policy",
-    ]);
+    let cors = Cors::new()
+        .allow_methods([Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::POST])
+        .expose_headers(["retry-after", "ratelimit", "ratelimit-policy"]);
     match settings.cors_origins() {
         Some(origins) => cors.allow_origins(origins.iter().map(String::as_str)),
         None => cors,
     }
+}
+
+/// Most bytes of a request's body: a synonym or a rule.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// The framework would read a body of any length into memory.
+async fn with_a_bounded_body<E: Endpoint>(api: Arc<E>, mut request: Request) -> Result<E::Output> {
+    let body = request.take_body().into_bytes_limit(BODY_BYTES_MAX).await?;
+    request.set_body(body);
+    api.call(request).await
 }
 
 async fn in_time(

@@ -34,9 +34,14 @@ impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let (name, title) = match status {
             StatusCode::BAD_REQUEST => ("bad-request", "Bad request"),
+            StatusCode::UNAUTHORIZED => ("unauthorized", "Unauthorized"),
+            StatusCode::CONFLICT => ("conflict", "Conflict"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("payload-too-large", "Payload too large"),
             StatusCode::FORBIDDEN => ("forbidden", "Forbidden"),
             StatusCode::NOT_FOUND => ("not-found", "Not found"),
             StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "Method not allowed"),
+            StatusCode::CONFLICT => ("conflict", "Conflict"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large"),
             StatusCode::TOO_MANY_REQUESTS => ("too-many-requests", "Too many requests"),
             StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "Temporarily unavailable"),
             status if status.is_client_error() => ("unacceptable-request", "Unacceptable request"),

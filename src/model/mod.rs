@@ -8,6 +8,7 @@ pub mod generation;
 pub mod ids;
 pub mod money;
 pub mod product;
+pub mod rules;
 pub mod sample;
 pub mod severity;
 mod text;

@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 /// Which late events are meant; all, where nothing is said.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Filter {
-    /// Only those of this operator: trends, funnels, velocity or fraud.
+    /// Only those of this operator: trends, funnels, velocity, fraud or receipts.
     #[arg(long, value_parser = parse_operator)]
     pub operator: Option<Operator>,
     /// Only those of windows that begin at this time or later, RFC 3339.
@@ -127,7 +127,7 @@ impl Filter {
 }
 
 fn parse_operator(text: &str) -> Result<Operator, String> {
-    Operator::named(text).ok_or_else(|| "must be trends, funnels, velocity or fraud".to_owned())
+    Operator::named(text).ok_or_else(|| "must be trends, funnels, velocity, fraud or receipts".to_owned())
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {
@@ -167,6 +167,9 @@ mod tests {
         let filters =
             json!([{ "term": { "operator": "fraud" } }, { "range": { "window": { "gte": at(0) } } }]);
         assert_eq!(filter.query(), json!({ "bool": { "filter": filters } }));
-        assert_eq!(parse_operator("archive"), Err("must be trends, funnels, velocity or fraud".to_owned()));
+        assert_eq!(
+            parse_operator("archive"),
+            Err("must be trends, funnels, velocity, fraud or receipts".to_owned())
+        );
     }
 }

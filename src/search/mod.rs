@@ -16,15 +16,19 @@ pub mod request;
 pub mod routes;
 pub mod sort;
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::catalog;
 use crate::http::parameter::BadParameter;
+use crate::merchandising::live::Live;
+use crate::merchandising::{self, Merchandise, rule};
 use crate::model::money::Currency;
+use crate::model::time::Timestamp;
 use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
 use crate::search::autocomplete::known::Known;
 use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
@@ -33,18 +37,30 @@ use crate::search::query::Stage;
 use crate::search::query::plan::Doubts;
 use crate::search::query::spelling::{Corrections, Reach};
 use crate::search::relevance::Relevance;
-use crate::search::request::{SearchRequest, Words};
+use crate::search::request::{Page, RawSearch, SearchRequest, Words};
+use crate::store::found::Found;
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
 const CATALOGUE: &str = Schema::PRODUCTS.name;
 
 /// The search of one shop.
+#[derive(Clone)]
 pub struct Search {
     store: Store,
     relevance: Relevance,
     currency: Currency,
+    curation: Curation,
     known: Known,
+}
+
+/// Whose synonyms and rules a search goes by.
+#[derive(Clone)]
+enum Curation {
+    /// Those of now.
+    Live(Live),
+    /// These, to see what they would change.
+    Fixed(Arc<Merchandise>),
 }
 
 /// Why a search has no answer.
@@ -61,7 +77,46 @@ pub enum SearchError {
 impl Search {
     /// A search over the catalogue in this store.
     pub fn new(store: Store, relevance: Relevance, currency: Currency) -> Self {
-        Self { known: Known::new(store.clone()), store, relevance, currency }
+        let curation = Curation::Live(Live::new(store.clone()));
+        let known = Known::new(store.clone());
+        Self { store, relevance, currency, curation, known }
+    }
+
+    /// The same search with these synonyms and rules instead of those of now.
+    pub fn curated_by(&self, merchandise: Merchandise) -> Self {
+        Self { curation: Curation::Fixed(Arc::new(merchandise)), ..self.clone() }
+    }
+
+    /// The first products for a text in a category, with their names.
+    ///
+    /// # Errors
+    /// As [`Search::search`].
+    pub async fn first(
+        &self,
+        q: &str,
+        category: Option<&str>,
+        size: u32,
+    ) -> Result<Vec<(String, String)>, SearchError> {
+        let raw = RawSearch {
+            q: q.to_owned(),
+            fuzzy: true,
+            categories: category.map(str::to_owned).into_iter().collect(),
+            page: Page { size, ..Page::default() },
+            ..RawSearch::default()
+        };
+        let answer = self.search(&raw.check()?).await?;
+        Ok(answer.items.into_iter().map(|item| (item.id, item.name)).collect())
+    }
+
+    /// Which of these ids no product has.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn without_product<'i>(&self, ids: &[&'i str]) -> Result<Vec<&'i str>, StoreError> {
+        let body = json!({ "size": ids.len(), "query": { "terms": { "id": ids } }, "_source": ["id"] });
+        let found: Found = self.ask("look products up", &body).await?;
+        let is_there = |id: &&&str| found.hits.hits.iter().any(|hit| hit.id == **id);
+        Ok(ids.iter().filter(|id| !is_there(id)).copied().collect())
     }
 
     /// A page of products with facets.
@@ -77,6 +132,7 @@ impl Search {
                 return Err(catalog::unknown_category(category).into());
             }
         }
+        let sent = if request.explain { Some(self.body(request, &stage).await) } else { None };
         let next_cursor = raw.next_cursor(request);
         let explainer = request.explain.then(|| Explainer::new(&self.relevance, &request.words, &stage));
         let (items, facets) = raw.into_items(request.offset(), explainer.as_ref());
@@ -91,7 +147,7 @@ impl Search {
             next_cursor,
             relaxation: Relaxation::from(&stage),
             did_you_mean: stage.doubts().and_then(|doubts| doubts.corrections.did_you_mean(&request.words)),
-            sent: request.explain.then(|| query::products(request, &stage, &self.relevance)),
+            sent,
             currency: self.currency.to_string(),
             items,
             facets: facets.shape(&request.filters),
@@ -209,7 +265,28 @@ impl Search {
     }
 
     async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {
-        self.ask("search products", &query::products(request, stage, &self.relevance)).await
+        self.ask("search products", &self.body(request, stage).await).await
+    }
+
+    /// The body of a search, with the synonyms and rules of the shop upon it.
+    async fn body(&self, request: &SearchRequest, stage: &Stage) -> Value {
+        let merchandise = match &self.curation {
+            Curation::Live(live) => live.now().await,
+            Curation::Fixed(fixed) => Arc::clone(fixed),
+        };
+        let words = request.words.as_slice();
+        // With several categories chosen none of them is what the page is about.
+        let category = match request.filters.categories.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        let alternatives = merchandise.thesaurus.alternatives(words).into_iter().map(|words| {
+            let request = SearchRequest { words: Words::read(&words.join(" ")), ..request.clone() };
+            query::products(&request, &Stage::AsTyped, &self.relevance)
+        });
+        let body = query::products(request, stage, &self.relevance);
+        let body = merchandising::with_alternatives(body, alternatives.collect());
+        rule::apply(body, &merchandise.rules(words, category, Timestamp::now()))
     }
 
     async fn ask<T: serde::de::DeserializeOwned>(

@@ -62,6 +62,12 @@ pub struct Page {
     pub size: u32,
 }
 
+impl Default for Page {
+    fn default() -> Self {
+        Self { number: 1, size: 12 }
+    }
+}
+
 impl Page {
     /// Results before this page.
     pub fn offset(self) -> u32 {
@@ -151,7 +157,7 @@ fn fingerprint(words: &Words, fuzzy: bool, filters: &Filters, sort: Sort) -> u64
 }
 
 /// The parameters of a search as they came in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RawSearch {
     /// `q`
     pub q: String,

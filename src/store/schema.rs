@@ -61,6 +61,8 @@ schemas! {
     FRAUD_FACTS = "fraud-facts", Monthly;
     /// Verdicts on users and visits.
     FRAUD_SIGNALS = "fraud-signals", Monthly;
+    /// What people decided of verdicts.
+    FRAUD_DECISIONS = "fraud-decisions", None;
     /// Events that came after their window was closed.
     LATE_EVENTS = "late-events", Monthly;
     /// How far each partition has been processed, and the ledger.
@@ -69,6 +71,10 @@ schemas! {
     REPAIRED_WINDOWS = "repaired-windows", None;
     /// Which generations of results there are, and which one readers see.
     GENERATIONS = "generations", None;
+    /// The synonyms and rules that merchandisers change while the shop runs.
+    MERCHANDISING = "merchandising", None;
+    /// The record of what they have changed.
+    MERCHANDISING_CHANGES = "merchandising-changes", None;
 }
 
 impl Schema {

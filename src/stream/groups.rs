@@ -1,7 +1,10 @@
 //! The groups of operators, one for each class of horizon, so that a long one does not hold back the
 //! results of the others when a partition is taken over; and the consumer groups that feed them.
 
+use std::sync::Arc;
+
 use crate::model::event::{Event, Stream};
+use crate::model::rules::Rules;
 use crate::model::time::Timestamp;
 use crate::stream::document::Document;
 use crate::stream::fold::{Arrival, Clock, FirstEvent, Fold, Folding, Offered};
@@ -9,6 +12,7 @@ use crate::stream::footprint::Footprint;
 use crate::stream::ledger::Fate;
 use crate::stream::operators::fraud::Fraud;
 use crate::stream::operators::funnels::Funnels;
+use crate::stream::operators::receipts::Receipts;
 use crate::stream::operators::trends::Trends;
 use crate::stream::operators::velocity::Velocity;
 
@@ -108,16 +112,25 @@ impl Group {
         self == Self::Sessions
     }
 
-    /// Its folds for one partition, without windows yet.
+    /// Its folds for one partition, without windows yet, by the rules of this build.
     pub fn folds(self, partition: i32) -> Vec<Box<dyn Folding>> {
+        self.folds_by(&Rules::embedded(), partition)
+    }
+
+    /// As [`Group::folds`], by other rules.
+    pub fn folds_by(self, rules: &Arc<Rules>, partition: i32) -> Vec<Box<dyn Folding>> {
         let apart = |topic| Box::new(Fold::new(Trends, partition, vec![topic])) as Box<dyn Folding>;
+        let rules = || rules.clone();
         match self {
             Self::Trends => (0..self.streams().len()).map(apart).collect(),
             Self::Sessions => vec![
                 Box::new(Fold::new(Funnels, partition, vec![0, 1, 2])),
-                Box::new(Fold::new(Velocity, partition, vec![0, 1, 2])),
+                Box::new(Fold::new(Velocity { rules: rules() }, partition, vec![0, 1, 2])),
             ],
-            Self::Fraud => vec![Box::new(Fold::new(Fraud, partition, vec![0]))],
+            Self::Fraud => vec![
+                Box::new(Fold::new(Fraud { rules: rules() }, partition, vec![0])),
+                Box::new(Fold::new(Receipts { rules: rules() }, partition, vec![0])),
+            ],
             Self::Archiver => vec![Box::new(Archive)],
         }
     }

@@ -1,5 +1,5 @@
-//! Carries flushes out: dead letters to Kafka, documents to Elasticsearch, and the word when all of it
-//! is acknowledged.
+//! Carries flushes out: dead letters to Kafka, documents to Elasticsearch, fraud signals to Kafka, and the word
+//! when all of it is acknowledged.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
 use crate::stream::groups::Group;
 use crate::stream::heartbeat::Beat;
+use crate::stream::herald::{self, News};
 use crate::stream::ledger::Counts;
 use crate::stream::part::{Flush, Frontier};
 use crate::stream::serving::Serving;
@@ -83,13 +84,17 @@ impl Sink {
     pub async fn carry_out(self, flushes: Vec<Flush>, frontiers: Vec<FrontierReport>) -> Outcome {
         let mut outcome = Outcome::default();
         let mut dead = Vec::new();
-        let mut documents = Vec::new();
+        let mut documents: Vec<(i32, Document)> = Vec::new();
         let beat = flushes.iter().find_map(|flush| self.beat_of(flush));
         for flush in flushes {
             dead.extend(flush.dead);
             documents.extend(flush.documents.into_iter().map(|document| (flush.partition, document)));
         }
         self.bury(&dead).await;
+        // First what somebody waits for: few documents, which would be held up by the many.
+        let is_signal = |(_, document): &(i32, Document)| document.schema.name == Schema::FRAUD_SIGNALS.name;
+        let (mut signals, mut documents): (Vec<_>, Vec<_>) = documents.into_iter().partition(is_signal);
+        self.signal(&mut signals, &mut outcome).await;
         let refused = self.write(&mut documents).await;
         // Nobody listens while one is measured, or at the end.
         let _ = beat.map(|beat| self.beats.try_send(beat));
@@ -103,6 +108,17 @@ impl Sink {
     async fn bury(&self, dead: &[DeadLetter]) {
         if self.serving.is_on() {
             bury(&self.producer, dead).await;
+        }
+    }
+
+    /// Writes signals and tells of them, unless another generation tells of its own.
+    async fn signal(&self, signals: &mut [(i32, Document)], outcome: &mut Outcome) {
+        let news: Vec<News> = signals.iter().map(|(_, signal)| News::of(signal)).collect();
+        let refused = self.write(signals).await;
+        // A refused result stops its partition; the dead letters that there could be are of raw events.
+        outcome.settle(refused, signals);
+        if self.serving.is_on() {
+            herald::tell(&self.producer, &news).await;
         }
     }
 

@@ -3,6 +3,7 @@
 mod settings;
 mod tidy;
 
+mod detection;
 mod generator;
 #[cfg(feature = "live")]
 mod live;

@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::analytics::fraud::{Cursor, Question, Rule};
+use crate::analytics::fraud::{Cursor, Question};
+use crate::model::rules::Rule;
 use crate::model::severity::Severity;
 
 fn now() -> Timestamp {

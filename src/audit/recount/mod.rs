@@ -1,10 +1,12 @@
 //! The recount: from the events of a window to the documents that must be there, in the plainest way.
 //!
-//! It shares the types of events with the processor and nothing else.
+//! It shares the types of events and the rules' numbers with the processor and nothing else.
 
 pub mod events;
 pub mod fraud;
 pub mod funnels;
+pub mod receipts;
+mod refunds;
 pub mod trends;
 pub mod velocity;
 mod verdict;
@@ -54,6 +56,7 @@ pub fn documents(operator: Operator, pane: &Pane, events: &[&Event]) -> Vec<Expe
         Operator::Funnels => funnels::documents(pane, events),
         Operator::Velocity => velocity::documents(pane, events),
         Operator::Fraud => fraud::documents(pane, events),
+        Operator::Receipts => receipts::documents(pane, events),
     }
 }
 

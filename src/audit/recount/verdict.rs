@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::audit::recount::windows::Pane;
 use crate::model::event::Event;
 use crate::model::ids::{SessionId, UserId};
+use crate::model::rules::{Rule, Rules};
 use crate::model::severity::Severity;
 use crate::model::time::{DAY_MS, Timestamp};
 
@@ -16,7 +17,7 @@ const EVIDENCE_MAX: usize = 20;
 
 /// A verdict before its window, partition and evidence are known.
 pub struct Verdict<'a> {
-    pub rule: &'static str,
+    pub rule: Rule,
     pub visitor: &'a str,
     pub user_id: Option<&'a UserId>,
     pub session_id: Option<&'a SessionId>,
@@ -30,7 +31,7 @@ pub struct Verdict<'a> {
 
 #[derive(Serialize)]
 pub struct Body<'a> {
-    rule: &'static str,
+    rule: Rule,
     rule_version: u16,
     severity: Severity,
     score: f64,
@@ -59,7 +60,7 @@ impl<'a> Verdict<'a> {
         let ids: BTreeSet<_> = evidence.iter().map(|event| event.event_id).collect();
         Body {
             rule: self.rule,
-            rule_version: 1,
+            rule_version: Rules::embedded().version(self.rule),
             severity: Severity::of_score(self.score),
             score: self.score,
             active: self.active,

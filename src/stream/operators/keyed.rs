@@ -39,6 +39,21 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
         &mut entry.value
     }
 
+    /// Has every value that is like this handed out again.
+    pub fn touch(&mut self, is_meant: impl Fn(&K, &V) -> bool) {
+        for (key, entry) in &mut self.entries {
+            if !entry.changed && is_meant(key, &entry.value) {
+                entry.changed = true;
+                self.changed.push(key.clone());
+            }
+        }
+    }
+
+    /// The value of a key, as it is.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
     /// What they take, with what each key and value takes on the heap besides.
     pub fn footprint(&self, besides: impl Fn(&K, &V) -> usize) -> Footprint {
         let besides: usize = self.entries.iter().map(|(key, entry)| besides(key, &entry.value)).sum();

@@ -3,6 +3,7 @@
 pub mod fraud;
 pub mod funnels;
 mod keyed;
+pub mod receipts;
 mod signal;
 pub mod trends;
 pub mod velocity;

@@ -18,15 +18,15 @@ use crate::model::time::Timestamp;
 use crate::stream::groups::Reader;
 use crate::stream::part::{LogRecord, examine};
 
-/// Mean milliseconds between two events: so that windows of a minute, of two hours and of days close.
-const PACES_MS: [i64; 6] = [3_000, 30_000, 200_000, 400_000, 1_200_000, 7_200_000];
+/// Mean milliseconds between two events: so that windows of a minute, of two hours, of days and of weeks close.
+const PACES_MS: [i64; 7] = [3_000, 30_000, 200_000, 400_000, 1_200_000, 7_200_000, 86_400_000];
 /// How many partitions a topic has; mostly one, so that its windows have many events.
 const PARTITIONS: [i32; 6] = [1, 1, 1, 2, 2, 3];
 /// Products, their categories and brands.
 const PRODUCTS: [(&str, &str, &str); 4] =
     [("p1", "home.garden", "Ro"), ("p2", "home.kitchen", "Ro"), ("p3", "home", "Su"), ("p4", "toys", "Su")];
-/// Views of a bot within a minute: enough for the rule on velocity.
-const BOT_VIEWS: i64 = 34;
+/// What a program does within a minute: enough for every rule on visits, and for the one on orders.
+const BOT_EVENTS: i64 = 34;
 
 /// A record in the log, and what the door says about it: decoding is no part of what is simulated here.
 pub struct Stored {
@@ -224,9 +224,23 @@ impl Shop {
 
     fn let_a_bot_in(&mut self, rng: &mut StdRng) {
         let bot = self.sessions.len();
-        for number in 0..BOT_VIEWS {
-            let now = self.clock.floor_to(60_000) + millis(number * 1_000);
-            let action = events::view(now).action;
+        let does = rng.random_range(0..4);
+        let gaps_ms = [1_000..1_001, 200..1_500].choose(rng).unwrap().clone();
+        let mut now = self.clock.floor_to(60_000);
+        for number in 0..BOT_EVENTS {
+            now = now + millis(rng.random_range(gaps_ms.clone()));
+            let mut action = match does {
+                0 => events::search(now),
+                1 => events::view(now),
+                2 => events::add_to_cart(now),
+                _ => events::purchase(now),
+            }
+            .action;
+            match &mut action {
+                Action::Search(_) | Action::Refund(_) => {}
+                Action::View(touch) | Action::AddToCart(touch) => touch.item = item(rng, now),
+                Action::Purchase(order) => order.order_id = OrderId::parse(&format!("b{number}")).unwrap(),
+            }
             let event = visit(bot, self.clock.floor_to(60_000), now, 1_000 + number as u64, action);
             self.store(rng, event);
         }

@@ -9,6 +9,7 @@ mod audit;
 mod autocomplete;
 mod bus;
 mod catalog;
+mod curation;
 mod filters;
 mod generations;
 mod own_catalogue;

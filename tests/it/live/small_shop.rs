@@ -7,7 +7,7 @@ use poem::http::Method;
 use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
 use shoplens::app::{self, Edges};
-use shoplens::config::{HttpSettings, ShopSettings};
+use shoplens::config::{AdminSettings, HttpSettings, ShopSettings};
 use shoplens::http::limit::RateLimit;
 use shoplens::model::category::{self, CategoryPath};
 use shoplens::model::ids::ProductId;
@@ -203,6 +203,8 @@ struct Flags {
     http: HttpSettings,
     #[command(flatten)]
     shop: ShopSettings,
+    #[command(flatten)]
+    admin: AdminSettings,
 }
 
 /// The service in front of a shop, as `bin/api.rs` builds it, asked without a network.
@@ -211,7 +213,8 @@ pub struct Service<E>(E);
 /// Starts the service with these flags.
 pub fn service(shop: &Shop, flags: &[&str]) -> Service<impl Endpoint<Output = Response>> {
     let flags = Flags::parse_from([&["it"], flags].concat());
-    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone() };
+    let admin_token = flags.admin.token().unwrap();
+    let edges = Edges { store: shop.store.clone(), bus: shop.bus.clone(), admin_token };
     let limit = RateLimit::new(&flags.http);
     Service(app::app(&edges, &flags.shop, &flags.http, &limit).unwrap())
 }
@@ -221,6 +224,20 @@ impl<E: Endpoint<Output = Response>> Service<E> {
     pub async fn ask(&self, method: Method, path: &str) -> Response {
         let request = Request::builder().method(method).uri(path.parse().unwrap());
         self.0.get_response(request.finish()).await
+    }
+
+    /// One exchange with a body (none for null) and an admin token: the status and the JSON of the answer.
+    pub async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(path.parse().unwrap());
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = if body.is_null() {
+            request.finish()
+        } else {
+            request.content_type("application/json").body(body.to_string())
+        };
+        let response = self.0.get_response(request).await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_str(&response.into_body().into_string().await.unwrap()).unwrap())
     }
 
     /// One exchange on behalf of a page of another web origin.

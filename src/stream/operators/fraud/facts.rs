@@ -4,36 +4,57 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use smol_str::SmolStr;
+use uuid::Uuid;
 
-use crate::model::event::{Event, Order, Refund};
+use crate::model::event::{Event, Order, Refund, time_of};
 use crate::model::ids::{OrderId, ProductId, UserId};
 use crate::model::money::Cents;
+use crate::model::rules::Rules;
 use crate::model::time::Timestamp;
 use crate::stream::fold::Pane;
 use crate::stream::footprint::{text, tree};
 use crate::stream::operators::signal::Evidence;
-
-/// A refund that is asked for so soon after the order is a fast one: nothing was even packed.
-pub const FAST: TimeDelta = TimeDelta::minutes(10);
 
 /// What one user ordered on one day, and what came back of it.
 #[derive(Default)]
 pub struct UserDay {
     support: u64,
     user_id: Option<UserId>,
-    orders: BTreeMap<OrderId, Cents>,
-    refunds: u64,
+    orders: BTreeMap<OrderId, Placed>,
+    purchases: Vec<Uuid>,
+    returns: BTreeMap<OrderId, Returned>,
+    refunds: Vec<(Uuid, TimeDelta)>,
     refunded_cents: Cents,
-    /// Orders of which anything came back.
-    refunded_orders: BTreeSet<OrderId>,
-    fast_refunds: u64,
     /// By product: the orders that it came back from.
     returned: BTreeMap<ProductId, BTreeSet<OrderId>>,
     old_refunds: u64,
     old_refund_cents: Cents,
     all: Evidence,
-    fast: Evidence,
-    refund_evidence: Evidence,
+}
+
+/// An order, as its purchase says. Two events may claim one order.
+pub struct Placed {
+    first: Uuid,
+    department: SmolStr,
+    /// The least that is claimed to have been paid.
+    pub least: Cents,
+    /// The most.
+    pub paid: Cents,
+}
+
+/// What came back of an order, as its refunds say.
+pub struct Returned {
+    first: Uuid,
+    department: SmolStr,
+    /// The least that the order is claimed to have cost.
+    pub least: Cents,
+    /// The most.
+    pub paid: Cents,
+    /// What was given back in all.
+    pub cents: Cents,
+    /// Time from the order to its first refund.
+    pub soonest: TimeDelta,
 }
 
 /// The document in `fraud-facts`.
@@ -45,7 +66,7 @@ pub struct Body<'a> {
     support: u64,
     orders: usize,
     ordered_cents: Cents,
-    refunds: u64,
+    refunds: usize,
     refunded_orders: usize,
     refunded_cents: Cents,
     fast_refunds: u64,
@@ -60,25 +81,46 @@ impl UserDay {
     /// Adds an order of the day.
     pub fn ordered(&mut self, event: &Event, order: &Order) {
         self.note(event);
-        // Two events may claim one order; the greater amount stands, whichever came first.
-        let total = self.orders.entry(order.order_id.clone()).or_default();
-        *total = order.total.max(*total);
+        self.purchases.push(event.event_id);
+        let new = || Placed {
+            first: event.event_id,
+            department: department(order),
+            least: order.total,
+            paid: order.total,
+        };
+        let placed = self.orders.entry(order.order_id.clone()).or_insert_with(new);
+        placed.least = placed.least.min(order.total);
+        placed.paid = placed.paid.max(order.total);
+        if event.event_id < placed.first {
+            (placed.first, placed.department) = (event.event_id, department(order));
+        }
     }
 
     /// Adds a refund of an order of the day.
     pub fn refunded(&mut self, event: &Event, refund: &Refund) {
         self.note(event);
-        self.refund_evidence.add(event.event_id, event.timestamp);
-        self.refunds += 1;
+        let after = event.timestamp - refund.ordered_at;
+        self.refunds.push((event.event_id, after));
         self.refunded_cents += refund.order.total;
-        self.refunded_orders.insert(refund.order.order_id.clone());
-        if event.timestamp - refund.ordered_at <= FAST {
-            self.fast_refunds += 1;
-            self.fast.add(event.event_id, event.timestamp);
-        }
         for item in &refund.order.items {
             let orders = self.returned.entry(item.product_id.clone()).or_default();
             orders.insert(refund.order.order_id.clone());
+        }
+        let new = || Returned {
+            first: event.event_id,
+            department: department(&refund.order),
+            least: refund.order_total,
+            paid: refund.order_total,
+            cents: Cents(0),
+            soonest: after,
+        };
+        let returned = self.returns.entry(refund.order.order_id.clone()).or_insert_with(new);
+        returned.least = returned.least.min(refund.order_total);
+        returned.paid = returned.paid.max(refund.order_total);
+        returned.cents += refund.order.total;
+        returned.soonest = returned.soonest.min(after);
+        if event.event_id < returned.first {
+            (returned.first, returned.department) = (event.event_id, department(&refund.order));
         }
     }
 
@@ -91,7 +133,7 @@ impl UserDay {
 
     fn note(&mut self, event: &Event) {
         self.support += 1;
-        self.all.add(event.event_id, event.timestamp);
+        self.all.add(event.event_id);
         // The key of all these records is this id, so they agree on it.
         self.user_id = self.user_id.take().or_else(|| event.user_id.clone());
     }
@@ -106,20 +148,26 @@ impl UserDay {
         self.user_id.as_ref()
     }
 
-    /// Refunds within [`FAST`] of their order.
-    pub fn fast_refunds(&self) -> u64 {
-        self.fast_refunds
+    /// Every order that is known, by itself or by a refund, with its department.
+    pub fn known_orders(&self) -> BTreeMap<&OrderId, &str> {
+        let returned = self.returns.iter().map(|(id, one)| (id, one.department.as_str()));
+        // What the purchase says counts more than what a refund says.
+        returned.chain(self.orders.iter().map(|(id, one)| (id, one.department.as_str()))).collect()
     }
 
-    /// Orders that are known, by themselves or by a refund.
-    pub fn known_orders(&self) -> usize {
-        self.orders.len()
-            + self.refunded_orders.iter().filter(|order| !self.orders.contains_key(*order)).count()
+    /// What came back, by order, each with the order as its purchase says.
+    pub fn returns(&self) -> impl Iterator<Item = (&Returned, Option<&Placed>)> {
+        self.returns.iter().map(|(id, returned)| (returned, self.orders.get(id)))
     }
 
-    /// Orders of which anything came back.
-    pub fn refunded_orders(&self) -> usize {
-        self.refunded_orders.len()
+    /// Orders of which something came back.
+    pub fn refunded_orders(&self) -> u64 {
+        self.returns.len() as u64
+    }
+
+    /// Orders of which something came back within that time.
+    pub fn refunded_within(&self, time: TimeDelta) -> u64 {
+        self.returns.values().filter(|returned| returned.soonest <= time).count() as u64
     }
 
     /// The product that came back from the most orders (the first by id among equals), and from how many.
@@ -128,20 +176,30 @@ impl UserDay {
         counts.reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
-    /// The fast refunds.
-    pub fn fast_evidence(&self) -> &Evidence {
-        &self.fast
+    /// Most purchases within so much time.
+    pub fn purchases_within(&self, time: TimeDelta) -> u64 {
+        let mut times: Vec<Timestamp> = self.purchases.iter().map(|id| time_of(*id)).collect();
+        times.sort_unstable();
+        let until = |from: Timestamp| times.partition_point(|at| *at <= from + time);
+        let most = times.iter().enumerate().map(|(before, from)| until(*from) - before).max();
+        most.unwrap_or_default() as u64
     }
 
-    /// The refunds of the day's orders.
-    pub fn refund_evidence(&self) -> &Evidence {
-        &self.refund_evidence
+    /// The day's purchases.
+    pub fn purchase_evidence(&self) -> Evidence {
+        self.purchases.iter().copied().collect()
+    }
+
+    /// The refunds of the day's orders, or only those within so much time.
+    pub fn refund_evidence(&self, within: Option<TimeDelta>) -> Evidence {
+        let wanted = self.refunds.iter().filter(|(_, after)| within.is_none_or(|time| *after <= time));
+        wanted.map(|(id, _)| *id).collect()
     }
 
     /// Bytes that they take on the heap.
     pub fn bytes(&self) -> usize {
         let of_order = |order: &OrderId| text(order.as_str());
-        let orders: usize = self.orders.keys().chain(&self.refunded_orders).map(of_order).sum();
+        let orders: usize = self.orders.keys().chain(self.returns.keys()).map(of_order).sum();
         let returned = self.returned.iter().map(|(product, orders)| {
             text(product.as_str())
                 + tree::<OrderId>(orders.len())
@@ -149,26 +207,29 @@ impl UserDay {
         });
         orders
             + returned.sum::<usize>()
-            + tree::<(OrderId, Cents)>(self.orders.len())
-            + tree::<OrderId>(self.refunded_orders.len())
+            + tree::<(OrderId, Placed)>(self.orders.len())
+            + tree::<(OrderId, Returned)>(self.returns.len())
             + tree::<(ProductId, BTreeSet<OrderId>)>(self.returned.len())
+            + self.purchases.capacity() * size_of::<Uuid>()
+            + self.refunds.capacity() * size_of::<(Uuid, TimeDelta)>()
             + self.user_id.as_ref().map_or(0, |user| text(user.as_str()))
-            + [&self.all, &self.fast, &self.refund_evidence].map(Evidence::bytes).iter().sum::<usize>()
+            + self.all.bytes()
     }
 
     /// The document.
-    pub fn body<'a>(&self, pane: &Pane, user: &'a str) -> Body<'a> {
+    pub fn body<'a>(&self, pane: &Pane, user: &'a str, rules: &Rules) -> Body<'a> {
+        let fast = TimeDelta::minutes(rules.fast_refund.minutes.into());
         Body {
             day: pane.start,
             partition: pane.partition,
             user,
             support: self.support,
             orders: self.orders.len(),
-            ordered_cents: self.orders.values().copied().sum(),
-            refunds: self.refunds,
-            refunded_orders: self.refunded_orders.len(),
+            ordered_cents: self.orders.values().map(|placed| placed.paid).sum(),
+            refunds: self.refunds.len(),
+            refunded_orders: self.returns.len(),
             refunded_cents: self.refunded_cents,
-            fast_refunds: self.fast_refunds,
+            fast_refunds: self.refunded_within(fast),
             loops: self.most_returned().map_or(0, |(_, orders)| orders),
             old_refunds: self.old_refunds,
             old_refund_cents: self.old_refund_cents,
@@ -176,4 +237,9 @@ impl UserDay {
             last_seen: self.all.last_seen(),
         }
     }
+}
+
+/// The department of an order: that of its first product.
+fn department(order: &Order) -> SmolStr {
+    order.items.first().map(|item| item.category.department().into()).unwrap_or_default()
 }

@@ -1,22 +1,27 @@
 //! Fraud: what each user ordered and gave back, by day of the order, and the verdicts on it.
 //!
-//! The facts of a user's day are written whole to `fraud-facts`; each rule of `rules.rs` is a pure
+//! The facts of a user's day are written whole to `fraud-facts`; each rule of `rules` is a pure
 //! function of them. A refund that comes more than three days after its order's day would need a state
 //! that is kept as long; it is counted in the day of the refund instead, as an old refund.
 
 mod facts;
 mod rules;
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use crate::model::event::{Action, Event};
+use crate::model::rules::Rules;
 use crate::model::time::{DAY_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
 use crate::stream::footprint::{Footprint, Weighed};
 use crate::stream::operators::fraud::facts::UserDay;
+use crate::stream::operators::fraud::rules::Shown;
 use crate::stream::operators::keyed::Keyed;
+use crate::stream::operators::signal::Subject;
 
 /// How much later than the order's day a refund may come and still be held against it.
 const HORIZON: TimeDelta = TimeDelta::days(3);
@@ -25,7 +30,10 @@ const LATENESS: TimeDelta = TimeDelta::hours(3 * 24 + 1);
 
 /// The operator. Its window is the day of the order, its key the user (the record key where nobody is
 /// logged in). The support of every result is the number of the user's events in the window.
-pub struct Fraud;
+pub struct Fraud {
+    /// By which it judges.
+    pub rules: Arc<Rules>,
+}
 
 /// The users' days.
 #[derive(Default)]
@@ -75,18 +83,14 @@ impl Operator for Fraud {
     fn render(&self, state: &mut Day, pane: &Pane, out: &mut Vec<Document>) {
         state.0.take_changed(|visitor, day| {
             let at = format!("{}|{}|{visitor}", pane.start.millis(), pane.partition);
-            let body = day.body(pane, visitor);
-            out.push(Document::result(
-                &Schema::FRAUD_FACTS,
-                pane.start,
-                format!("fraud|{at}"),
-                day.support(),
-                &body,
-            ));
-            for signal in rules::judge(day, pane, visitor) {
-                let id = format!("{}|{at}", signal.rule);
-                out.push(Document::result(&Schema::FRAUD_SIGNALS, pane.start, id, day.support(), &signal));
-            }
+            let body = day.body(pane, visitor, &self.rules);
+            let facts = format!("fraud|{at}");
+            out.push(Document::result(&Schema::FRAUD_FACTS, pane.start, facts, day.support(), &body));
+            let (user_id, support) = (day.user_id(), day.support());
+            let subject = Subject { visitor, user_id, session_id: None, support };
+            let shown = Shown::of(day, &self.rules);
+            let findings = rules::judge(day, &shown, &self.rules);
+            out.extend(findings.map(|finding| finding.document(&subject, pane, &self.rules)));
         });
     }
 }

@@ -3,6 +3,7 @@
 
 mod fraud;
 mod funnels;
+mod receipts;
 mod trends;
 mod velocity;
 
@@ -44,7 +45,7 @@ pub struct Definition {
 }
 
 /// All of them.
-pub const DEFINITIONS: [Definition; 4] = [
+pub const DEFINITIONS: [Definition; 5] = [
     Definition {
         operator: "trends",
         group: Group::Trends,
@@ -85,6 +86,15 @@ pub const DEFINITIONS: [Definition; 4] = [
             Action::Search(_) | Action::View(_) | Action::AddToCart(_) => None,
         },
         documents: fraud::documents,
+    },
+    Definition {
+        operator: "receipts",
+        group: Group::Fraud,
+        together: false,
+        window_ms: DAY_MS,
+        lateness_ms: 28 * DAY_MS + HOUR_MS,
+        time: receipts::time,
+        documents: receipts::documents,
     },
 ];
 

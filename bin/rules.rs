@@ -1,0 +1,43 @@
+//! Shows the rules on fraud and bots, and what changed ones would have said of history.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use shoplens::bus::Bus;
+use shoplens::config::{self, KafkaSettings, ShopSettings};
+use shoplens::evaluate::{RulesSettings, backtest};
+use shoplens::model::rules::EMBEDDED;
+
+/// Shows the rules on fraud and bots, and what changed ones would have said of what the event topics hold.
+/// Writes nothing.
+#[derive(Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    rules: RulesSettings,
+    #[command(flatten)]
+    shop: ShopSettings,
+    #[command(flatten)]
+    kafka: KafkaSettings,
+}
+
+fn main() -> ExitCode {
+    config::run(show)
+}
+
+async fn show(settings: Settings) -> anyhow::Result<()> {
+    let Some(path) = settings.rules.backtest else {
+        print!("{EMBEDDED}");
+        return Ok(());
+    };
+    let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
+    bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
+    let comparison = backtest(path, &bus, settings.shop.currency).await?;
+    if settings.rules.json {
+        println!("{}", serde_json::to_string_pretty(&comparison)?);
+    } else {
+        print!("{comparison}");
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! A merchandiser's rules: what is pinned to the top, hidden or lifted for a query or in a category, and how
+//! that changes the body of a search. Pure.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::merchandising::words::plain_words;
+use crate::model::category::CategoryPath;
+use crate::model::ids::ProductId;
+use crate::model::time::Timestamp;
+
+/// Most products that one rule pins, and that one search shows pinned.
+const PINS_MAX: usize = 20;
+/// Most products that one rule hides.
+const HIDDEN_MAX: usize = 500;
+/// Most lifts of one rule.
+const BOOSTS_MAX: usize = 10;
+/// Longest query or note of a rule, in characters.
+const TEXT_CHARS_MAX: usize = 200;
+/// How much a boost may multiply a score by, and divide it.
+const FACTOR_MAX: f64 = 100.0;
+/// What one place among the pinned is worth: far above every score, and few enough to be told apart as `f32`.
+const PIN_SCORE: f64 = 1_000_000.0;
+
+/// When a rule's `query` is the shopper's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Matching {
+    /// The query is these words and no others.
+    #[default]
+    Exact,
+    /// The query has these words next to each other.
+    Contains,
+}
+
+/// What some products' scores are multiplied by; all given conditions must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
+#[oai(deny_unknown_fields, skip_serializing_if_is_none)]
+pub struct Boost {
+    /// Products in this category, of any level.
+    pub category: Option<String>,
+    /// Products of this brand.
+    pub brand: Option<String>,
+    /// This product.
+    pub product: Option<String>,
+    /// What their scores are multiplied by, 0.01 to 100; under 1 puts them further down.
+    pub factor: f64,
+}
+
+/// What a merchandiser wants for a query, a category, or a query in a category.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
+#[oai(rename = "MerchandisingRule", example, deny_unknown_fields, skip_serializing_if_is_none)]
+pub struct Rule {
+    /// It holds for this query, whatever its case, accents and number: `laptop`.
+    pub query: Option<String>,
+    /// Whether the query must be nothing else, or may have further words.
+    #[oai(default)]
+    #[serde(default)]
+    pub matching: Matching,
+    /// It holds where this category, or one in it, is chosen.
+    pub category: Option<String>,
+    /// Ids of products that come first, in this order, where results are sorted by relevance; also those that
+    /// the query does not find. A chosen filter still holds.
+    #[oai(default)]
+    #[serde(default)]
+    pub pin: Vec<String>,
+    /// Ids of products that are not shown.
+    #[oai(default)]
+    #[serde(default)]
+    pub hide: Vec<String>,
+    /// What lifts or lowers products.
+    #[oai(default)]
+    #[serde(default)]
+    pub boost: Vec<Boost>,
+    /// It holds from this time on.
+    pub from: Option<DateTime<Utc>>,
+    /// It holds until before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// What it is for, for people.
+    pub note: Option<String>,
+}
+
+impl Example for Rule {
+    fn example() -> Self {
+        Self {
+            query: Some("laptop".to_owned()),
+            pin: vec!["p-00000042".to_owned()],
+            boost: vec![Boost { brand: Some("Voltara".to_owned()), factor: 1.5, ..Boost::default() }],
+            until: DateTime::parse_from_rfc3339("2026-12-01T00:00:00Z").ok().map(|end| end.to_utc()),
+            note: Some("Black week".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+impl Rule {
+    /// Makes sure that it can be used.
+    ///
+    /// # Errors
+    /// What is wrong, as a sentence without a full stop.
+    pub fn check(&self) -> Result<(), String> {
+        let words = self.query.as_deref().map(plain_words);
+        if words.as_ref().is_some_and(Vec::is_empty) || (words.is_none() && self.category.is_none()) {
+            return Err("a rule needs a query, a category or both".to_owned());
+        }
+        if self.pin.is_empty() && self.hide.is_empty() && self.boost.is_empty() {
+            return Err("a rule needs something to pin, hide or boost".to_owned());
+        }
+        let counts = [
+            ("pin", self.pin.len(), PINS_MAX),
+            ("hide", self.hide.len(), HIDDEN_MAX),
+            ("boost", self.boost.len(), BOOSTS_MAX),
+        ];
+        if let Some((what, _, most)) = counts.into_iter().find(|(_, count, most)| count > most) {
+            return Err(format!("{what} may have at most {most} entries"));
+        }
+        let texts = [&self.query, &self.note].into_iter().flatten();
+        if texts.clone().any(|text| text.chars().nth(TEXT_CHARS_MAX).is_some()) {
+            return Err(format!("query and note may have at most {TEXT_CHARS_MAX} characters"));
+        }
+        if let Some(both) = self.pin.iter().find(|id| self.hide.contains(id)) {
+            return Err(format!("{both} cannot be both pinned and hidden"));
+        }
+        if let (Some(from), Some(until)) = (self.from, self.until)
+            && from >= until
+        {
+            return Err("from must lie before until".to_owned());
+        }
+        self.boost.iter().try_for_each(Boost::check)?;
+        let mut ids = self.products();
+        ids.try_for_each(|id| ProductId::parse(id).map(drop).map_err(|error| error.to_string()))?;
+        check_category(self.category.as_deref())
+    }
+
+    /// The ids of all products that it names.
+    pub fn products(&self) -> impl Iterator<Item = &String> {
+        self.pin.iter().chain(&self.hide).chain(self.boost.iter().filter_map(|boost| boost.product.as_ref()))
+    }
+
+    /// Whether it holds for these words, in this category, at this time.
+    pub fn holds(&self, words: &[String], category: Option<&CategoryPath>, now: Timestamp) -> bool {
+        let in_time = self.from.is_none_or(|from| from.timestamp_millis() <= now.millis())
+            && self.until.is_none_or(|until| now.millis() < until.timestamp_millis());
+        let in_category = self.category.as_ref().is_none_or(|wanted| {
+            category.is_some_and(|chosen| chosen.prefixes().any(|level| level == wanted))
+        });
+        let is_query = self.query.as_ref().is_none_or(|wanted| {
+            let (wanted, typed) = (plain_words(wanted), plain_words(&words.join(" ")));
+            match self.matching {
+                Matching::Exact => typed == wanted,
+                Matching::Contains => typed.windows(wanted.len().max(1)).any(|part| part == wanted),
+            }
+        });
+        in_time && in_category && is_query
+    }
+}
+
+impl Boost {
+    fn check(&self) -> Result<(), String> {
+        if self.category.is_none() && self.brand.is_none() && self.product.is_none() {
+            return Err("a boost needs a category, a brand or a product".to_owned());
+        }
+        if !(1.0 / FACTOR_MAX..=FACTOR_MAX).contains(&self.factor) {
+            return Err(format!("factor must lie between 0.01 and {FACTOR_MAX} but is {}", self.factor));
+        }
+        check_category(self.category.as_deref())
+    }
+
+    fn function(&self) -> Value {
+        let conditions = [("categories", &self.category), ("brand", &self.brand), ("id", &self.product)];
+        let terms = conditions.into_iter().filter_map(|(field, value)| Some((field, value.as_ref()?)));
+        let terms: Vec<Value> = terms.map(|(field, value)| json!({ "term": { field: value } })).collect();
+        json!({ "filter": { "bool": { "filter": terms } }, "weight": self.factor })
+    }
+}
+
+fn check_category(category: Option<&str>) -> Result<(), String> {
+    category.map(CategoryPath::parse).transpose().map(drop).map_err(|error| error.to_string())
+}
+
+/// The body of a search with these rules upon it: what they hide is gone from everything, what they lift
+/// scores more, and what they pin comes first where the body sorts by score.
+pub fn apply(mut body: Value, rules: &[&Rule]) -> Value {
+    if rules.is_empty() {
+        return body;
+    }
+    let mut query = body["query"].take();
+    let functions: Vec<Value> =
+        rules.iter().flat_map(|rule| rule.boost.iter().map(Boost::function)).collect();
+    if !functions.is_empty() {
+        query = json!({ "function_score": {
+            "query": query, "functions": functions, "score_mode": "multiply", "boost_mode": "multiply",
+        }});
+    }
+    let pins = pins(rules);
+    if !pins.is_empty() && sorts_by_score(&body) {
+        let scored = (1..=pins.len()).rev().zip(&pins).map(|(place, id)| {
+            let boost = place as f64 * PIN_SCORE;
+            json!({ "constant_score": { "filter": { "term": { "id": id } }, "boost": boost } })
+        });
+        let should: Vec<Value> = std::iter::once(query).chain(scored).collect();
+        query = json!({ "bool": { "should": should, "minimum_should_match": 1 } });
+    }
+    let hidden: Vec<&String> = rules.iter().flat_map(|rule| &rule.hide).collect();
+    if !hidden.is_empty() {
+        query = json!({ "bool": { "must": [query], "must_not": [{ "terms": { "id": hidden } }] } });
+    }
+    body["query"] = query;
+    body
+}
+
+/// The pinned products of all rules, each once.
+fn pins<'r>(rules: &[&'r Rule]) -> Vec<&'r String> {
+    let mut pins: Vec<&String> = Vec::new();
+    for id in rules.iter().flat_map(|rule| &rule.pin) {
+        if pins.len() < PINS_MAX && !pins.contains(&id) {
+            pins.push(id);
+        }
+    }
+    pins
+}
+
+fn sorts_by_score(body: &Value) -> bool {
+    let first = body.get("sort").and_then(|sort| sort.get(0));
+    first.is_none_or(|first| first == "_score" || first.get("_score").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule() -> Rule {
+        Rule { query: Some("Gaming Laptops".to_owned()), pin: vec!["a".to_owned()], ..Rule::default() }
+    }
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    fn at(time: &str) -> Timestamp {
+        Timestamp::parse(time).unwrap()
+    }
+
+    const NOW: &str = "2026-11-21T12:00:00.000Z";
+
+    #[test]
+    fn a_query_is_known_by_its_words_and_not_by_its_spelling() {
+        assert!(rule().holds(&words("gaming laptop"), None, at(NOW)));
+        assert!(!rule().holds(&words("cheap gaming laptop"), None, at(NOW)));
+        let contains = Rule { matching: Matching::Contains, ..rule() };
+        assert!(contains.holds(&words("cheap gaming laptop"), None, at(NOW)));
+        assert!(!contains.holds(&words("laptop gaming"), None, at(NOW)));
+    }
+
+    #[test]
+    fn a_category_s_rule_holds_in_what_lies_in_it_and_within_its_time() {
+        let time = |text: &str| Some(DateTime::parse_from_rfc3339(text).unwrap().to_utc());
+        let rule = Rule {
+            query: None,
+            category: Some("a.b".to_owned()),
+            from: time("2026-11-21T12:00:00Z"),
+            until: time("2026-11-22T00:00:00Z"),
+            ..rule()
+        };
+        let chosen = |path: &str| CategoryPath::parse(path).unwrap();
+        assert!(rule.holds(&[], Some(&chosen("a.b.c")), at(NOW)));
+        for (category, time) in [
+            ("a", NOW),
+            ("a.bc", NOW),
+            ("a.b", "2026-11-21T11:59:59.999Z"),
+            ("a.b", "2026-11-22T00:00:00.000Z"),
+        ] {
+            assert!(!rule.holds(&[], Some(&chosen(category)), at(time)), "{category} {time}");
+        }
+    }
+
+    #[test]
+    fn rules_wrap_the_query_and_leave_the_rest_of_the_body() {
+        let boost = vec![Boost { brand: Some("B".to_owned()), factor: 2.0, ..Boost::default() }];
+        let rule = Rule { hide: vec!["z".to_owned()], boost, ..rule() };
+        let body = json!({ "query": { "match_all": {} }, "size": 3, "sort": ["_score", { "id": "asc" }] });
+        insta::assert_json_snapshot!(apply(body, &[&rule]));
+    }
+
+    #[test]
+    fn nothing_is_pinned_where_a_shopper_sorts_by_price() {
+        let body = json!({ "query": { "match_all": {} }, "sort": [{ "price_cents": "asc" }] });
+        assert_eq!(apply(body.clone(), &[&rule()]), body);
+        assert_eq!(apply(body.clone(), &[]), body);
+    }
+
+    #[test]
+    fn a_rule_that_does_nothing_or_cannot_be_meant_is_refused() {
+        let id = |id: &str| vec![id.to_owned()];
+        let bad = [
+            Rule { query: None, ..rule() },
+            Rule { query: Some(" ".to_owned()), ..rule() },
+            Rule { pin: Vec::new(), ..rule() },
+            Rule { hide: id("a"), ..rule() },
+            Rule { pin: id("a b"), ..rule() },
+            Rule { category: Some("A B".to_owned()), ..rule() },
+            Rule { boost: vec![Boost { factor: 2.0, ..Boost::default() }], ..rule() },
+            Rule {
+                boost: vec![Boost { brand: Some("B".to_owned()), factor: 0.0, ..Boost::default() }],
+                ..rule()
+            },
+        ];
+        for rule in bad {
+            assert!(rule.check().is_err(), "{rule:?}");
+        }
+        assert_eq!(rule().check(), Ok(()));
+        assert_eq!(Rule::example().check(), Ok(()));
+    }
+}

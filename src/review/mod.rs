@@ -1,0 +1,9 @@
+//! What people decide of the processor's verdicts. The index `fraud-decisions` is written here and nowhere else, and
+//! joined with the cases where they are read.
+
+mod decision;
+pub mod routes;
+mod store;
+
+pub use crate::review::decision::{Decision, Status};
+pub use crate::review::store::decisions;

@@ -1,0 +1,123 @@
+//! The index `fraud-decisions`, which is written here alone, and the cases that decisions are about.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::review::decision::{Case, Change, Decision, Impossible, Status, decide};
+use crate::store::found::{Found, Hit};
+use crate::store::schema::Schema;
+use crate::store::{Method, Missing, Store, StoreError};
+
+/// Decisions that are joined with the cases, the latest ones.
+const DECISIONS_MAX: usize = 1_000;
+/// Attempts to change a decision that others change meanwhile.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// Why a case was not changed.
+#[derive(Debug, Error)]
+pub enum ReviewError {
+    /// There is no such case.
+    #[error("there is no case {0}; GET /fraud lists the cases")]
+    NoCase(String),
+    /// It cannot be changed like that.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
+    /// The exchange with Elasticsearch failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A decision, and what a change of it must say to be the next after this state.
+#[derive(Deserialize)]
+struct Kept {
+    #[serde(rename = "_source")]
+    decision: Decision,
+    #[serde(rename = "_seq_no")]
+    number: u64,
+    #[serde(rename = "_primary_term")]
+    term: u64,
+}
+
+#[derive(Deserialize)]
+struct KeptOnes {
+    hits: KeptHits,
+}
+
+#[derive(Deserialize)]
+struct KeptHits {
+    hits: Vec<Kept>,
+}
+
+/// Every decision that stands, the latest first, at most 1,000.
+///
+/// # Errors
+/// As [`Store::search`].
+pub async fn decisions(store: &Store) -> Result<Vec<Decision>, StoreError> {
+    let body = json!({
+        "size": DECISIONS_MAX,
+        "track_total_hits": false,
+        "query": { "bool": { "must_not": [{ "term": { "status": Status::Open.as_str() } }] } },
+        "sort": [{ "decided_at": "desc" }],
+    });
+    let (what, index) = ("read what was decided of cases", Schema::FRAUD_DECISIONS.name);
+    let found: Found<Decision> = store.of_shop().search(what, index, Missing::IsEmpty, &body).await?;
+    Ok(found.hits.sources().collect())
+}
+
+/// Changes a case of these results, and keeps the change.
+///
+/// # Errors
+/// [`ReviewError`].
+pub async fn change(
+    results: &Store,
+    case_id: &str,
+    change: &Change,
+    now: DateTime<Utc>,
+) -> Result<Decision, ReviewError> {
+    let case = case(results, case_id).await?;
+    let store = results.of_shop();
+    store.ensure(&Schema::FRAUD_DECISIONS).await?;
+    let mut attempt = 1;
+    loop {
+        let kept = kept(&store, case_id).await?;
+        let revision = kept.as_ref().map(|kept| (kept.number, kept.term));
+        let before = kept.map(|kept| kept.decision);
+        let decision = decide(case.clone(), before, change.clone(), now)?;
+        match keep(&store, &decision, revision).await {
+            Err(StoreError::Refused { status: 409, .. }) if attempt < ATTEMPTS_MAX => attempt += 1,
+            kept => return kept.map(|()| decision).map_err(ReviewError::from),
+        }
+    }
+}
+
+async fn case(results: &Store, id: &str) -> Result<Case, ReviewError> {
+    let body = json!({ "size": 1, "query": { "ids": { "values": [id] } }, "_source": ["rule", "visitor"] });
+    let (what, index) = ("find a case", Schema::FRAUD_SIGNALS.name);
+    let found: Found<Case> = results.search(what, index, Missing::IsEmpty, &body).await?;
+    let hit = found.hits.hits.into_iter().next();
+    hit.map(|Hit { id, source, .. }| Case { id, ..source }).ok_or_else(|| ReviewError::NoCase(id.to_owned()))
+}
+
+async fn kept(store: &Store, case_id: &str) -> Result<Option<Kept>, StoreError> {
+    let query = json!({ "term": { "case_id": case_id } });
+    let body = json!({ "size": 1, "seq_no_primary_term": true, "query": query });
+    let (what, index) = ("read what was decided of a case", Schema::FRAUD_DECISIONS.name);
+    let found: KeptOnes = store.search(what, index, Missing::IsEmpty, &body).await?;
+    Ok(found.hits.hits.into_iter().next())
+}
+
+/// Keeps a decision if nobody has changed it since `revision`, and makes it visible at once.
+async fn keep(store: &Store, decision: &Decision, revision: Option<(u64, u64)>) -> Result<(), StoreError> {
+    let condition = match revision {
+        Some((number, term)) => format!("if_seq_no={number}&if_primary_term={term}"),
+        None => "op_type=create".to_owned(),
+    };
+    let index = store.name(Schema::FRAUD_DECISIONS.name);
+    // An id's characters, and the bars between its parts.
+    let id = decision.case_id.replace('|', "%7C");
+    let path = format!("/{index}/_doc/{id}?refresh=true&{condition}");
+    let body = json!(decision);
+    store.send::<Value>("keep what was decided of a case", Method::Put, &path, Some(&body)).await.map(drop)
+}

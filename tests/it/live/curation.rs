@@ -1,0 +1,166 @@
+//! Synonyms and rules that are changed while the shop runs, on the real Elasticsearch.
+
+use poem::http::Method;
+use poem::{Endpoint, Response};
+use serde_json::{Value, json};
+use shoplens::store::Missing;
+
+use crate::live::shop::{Shop, eventually, with_shop};
+use crate::live::small_shop::{Service, seed, service};
+
+const TOKEN: &str = "a token for this test";
+const WITH_TOKEN: [&str; 4] = ["--admin-token", TOKEN, "--api-rate-per-second", "0"];
+
+fn ids(answer: &Value) -> Vec<&str> {
+    answer["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
+}
+
+async fn total<E: Endpoint<Output = Response>>(service: &Service<E>, path: &str) -> u64 {
+    service.get(path).await["total"].as_u64().unwrap()
+}
+
+/// What was recorded, as revision, id and who.
+async fn recorded(shop: &Shop) -> Vec<(u64, String, String)> {
+    let body = json!({ "sort": ["revision"] });
+    let index = "merchandising-changes";
+    let found: Value = shop.store.search("read changes", index, Missing::IsEmpty, &body).await.unwrap();
+    let text = |source: &Value, field: &str| source[field].as_str().unwrap().to_owned();
+    let of = |hit: &Value| {
+        let source = &hit["_source"];
+        (source["revision"].as_u64().unwrap(), text(source, "id"), text(source, "by"))
+    };
+    found["hits"]["hits"].as_array().unwrap().iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn a_synonym_is_tried_made_searched_by_and_taken_back() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let service = service(shop, &WITH_TOKEN);
+        assert_eq!(total(&service, "/search?q=kickers&fuzzy=false").await, 0);
+        let path = "/synonyms/kickers";
+        let body = json!({ "terms": ["kickers", "running shoes"] });
+        let tried = service.send(Method::PUT, &format!("{path}?dry_run=true"), TOKEN, &body).await;
+        assert_eq!((tried.0, &tried.1["revision"], &tried.1["dry_run"]), (200, &json!(1), &json!(true)));
+        let effect = &tried.1["effects"][0];
+        assert_eq!((&effect["query"], &effect["changes"]), (&json!("kickers"), &json!(true)));
+        assert_eq!((&effect["before"], effect["after"].as_array().unwrap().len()), (&json!([]), 3));
+        assert_eq!(service.get("/synonyms").await, json!({ "revision": 0, "synonyms": [] }));
+
+        assert_eq!(service.send(Method::PUT, path, TOKEN, &body).await.0, 200);
+        eventually("the synonym is searched by", async || {
+            (total(&service, "/search?q=kickers&fuzzy=false").await == 3).then_some(())
+        })
+        .await;
+        let words = service.get("/search?q=strider+kickers").await;
+        assert_eq!((words["relaxation"].as_str(), words["total"].as_u64()), (Some("none"), Some(3)));
+
+        assert_eq!(service.send(Method::POST, "/changes/1/undo", TOKEN, &Value::Null).await.0, 200);
+        eventually("the synonym is gone", async || {
+            (total(&service, "/search?q=kickers&fuzzy=false").await == 0).then_some(())
+        })
+        .await;
+        let expected = [(1, "kickers"), (2, "kickers")].map(|(n, id)| (n, id.to_owned(), "admin".to_owned()));
+        assert_eq!(recorded(shop).await, expected);
+        let changes = service.get("/changes").await;
+        assert_eq!(
+            (&changes["changes"][0]["undoes"], &changes["changes"][0]["synonym_before"]),
+            (&json!(1), &body_with_also(&body))
+        );
+    })
+    .await;
+}
+
+fn body_with_also(body: &Value) -> Value {
+    json!({ "terms": body["terms"], "also": [] })
+}
+
+#[tokio::test]
+async fn rules_pin_hide_and_lift_and_leave_other_searches_alone() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let service = service(shop, &WITH_TOKEN);
+        let plain = service.get("/search?q=headphones").await;
+        let (first, last) = (ids(&plain)[0].to_owned(), (*ids(&plain).last().unwrap()).to_owned());
+        // p-016 is a dining table, which no search for headphones finds.
+        let rule = json!({ "query": "Headphone", "pin": ["p-016", last], "hide": [first] });
+        assert_eq!(service.send(Method::PUT, "/rules/a", TOKEN, &rule).await.0, 200);
+        let curated = eventually("the rule holds", async || {
+            let answer = service.get("/search?q=headphones").await;
+            (ids(&answer)[0] == "p-016").then_some(answer)
+        })
+        .await;
+        assert_eq!(ids(&curated)[1], last);
+        assert!(!ids(&curated).contains(&first.as_str()));
+        assert_eq!(curated["total"], plain["total"], "one more, one less");
+        assert_eq!(ids(&service.get("/search?q=wireless+headphones").await)[0], first);
+
+        let boost = json!({ "category": "electronics", "boost": [{ "brand": "Caselot", "factor": 100 }] });
+        assert_eq!(service.send(Method::PUT, "/rules/b", TOKEN, &boost).await.0, 200);
+        eventually("the boost holds in the category and below", async || {
+            let answer = service.get("/search?category=electronics.phones").await;
+            (answer["items"][0]["brand"] == "Caselot").then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_changes_anything_without_the_token_or_what_somebody_else_has_changed() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let closed = service(shop, &["--api-rate-per-second", "0"]);
+        let body = json!({ "terms": ["a", "b"] });
+        let (status, problem) = closed.send(Method::PUT, "/synonyms/x", TOKEN, &body).await;
+        assert!(status == 403 && problem["detail"].as_str().unwrap().contains("ADMIN_TOKEN"), "{problem}");
+        let open = service(shop, &WITH_TOKEN);
+        for path in ["/synonyms/x", "/rules/x"] {
+            let (status, problem) =
+                open.send(Method::DELETE, path, "another token that is long", &Value::Null).await;
+            assert_eq!((status, problem["status"].as_u64()), (401, Some(401)));
+        }
+        assert_eq!(open.send(Method::POST, "/changes/1/undo", "", &Value::Null).await.0, 401);
+
+        assert_eq!(open.send(Method::PUT, "/synonyms/x?revision=0", TOKEN, &body).await.0, 200);
+        let (status, problem) =
+            open.send(Method::PUT, "/synonyms/x?revision=0", TOKEN, &json!({ "terms": ["a", "c"] })).await;
+        assert!(status == 409 && problem["detail"].as_str().unwrap().contains("revision 1"), "{problem}");
+        assert_eq!(open.send(Method::DELETE, "/synonyms/y", TOKEN, &Value::Null).await.0, 404);
+        assert_eq!(open.send(Method::POST, "/changes/9/undo", TOKEN, &Value::Null).await.0, 404);
+        for (path, body) in [
+            ("/synonyms/y", json!({ "terms": ["a, b", "c"] })),
+            ("/synonyms/y", json!({ "terms": "a" })),
+            ("/rules/y", json!({ "query": "x", "pin": ["p-999"] })),
+            ("/rules/y", json!({ "query": "x", "pin": [], "piin": [] })),
+        ] {
+            let (status, problem) = open.send(Method::PUT, path, TOKEN, &body).await;
+            assert_eq!(status, 400, "{body}: {problem}");
+        }
+        let long = json!({ "terms": ["a", "x".repeat(100_000)] });
+        assert_eq!(open.send(Method::PUT, "/synonyms/y", TOKEN, &long).await.0, 413);
+        assert_eq!(recorded(shop).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_who_change_at_once_are_both_recorded() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let service = service(shop, &WITH_TOKEN);
+        let put = async |n: u32| {
+            let body = json!({ "terms": [format!("a{n}"), format!("b{n}")] });
+            service.send(Method::PUT, &format!("/synonyms/s{n}"), TOKEN, &body).await.0
+        };
+        assert_eq!(tokio::join!(put(1), put(2), put(3)), (200, 200, 200));
+        let synonyms = service.get("/synonyms").await;
+        assert_eq!(
+            (synonyms["revision"].as_u64(), synonyms["synonyms"].as_array().unwrap().len()),
+            (Some(3), 3)
+        );
+        let revisions: Vec<u64> = recorded(shop).await.into_iter().map(|(revision, ..)| revision).collect();
+        assert_eq!(revisions, [1, 2, 3]);
+    })
+    .await;
+}
