@@ -73,7 +73,7 @@ fn joined(
     shop: &ShopSettings,
     settings: &HttpSettings,
     limit: &RateLimit,
-    search: Arc<Search>,
+    search: Search,
 ) -> impl Endpoint<Output = Response> + use<> {
     let service = service(apis(edges, shop, search));
     let (spec, swagger) = (Bytes::from(service.spec()), Bytes::from(service.swagger_ui_html()));
@@ -85,12 +85,12 @@ fn joined(
     http::finished(routes, settings)
 }
 
-fn search(edges: &Edges, shop: &ShopSettings) -> Result<Arc<Search>, BadRelevance> {
-    Ok(Arc::new(Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency)))
+fn search(edges: &Edges, shop: &ShopSettings) -> Result<Search, BadRelevance> {
+    Ok(Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency))
 }
 
 /// The endpoints of every slice.
-fn apis(edges: &Edges, shop: &ShopSettings, search: Arc<Search>) -> impl OpenApi + use<> {
+fn apis(edges: &Edges, shop: &ShopSettings, search: Search) -> impl OpenApi + use<> {
     let guard = Guard::new(edges.admin_token.as_ref());
     let analytics = analytics::routes::Api::new(edges.store.clone(), edges.bus.clone(), shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
@@ -133,11 +133,8 @@ mod tests {
         let flags = Flags::parse_from(["test"]);
         let store = Store::new(&flags.elasticsearch, "").unwrap();
         let bus = Bus::new(&flags.kafka, "").unwrap();
-        let spec = {
-            let edges = Edges { store, bus, admin_token: None };
-            let search = search(&edges, &flags.shop).unwrap();
-            service(apis(&edges, &flags.shop, search)).spec()
-        };
+        let edges = Edges { store, bus, admin_token: None };
+        let spec = service(apis(&edges, &flags.shop, search(&edges, &flags.shop).unwrap())).spec();
         let mut spec: Value = serde_json::from_str(&spec).unwrap();
         spec["info"]["version"] = "0".into();
         insta::assert_json_snapshot!(spec);

@@ -1,7 +1,5 @@
 //! The endpoints of the search.
 
-use std::sync::Arc;
-
 use poem::Request;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -18,7 +16,7 @@ use crate::search::{Search, SearchError};
 /// The endpoints of the search.
 pub struct Api {
     /// What answers them.
-    pub search: Arc<Search>,
+    pub search: Search,
 }
 
 #[derive(Tags)]

@@ -280,10 +280,11 @@ def an_api_that_does_not_answer_a_new_page_is_named(page):
 
 VISIT = [
     the_page_has_its_title, the_header_says_live_and_how_fresh_results_are, the_tiles_have_numbers,
-    typing_hea_suggests_headphones, what_was_typed_is_marked_in_a_suggestion, the_suggestions_obey_the_keyboard, taking_a_suggestion_searches,
-    headphons_finds_headphones, a_reload_shows_the_same_search, a_brand_narrows_the_results_and_back_undoes_it,
-    an_attribute_brings_as_many_products_as_it_says, the_cheapest_come_first_when_asked,
-    stars_and_stock_narrow_the_results, a_price_bar_brings_as_many_products_as_it_says, the_category_tree_narrows_level_by_level,
+    typing_hea_suggests_headphones, what_was_typed_is_marked_in_a_suggestion, the_suggestions_obey_the_keyboard,
+    taking_a_suggestion_searches, headphons_finds_headphones, a_reload_shows_the_same_search,
+    a_brand_narrows_the_results_and_back_undoes_it, an_attribute_brings_as_many_products_as_it_says,
+    the_cheapest_come_first_when_asked, stars_and_stock_narrow_the_results,
+    a_price_bar_brings_as_many_products_as_it_says, the_category_tree_narrows_level_by_level,
     nonsense_says_that_nothing_was_found, trending_has_rows, the_funnel_has_a_picture_and_a_table,
     a_category_opens_its_own_funnel, fraud_signals_or_their_absence_are_shown,
     nothing_scrolls_sideways_on_a_telephone, the_console_has_no_errors, nothing_is_fetched_from_elsewhere,
