@@ -1,7 +1,5 @@
 //! The endpoints of synonyms, rules and the record of their changes.
 
-use std::sync::Arc;
-
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
@@ -26,7 +24,7 @@ pub struct Api {
     /// Where they are kept.
     pub store: Store,
     /// What shows their effects.
-    pub search: Arc<Search>,
+    pub search: Search,
     /// Who may change them.
     pub guard: Guard,
 }
