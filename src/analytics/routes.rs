@@ -122,6 +122,7 @@ impl Api {
     /// A signal is one case: a rule that one user or visit broke. It grows while events of the case come
     /// in, and then moves to the front of the list. Cases that later events refuted are not shown.
     /// Example: `/fraud?severity=high&size=50`.
+    #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]
     #[oai(path = "/fraud", method = "get", operation_id = "fraud")]
     async fn fraud(
         &self,
