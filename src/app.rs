@@ -92,7 +92,7 @@ fn search(edges: &Edges, shop: &ShopSettings) -> Result<Search, BadRelevance> {
 /// The endpoints of every slice.
 fn apis(edges: &Edges, shop: &ShopSettings, search: Search) -> impl OpenApi + use<> {
     let guard = Guard::new(edges.admin_token.as_ref());
-    let analytics = analytics::routes::Api::new(edges.store.clone(), shop.currency);
+    let analytics = analytics::routes::Api::new(edges.store.clone(), edges.bus.clone(), shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
     let review = review::routes::Api::new(edges.store.clone(), guard.clone());
     let curation = curation::routes::Api { store: edges.store.clone(), search: search.clone(), guard };

@@ -18,7 +18,9 @@ const FILTERS = ["category", "min_price", "max_price", "min_rating", "in_stock"]
 const EMPTY = { q: "", ...Object.fromEntries(FILTERS.map((name) => [name, ""])), brand: [], attr: {}, page: 1 };
 const RELAXED = {
   similar_words: "Some words are in no product, so similar ones were taken.",
-  any_word: "Nothing has all of these words, so these have at least one of them.",
+  any_word: "Few products have all of these words, so these have at least one of them.",
+  fuzzier: "Nothing was found, so words that look roughly alike were taken.",
+  best_sellers: "Nothing was found, so these are the best sellers of the department.",
 };
 
 /** Starts the panel. Returns `find(text)`, a new search, and `retry()` after a failure. */

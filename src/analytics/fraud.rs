@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::http::parameter::BadParameter;
 use crate::model::rules::Rule;
 use crate::model::severity::Severity;
+use crate::review::{Decision, Status};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Question {
     pub severity: Option<Severity>,
     /// Only cases of this rule.
     pub rule: Option<Rule>,
+    /// Only cases that stand there; without it all but the dismissed ones.
+    pub status: Option<Status>,
     /// Most items of the answer.
     pub size: usize,
     /// Behind which case to go on.
@@ -66,6 +69,28 @@ pub struct Signal {
     /// Events that prove it.
     #[serde(default)]
     pub event_ids: Vec<String>,
+    /// Whether somebody has confirmed or dismissed it, or dismissed the same of this visitor not long ago.
+    #[serde(default)]
+    pub status: Status,
+    /// What was decided of it; null where nobody has decided on this very case.
+    #[serde(skip)]
+    pub decision: Option<Decision>,
+}
+
+impl Signal {
+    /// Adds what was decided.
+    pub fn join(self, decisions: &[Decision]) -> Self {
+        let own = decisions.iter().find(|one| one.case_id == self.id);
+        let is_quiet = |one: &&Decision| {
+            one.rule == self.rule
+                && one.visitor == self.visitor
+                && one.quiet_until.is_some_and(|until| self.first_seen < until)
+        };
+        let of_its_kind = decisions.iter().find(is_quiet);
+        let status = own.or(of_its_kind).map_or(Status::Open, |one| one.status);
+        let decision = own.cloned();
+        Self { status, decision, ..self }
+    }
 }
 
 /// One page of cases.

@@ -18,6 +18,7 @@ pub mod range;
 pub mod routes;
 pub mod stats;
 pub mod store;
+mod tail;
 pub mod trending;
 
 use thiserror::Error;

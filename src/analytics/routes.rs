@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use poem_openapi::param::Query;
-use poem_openapi::payload::Json;
+use poem_openapi::payload::{EventStream, Json};
 use poem_openapi::{OpenApi, Tags};
 
 use crate::analytics::answers::{Funnels, Overview, Signals, Trending};
-use crate::analytics::fraud::{self, Cursor};
+use crate::analytics::fraud::{self, Cursor, Signal};
 use crate::analytics::range::Range;
 use crate::analytics::stats::Stats;
+use crate::analytics::tail::Tail;
 use crate::analytics::{AnalyticsError, funnels, store, trending};
+use crate::bus::Bus;
 use crate::http::fresh::Fresh;
 use crate::http::parameter::{self, BadParameter, Given};
 use crate::http::problem::Failure;
@@ -19,10 +23,14 @@ use crate::model::money::Currency;
 use crate::model::rules::Rule;
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
+use crate::review::{self, Status};
 use crate::store::Store;
 
 /// How long one answer of `/stats` serves all dashboards, each of which asks every 2 s.
 const STATS_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// How often a stream without news shows that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How soon answers follow a change of generations.
 const GENERATION_MAX_AGE: Duration = Duration::from_secs(1);
@@ -33,6 +41,7 @@ pub struct Api {
     results: Fresh<Store>,
     currency: Currency,
     stats: Fresh<Stats>,
+    tail: Tail,
 }
 
 #[derive(Tags)]
@@ -43,8 +52,14 @@ enum Tag {
 
 impl Api {
     /// The endpoints, answering from this store; its amounts are in this currency.
-    pub fn new(store: Store, currency: Currency) -> Self {
-        Self { store, results: Fresh::new(GENERATION_MAX_AGE), currency, stats: Fresh::new(STATS_MAX_AGE) }
+    pub fn new(store: Store, bus: Bus, currency: Currency) -> Self {
+        Self {
+            store,
+            results: Fresh::new(GENERATION_MAX_AGE),
+            currency,
+            stats: Fresh::new(STATS_MAX_AGE),
+            tail: Tail::new(bus),
+        }
     }
 
     /// The results of the generation that readers see.
@@ -107,6 +122,7 @@ impl Api {
     /// A signal is one case: a rule that one user or visit broke. It grows while events of the case come
     /// in, and then moves to the front of the list. Cases that later events refuted are not shown.
     /// Example: `/fraud?severity=high&size=50`.
+    #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]
     #[oai(path = "/fraud", method = "get", operation_id = "fraud")]
     async fn fraud(
         &self,
@@ -114,16 +130,29 @@ impl Api {
         severity: Query<Given<Severity>>,
         /// Only cases of this rule.
         rule: Query<Given<Rule>>,
+        /// Only cases that stand there; without it all but the dismissed ones, and others of the same rule and visitor
+        /// while they are to be quiet.
+        status: Query<Given<Status>>,
         /// Signals on a page.
         #[oai(default = "twenty", validator(minimum(value = "1"), maximum(value = "100")))]
         size: Query<usize>,
         /// The `next_cursor` of the page before, with the same filters.
         cursor: Query<Given<String>>,
     ) -> Result<Json<Signals>, Failure> {
-        let (Given(severity), Given(rule), Given(cursor)) = (severity.0, rule.0, cursor.0);
-        let after = cursor.as_deref().map(Cursor::decode).transpose()?;
-        let question = fraud::Question { severity, rule, size: size.0, after };
-        Ok(Json(store::signals(&self.results().await?, &question).await?.into()))
+        let (Given(severity), Given(rule), Given(status)) = (severity.0, rule.0, status.0);
+        let after = cursor.0.0.as_deref().map(Cursor::decode).transpose()?;
+        let question = fraud::Question { severity, rule, status, size: size.0, after };
+        let decisions = review::decisions(&self.store).await?;
+        Ok(Json(store::signals(&self.results().await?, &question, &decisions).await?.into()))
+    }
+
+    /// Streams new fraud signals as server-sent events.
+    ///
+    /// Each case once, when it first holds, in the form of `/fraud`; what was before is not repeated. A comment line
+    /// every 15 s keeps the connection open.
+    #[oai(path = "/fraud/stream", method = "get", operation_id = "fraud_stream")]
+    async fn fraud_stream(&self) -> EventStream<BoxStream<'static, Signal>> {
+        EventStream::new(self.tail.listen().await.boxed()).keep_alive(KEEP_ALIVE)
     }
 
     /// Shows the shop at a glance.

@@ -22,6 +22,7 @@ use crate::model::ids::ProductId;
 use crate::model::money::Cents;
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
+use crate::review::Decision;
 use crate::store::found::{Aggregated, Found, Hit};
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
@@ -164,9 +165,13 @@ async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<(), An
 ///
 /// # Errors
 /// [`AnalyticsError::Store`].
-pub async fn signals(store: &Store, question: &fraud::Question) -> Result<Page, AnalyticsError> {
+pub async fn signals(
+    store: &Store,
+    question: &fraud::Question,
+    decisions: &[Decision],
+) -> Result<Page, AnalyticsError> {
     let what = "list fraud signals";
-    let body = query::signals(question);
+    let body = query::signals(question, decisions);
     let found: Found<Signal> = ask(store, what, &Schema::FRAUD_SIGNALS, &body).await?;
     let total = found.total();
     let mut hits = found.hits.hits;
@@ -177,7 +182,8 @@ pub async fn signals(store: &Store, question: &fraud::Question) -> Result<Page, 
         .map(Cursor::from_sort_values)
         .transpose()
         .map_err(|source| StoreError::Unexpected { what, source })?;
-    let items = hits.into_iter().map(|Hit { id, source, .. }| Signal { id, ..source }).collect();
+    let signal = |Hit { id, source, .. }| Signal { id, ..source }.join(decisions);
+    let items = hits.into_iter().map(signal).collect();
     Ok(Page { total, items, next })
 }
 

@@ -7,6 +7,7 @@
 use std::num::NonZeroUsize;
 
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 use tokio::task::JoinError;
@@ -145,7 +146,8 @@ pub async fn load(store: &Store, plan: &Plan, progress: impl FnMut(u64)) -> Resu
     let index = versions.index(version);
     create(store, &alias, &index, &plan.synonyms).await?;
     let mut tally = Tally::of(&plan.source)?;
-    fill(store, plan, versions.served(), &index, &mut tally, progress).await?;
+    let batches = source::batches(&plan.source, store, versions.served(), index.clone(), plan.connections);
+    fill(store, batches, plan.connections, &mut tally, progress).await?;
     tally.judge(&alias)?;
     let path = format!("/{index}/_settings");
     put(store, "restore an index's settings", &path, &index::serving_settings()).await?;
@@ -181,19 +183,17 @@ async fn switch(store: &Store, versions: &Versions, version: u64) -> Result<(), 
 /// Makes and writes all products, some batches at a time, or until too many are refused.
 async fn fill(
     store: &Store,
-    plan: &Plan,
-    served: Option<String>,
-    index: &str,
+    batches: BoxStream<'static, Result<Batch, LoadError>>,
+    connections: NonZeroUsize,
     tally: &mut Tally,
     mut progress: impl FnMut(u64),
 ) -> Result<(), LoadError> {
-    let batches = source::batches(&plan.source, store, served, index.to_owned(), plan.connections);
     let write = async |batch: Result<Batch, LoadError>| {
         let Batch { operations, refused, sample } = batch?;
         let written = store.write_all(operations, 1).await;
         Ok::<_, LoadError>((written, refused, sample))
     };
-    let mut writes = batches.map(write).buffer_unordered(plan.connections.get());
+    let mut writes = batches.map(write).buffer_unordered(connections.get());
     while let Some(write) = writes.next().await {
         let (written, refused, sample) = write?;
         progress(written.done);

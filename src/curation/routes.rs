@@ -86,6 +86,7 @@ impl Api {
 
     /// Deletes a synonym.
     #[oai(path = "/synonyms/:id", method = "delete", operation_id = "delete_synonym")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn delete_synonym(
         &self,
         pass: Pass,
@@ -141,6 +142,7 @@ impl Api {
 
     /// Deletes a rule.
     #[oai(path = "/rules/:id", method = "delete", operation_id = "delete_rule")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn delete_rule(
         &self,
         pass: Pass,

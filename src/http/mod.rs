@@ -17,6 +17,7 @@ pub mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
+use poem::error::ReadBodyError;
 use poem::http::{Method, StatusCode};
 use poem::middleware::{CatchPanic, Cors};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
@@ -25,14 +26,16 @@ use crate::config::HttpSettings;
 use crate::http::limit::RateLimit;
 use crate::http::problem::Problem;
 
+/// Most bytes of a request's body: a change is a few lines of JSON.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
 /// Puts an API behind the limit for callers and the time-out.
 pub fn limited<E: Endpoint + 'static>(
     api: E,
     limit: RateLimit,
     timeout: Duration,
 ) -> impl Endpoint<Output = Response> + use<E> {
-    api.around(with_a_bounded_body)
-        .catch_all_error(framework::answer)
+    api.catch_all_error(framework::answer)
         .around(move |api, request| in_time(api, request, timeout))
         .with(limit)
 }
@@ -53,7 +56,7 @@ pub fn finished<E: Endpoint + 'static>(
 
 fn cors(settings: &HttpSettings) -> Cors {
     let cors = Cors::new()
-        .allow_methods([Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::POST])
+        .allow_methods([Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::POST])
         .expose_headers(["retry-after", "ratelimit", "ratelimit-policy"]);
     match settings.cors_origins() {
         Some(origins) => cors.allow_origins(origins.iter().map(String::as_str)),
@@ -61,27 +64,38 @@ fn cors(settings: &HttpSettings) -> Cors {
     }
 }
 
-/// Most bytes of a request's body: a synonym or a rule.
-const BODY_BYTES_MAX: usize = 64 << 10;
-
-/// The framework would read a body of any length into memory.
-async fn with_a_bounded_body<E: Endpoint>(api: Arc<E>, mut request: Request) -> Result<E::Output> {
-    let body = request.take_body().into_bytes_limit(BODY_BYTES_MAX).await?;
-    request.set_body(body);
-    api.call(request).await
-}
-
 async fn in_time(
     api: Arc<impl Endpoint<Output = Response>>,
     request: Request,
     timeout: Duration,
 ) -> Result<Response> {
-    match tokio::time::timeout(timeout, api.call(request)).await {
+    let answer = async {
+        match with_short_body(request).await {
+            Ok(request) => api.call(request).await,
+            Err(problem) => Ok(problem.into_response()),
+        }
+    };
+    match tokio::time::timeout(timeout, answer).await {
         Ok(answer) => answer,
         Err(_) => {
             let detail = format!("no answer within {} s; try again", timeout.as_secs());
             Ok(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response())
         }
+    }
+}
+
+/// Reads the body before anybody else does, so that none is ever held in memory that has no bound.
+async fn with_short_body(mut request: Request) -> Result<Request, Problem> {
+    match request.take_body().into_bytes_limit(BODY_BYTES_MAX).await {
+        Ok(bytes) => {
+            request.set_body(bytes);
+            Ok(request)
+        }
+        Err(ReadBodyError::PayloadTooLarge) => {
+            let detail = format!("a request's body may have at most {BODY_BYTES_MAX} bytes");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
+        }
+        Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
     }
 }
 
@@ -110,6 +124,13 @@ mod tests {
         let panics = make(async |_| -> Result<Response> { panic!("on purpose") });
         let problem = Some(problem::PROBLEM_JSON.to_owned());
         assert_eq!(answer(panics).await, (StatusCode::INTERNAL_SERVER_ERROR, problem));
+    }
+
+    #[tokio::test]
+    async fn a_body_without_an_end_is_refused() {
+        let request = |bytes: usize| Request::builder().method(Method::PATCH).body(vec![b'x'; bytes]);
+        assert!(with_short_body(request(BODY_BYTES_MAX)).await.is_ok());
+        assert_eq!(with_short_body(request(BODY_BYTES_MAX + 1)).await.unwrap_err().status, 413);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ pub const HISTORY_MAX: usize = 100;
 
 /// Where a case stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "CaseStatus", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nobody has decided yet.
@@ -26,6 +26,7 @@ pub enum Status {
 
 /// One change of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
+#[oai(rename = "CaseEntry")]
 pub struct Entry {
     /// To what.
     pub status: Status,
@@ -58,7 +59,7 @@ pub struct Decision {
 
 /// A change that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
-#[oai(deny_unknown_fields)]
+#[oai(rename = "CaseChange", deny_unknown_fields)]
 pub struct Change {
     /// To what: `confirmed` or `dismissed`, or `open` to take a decision back.
     pub status: Status,

@@ -162,7 +162,7 @@ impl RawAnswer {
         self.hits.total.value
     }
 
-    /// Products found if it were not for the filters, where that was asked.
+    /// Products found if it were not for the filters.
     pub fn unfiltered(&self) -> u64 {
         self.aggregations.found.as_ref().map_or(self.total(), |found| found.doc_count)
     }
@@ -224,7 +224,8 @@ fn item(hit: Hit<Product>, position: u32, explainer: Option<&Explainer>) -> Item
 }
 
 fn highlight(mut found: BTreeMap<String, Vec<String>>) -> Highlight {
-    let mut first = |field: &str| found.remove(field)?.into_iter().next();
+    // The parts of a size, `256` and `gb`, are marked one by one.
+    let mut first = |field: &str| Some(found.remove(field)?.first()?.replace("</mark><mark>", ""));
     Highlight { name: first("name"), description: first("description") }
 }
 

@@ -38,6 +38,7 @@ use crate::search::query::plan::Doubts;
 use crate::search::query::spelling::{Corrections, Reach};
 use crate::search::relevance::Relevance;
 use crate::search::request::{Page, RawSearch, SearchRequest, Words};
+use crate::search::sort::Sort;
 use crate::store::found::Found;
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
@@ -77,8 +78,7 @@ pub enum SearchError {
 impl Search {
     /// A search over the catalogue in this store.
     pub fn new(store: Store, relevance: Relevance, currency: Currency) -> Self {
-        let curation = Curation::Live(Live::new(store.clone()));
-        let known = Known::new(store.clone());
+        let (curation, known) = (Curation::Live(Live::new(store.clone())), Known::new(store.clone()));
         Self { store, relevance, currency, curation, known }
     }
 
@@ -127,7 +127,8 @@ impl Search {
         let started = Instant::now();
         let (stage, raw) = self.relax(request).await?;
         let total = raw.total();
-        for category in request.filters.categories.iter().filter(|_| total == 0) {
+        let finds_no_match = total == 0 || stage == Stage::BestSellers;
+        for category in request.filters.categories.iter().filter(|_| finds_no_match) {
             if !catalog::has_category(&self.store, category).await? {
                 return Err(catalog::unknown_category(category).into());
             }
@@ -196,7 +197,8 @@ impl Search {
         let corrections = as_typed.take_corrections(&request.words, &self.relevance);
         let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
             // Every word occurs, but one that hardly does may be misspelled in those products too.
-            let corrections = corrections.frequent(self.relevance.spelling.frequent_products);
+            let frequent = self.relevance.spelling.frequent_products;
+            let corrections = corrections.outweighing(&request.words, frequent);
             Doubts { corrections, last_is_unfinished: false }
         } else {
             self.doubts(request, corrections).await?
@@ -205,8 +207,11 @@ impl Search {
         if !doubts.is_empty() {
             self.better(request, Stage::SimilarWords(doubts.clone()), &mut found).await?;
         }
-        let finds_enough = |raw: &RawAnswer| raw.unfiltered() >= self.relevance.enough_products;
-        if request.words.as_slice().len() > 1 && (found.1.total() == 0 || !finds_enough(&found.1)) {
+        // Sorted by price, what has any of the words would bury what has all of them.
+        let wants_more = |raw: &RawAnswer| {
+            request.sort == Sort::Relevance && raw.unfiltered() < self.relevance.enough_products
+        };
+        if request.words.as_slice().len() > 1 && (found.1.total() == 0 || wants_more(&found.1)) {
             self.better(request, Stage::AnyWord(doubts), &mut found).await?;
         }
         if found.1.total() == 0 {
@@ -229,13 +234,15 @@ impl Search {
         Ok(())
     }
 
-    /// What is left when no product has any of the words.
+    /// What is left when no product within the filters has any of the words.
     async fn last_resorts(
         &self,
         request: &SearchRequest,
         found: &mut (Stage, RawAnswer),
     ) -> Result<(), StoreError> {
-        if let Some(body) = query::less_similar(&request.words, &self.relevance).filter(|_| request.fuzzy) {
+        let may_be_misspelled = request.fuzzy && found.1.unfiltered() == 0;
+        let question = query::less_similar(&request.words, &self.relevance).filter(|_| may_be_misspelled);
+        if let Some(body) = question {
             let similar: RawSimilar = self.ask("look for less similar words", &body).await?;
             let corrections = similar.suggest.corrections(&request.words, Reach::Far, &self.relevance);
             let doubts = Doubts { corrections, last_is_unfinished: false };
@@ -243,11 +250,8 @@ impl Search {
                 self.better(request, Stage::Fuzzier(doubts), found).await?;
             }
         }
-        if found.1.total() == 0
-            && let Some(department) = request.departments()
-        {
-            let request = SearchRequest { filters: department, ..request.clone() };
-            self.better(&request, Stage::BestSellers, found).await?;
+        if found.1.total() == 0 && !request.filters.categories.is_empty() {
+            self.better(request, Stage::BestSellers, found).await?;
         }
         Ok(())
     }
@@ -258,10 +262,13 @@ impl Search {
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
         let unknown: Vec<usize> = occurrences.unknown().collect();
         let last = request.words.as_slice().len().checked_sub(1);
-        Ok(Doubts {
-            corrections: corrections.only(&unknown),
-            last_is_unfinished: last.is_some_and(|last| unknown.contains(&last)),
-        })
+        let last_is_unfinished = last.is_some_and(|last| unknown.contains(&last));
+        if !request.fuzzy {
+            return Ok(Doubts { corrections: Corrections::default(), last_is_unfinished });
+        }
+        let corrections = corrections.only(&unknown);
+        let corrections = corrections.or_synonyms(&request.words, &unknown, &self.relevance);
+        Ok(Doubts { corrections, last_is_unfinished })
     }
 
     async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {

@@ -12,6 +12,7 @@ use crate::analytics::{fraud, funnels};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::time::Timestamp;
+use crate::review::{Decision, Status};
 
 /// Most products whose score is computed: those with the most view sessions in the window. A score never
 /// exceeds the count, so whoever is left out scores less than the least candidate's count.
@@ -140,14 +141,27 @@ pub fn funnels(window: Range, category: &str) -> Value {
 
 /// A page of active cases, the last seen first, and one case more to see whether it is the last page. Ties are broken by what the document's id is made of,
 /// for Elasticsearch does not sort by the id itself.
-pub fn signals(question: &fraud::Question) -> Value {
+pub fn signals(question: &fraud::Question, decisions: &[Decision]) -> Value {
     let mut filter = vec![json!({ "term": { "active": true } })];
     filter.extend(question.severity.map(|severity| json!({ "term": { "severity": severity.as_str() } })));
     filter.extend(question.rule.map(|rule| json!({ "term": { "rule": rule.as_str() } })));
+    let (confirmed, dismissed) = decided(decisions);
+    let must_not = match question.status {
+        None => vec![dismissed],
+        Some(Status::Open) => vec![confirmed, dismissed],
+        Some(Status::Confirmed) => {
+            filter.push(confirmed);
+            Vec::new()
+        }
+        Some(Status::Dismissed) => {
+            filter.push(dismissed);
+            Vec::new()
+        }
+    };
     let mut body = json!({
         "size": question.size + 1,
         "track_total_hits": true,
-        "query": { "bool": { "filter": filter } },
+        "query": { "bool": { "filter": filter, "must_not": must_not } },
         "sort": [
             { "last_seen": "desc" },
             { "rule": "asc" },
@@ -160,6 +174,26 @@ pub fn signals(question: &fraud::Question) -> Value {
         body["search_after"] = cursor.sort_values();
     }
     body
+}
+
+/// Two queries: the cases that were confirmed; and those that were dismissed, with others of the same rule and visitor
+/// that begin while they are to be quiet.
+fn decided(decisions: &[Decision]) -> (Value, Value) {
+    let ids = |status: Status| -> Vec<&str> {
+        let wanted = decisions.iter().filter(|one| one.status == status);
+        wanted.map(|one| one.case_id.as_str()).collect()
+    };
+    let quiet = decisions.iter().filter_map(|one| Some((one, one.quiet_until?)));
+    let quiet = quiet.map(|(one, until)| {
+        json!({ "bool": { "filter": [
+            { "term": { "rule": one.rule.as_str() } },
+            { "term": { "visitor": one.visitor } },
+            { "range": { "first_seen": { "lt": until } } },
+        ] } })
+    });
+    let dismissed = [json!({ "ids": { "values": ids(Status::Dismissed) } })].into_iter().chain(quiet);
+    let dismissed = json!({ "bool": { "should": dismissed.collect::<Vec<_>>(), "minimum_should_match": 1 } });
+    (json!({ "ids": { "values": ids(Status::Confirmed) } }), dismissed)
 }
 
 /// How many documents there are.

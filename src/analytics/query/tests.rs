@@ -78,9 +78,11 @@ fn a_page_of_signals_goes_on_behind_the_cursor() {
     let values = vec![json!(1_795_219_200_000_i64), json!("fast_refund"), json!("u1"), json!(0), json!(null)];
     let after = Some(Cursor::from_sort_values(values).unwrap());
     let rule = Some(Rule::FastRefund);
-    let body = signals(&Question { severity: Some(Severity::High), rule, size: 20, after });
+    let question =
+        Question { severity: Some(Severity::High), rule, status: Some(Status::Open), size: 20, after };
+    let body = signals(&question, &[]);
     assert_snapshot!(lines(&body), @r#"
-    query: {"bool":{"filter":[{"term":{"active":true}},{"term":{"severity":"high"}},{"term":{"rule":"fast_refund"}}]}}
+    query: {"bool":{"filter":[{"term":{"active":true}},{"term":{"severity":"high"}},{"term":{"rule":"fast_refund"}}],"must_not":[{"ids":{"values":[]}},{"bool":{"minimum_should_match":1,"should":[{"ids":{"values":[]}}]}}]}}
     search_after: [1795219200000,"fast_refund","u1",0,null]
     size: 21
     sort: [{"last_seen":"desc"},{"rule":"asc"},{"visitor":"asc"},{"day":"desc"},{"session_id":"asc"}]

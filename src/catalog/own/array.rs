@@ -123,7 +123,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Map, Value, json};
 
-    fn read(text: &str) -> Vec<(u64, Result<Map<String, Value>, String>)> {
+    type Numbered = (u64, Result<Map<String, Value>, String>);
+
+    fn read(text: &str) -> Vec<Numbered> {
         let mut array = Array::of(text.as_bytes());
         let mut records = Vec::new();
         while let Some(record) = array.next_record().unwrap() {

@@ -256,7 +256,9 @@ mod tests {
 
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<Vec<(u64, Result<String, String>)>, OwnError> {
+    type Numbered = (u64, Result<String, String>);
+
+    fn read(bytes: &[u8]) -> Result<Vec<Numbered>, OwnError> {
         let input = Box::new(Cursor::new(bytes.to_vec()));
         let mut catalogue = OwnCatalogue::read(Path::new("shop"), input, Mapping::default(), Currency::EUR)?;
         let mut rows = Vec::new();
@@ -268,7 +270,7 @@ mod tests {
         Ok(rows)
     }
 
-    fn good(rows: &[(u64, Result<String, String>)]) -> Vec<&str> {
+    fn good(rows: &[Numbered]) -> Vec<&str> {
         rows.iter().filter_map(|(_, row)| row.as_deref().ok()).collect()
     }
 

@@ -48,10 +48,12 @@ impl Stage {
 
 /// The search for a page of products with its facets; at the first stage it also asks for similar words.
 pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
+    let departments = (*stage == Stage::BestSellers).then(|| request.departments()).flatten();
+    let filters = departments.as_ref().unwrap_or(&request.filters);
     let mut body = json!({
         "query": ranked(&matching(request, stage, relevance), relevance),
-        "post_filter": { "bool": { "filter": filter::clauses(&request.filters, None) } },
-        "aggs": facets::aggregations(&request.filters),
+        "post_filter": { "bool": { "filter": filter::clauses(filters, None) } },
+        "aggs": facets::aggregations(filters),
         "size": request.page.size,
         "sort": request.sort.keys(),
         "track_total_hits": true,
@@ -62,11 +64,12 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
         Some(cursor) => body["search_after"] = json!(cursor.values),
         None => body["from"] = json!(request.page.offset()),
     }
-    if !request.words.as_slice().is_empty() {
-        body["highlight"] = highlight();
+    if request.words.as_slice().is_empty() {
+        return body;
     }
-    if *stage == Stage::AsTyped && !request.words.as_slice().is_empty() {
-        body["aggs"]["found"] = json!({ "filter": { "match_all": {} } });
+    body["highlight"] = highlight();
+    body["aggs"]["found"] = json!({ "filter": { "match_all": {} } });
+    if *stage == Stage::AsTyped {
         body["aggs"]["all_words"] = json!({ "filter": all_words(&request.words, relevance) });
         let similar = spelling::question(&request.words, Reach::Near, relevance);
         if let Some(similar) = similar.filter(|_| request.fuzzy) {

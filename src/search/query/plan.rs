@@ -53,7 +53,8 @@ pub fn pieces(words: &Words, doubts: &Doubts, relevance: &Relevance) -> Vec<Piec
     let words = words.as_slice();
     for (at, word) in words.iter().enumerate() {
         let similar = doubts.corrections.at(at);
-        let may_be_unfinished = doubts.last_is_unfinished && at + 1 == words.len();
+        // A number that goes on is another number.
+        let may_be_unfinished = doubts.last_is_unfinished && at + 1 == words.len() && !has_digits(word);
         if may_be_unfinished || !similar.is_empty() {
             let similar = similar.to_vec();
             pieces.push(Piece::Unsure(Unsure { typed: word.clone(), similar, may_be_unfinished }));
@@ -72,9 +73,13 @@ pub fn pieces(words: &Words, doubts: &Doubts, relevance: &Relevance) -> Vec<Piec
 /// Whether a word is an identifier or a size (`WH-1000XM5`, `256gb`): it has digits and something else.
 fn is_code(word: &str, relevance: &Relevance) -> bool {
     let inner = word.trim_matches(|c: char| !c.is_alphanumeric());
-    inner.contains(char::is_numeric)
+    has_digits(inner)
         && inner.contains(|c: char| !c.is_numeric())
         && !relevance.synonym_words.contains(&inner.to_lowercase())
+}
+
+fn has_digits(word: &str) -> bool {
+    word.contains(char::is_numeric)
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Which words may be misspelled, and what they may have been meant to be. Pure.
 //!
 //! Elasticsearch's term suggester proposes words of the catalogue for those that it has never or hardly
-//! seen; what is kept of that is decided here. A word is a candidate only if its stem is unknown as well, so
-//! that a plural is never "corrected" to its singular.
+//! seen; what is kept of that is decided here.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +39,7 @@ pub struct Similar {
     pub word: String,
     /// Letters that were added, left out, replaced or swapped with the next.
     pub edits: usize,
-    /// Products that have it.
+    /// Products that have it; 0 for a word that only the synonyms have.
     pub products: u64,
 }
 
@@ -65,21 +64,15 @@ pub fn question(words: &Words, reach: Reach, relevance: &Relevance) -> Option<Va
         Reach::Near => 1,
         Reach::Far => 0,
     };
-    let suggester = |field: &str| {
-        json!({ "term": {
-            "field": field,
-            "suggest_mode": "popular",
-            "max_term_freq": relevance.spelling.rare_products,
-            "min_word_length": WORD_CHARS_MIN,
-            "prefix_length": first_letters,
-            "size": PROPOSALS,
-        }})
-    };
-    Some(json!({
-        "text": asked.join(" "),
-        "words": suggester("spelling"),
-        "stems": suggester("spelling.stemmed"),
-    }))
+    let words = json!({ "term": {
+        "field": "spelling",
+        "suggest_mode": "popular",
+        "max_term_freq": relevance.spelling.rare_products,
+        "min_word_length": WORD_CHARS_MIN,
+        "prefix_length": first_letters,
+        "size": PROPOSALS,
+    }});
+    Some(json!({ "text": asked.join(" "), "words": words }))
 }
 
 /// The words that are asked for, with their positions in the query.
@@ -92,7 +85,6 @@ fn asked<'w>(words: &'w Words, relevance: &Relevance) -> impl Iterator<Item = (u
 #[derive(Debug, Deserialize)]
 pub struct RawSpelling {
     words: Vec<Entry>,
-    stems: Vec<Entry>,
 }
 
 /// One word of the question. Its place is counted in UTF-16 units.
@@ -112,16 +104,14 @@ struct Proposal {
 impl RawSpelling {
     /// The similar words within reach of each word that seems misspelled.
     pub fn corrections(self, words: &Words, reach: Reach, relevance: &Relevance) -> Corrections {
-        let Self { words: mut entries, stems } = self;
+        let mut entries = self.words;
         let mut offset = 0;
         let mut corrections = BTreeMap::new();
         for (at, word) in asked(words, relevance) {
             let (begin, length) = (offset, word.encode_utf16().count());
             offset += length + 1;
             let is_this = |entry: &&mut Entry| entry.offset == begin && entry.length == length;
-            let has_unknown_stem =
-                stems.iter().any(|entry| entry.offset == begin && !entry.options.is_empty());
-            let Some(entry) = entries.iter_mut().find(is_this).filter(|_| has_unknown_stem) else { continue };
+            let Some(entry) = entries.iter_mut().find(is_this) else { continue };
             let similar = similar(word, std::mem::take(&mut entry.options), reach);
             if !similar.is_empty() {
                 let few = similar.into_iter().take(relevance.spelling.similar_words);
@@ -169,12 +159,32 @@ impl Corrections {
         self
     }
 
-    /// Only similar words that are in so many products, which outweigh a word that a few have.
-    pub fn frequent(mut self, products: u64) -> Self {
-        for similar in self.0.values_mut() {
-            similar.retain(|similar| similar.products >= products);
+    /// Only similar words that outweigh one that a few products have: others than its own plural or singular,
+    /// and in so many products.
+    pub fn outweighing(mut self, words: &Words, products: u64) -> Self {
+        for (at, similar) in &mut self.0 {
+            let typed = words.as_slice().get(*at).map(|word| word.to_lowercase()).unwrap_or_default();
+            let is_form_of_it = |word: &str| word.starts_with(&typed) || typed.starts_with(word);
+            similar.retain(|similar| similar.products >= products && !is_form_of_it(&similar.word));
         }
         self.0.retain(|_, similar| !similar.is_empty());
+        self
+    }
+
+    /// Looks among the synonyms' words for those at these positions that nothing in the catalogue is like:
+    /// `ihpone` may mean a word that no product has, but that stands for some.
+    pub fn or_synonyms(mut self, words: &Words, positions: &[usize], relevance: &Relevance) -> Self {
+        for (at, word) in words.as_slice().iter().enumerate() {
+            if positions.contains(&at) && !self.0.contains_key(&at) && is_forgiving(word, relevance) {
+                let synonyms = relevance.synonym_words.iter();
+                let proposals = synonyms.map(|text| Proposal { text: text.clone(), freq: 0 }).collect();
+                let mut similar = similar(word, proposals, Reach::Near);
+                similar.truncate(relevance.spelling.similar_words);
+                if !similar.is_empty() {
+                    self.0.insert(at, similar);
+                }
+            }
+        }
         self
     }
 
@@ -212,7 +222,7 @@ mod tests {
             .map(|(text, freq)| json!({ "text": text, "freq": freq, "score": 0.8 }))
             .collect();
         let entry = json!([{ "text": "x", "offset": offset, "length": length, "options": options }]);
-        serde_json::from_value(json!({ "words": entry, "stems": entry })).unwrap()
+        serde_json::from_value(json!({ "words": entry })).unwrap()
     }
 
     #[test]
@@ -232,14 +242,21 @@ mod tests {
         assert_eq!(corrections.did_you_mean(&words).unwrap(), "55 oaken headphone");
         let words_and_edits: Vec<_> = corrections.at(2).iter().map(|s| (s.word.as_str(), s.edits)).collect();
         assert_eq!(words_and_edits, [("headphone", 1), ("headphones", 1)]);
-        assert!(corrections.frequent(600).at(2).len() == 1);
     }
 
     #[test]
-    fn a_word_whose_stem_is_known_is_not_misspelled() {
-        let RawSpelling { words, .. } = answer(0, 7, &[("trainers", 50)]);
-        let raw = RawSpelling { words, stems: Vec::new() };
-        assert!(raw.corrections(&Words::read("trainer"), Reach::Near, &relevance()).is_empty());
+    fn a_word_that_only_the_synonyms_have_is_proposed_where_the_catalogue_has_none() {
+        let words = Words::read("ihpone hover");
+        let corrections = Corrections::default().or_synonyms(&words, &[0], &relevance());
+        assert_eq!(corrections.did_you_mean(&words).unwrap(), "iphone hover");
+    }
+
+    #[test]
+    fn a_rare_word_stands_for_a_frequent_one_but_not_for_its_own_plural() {
+        let words = Words::read("kholer");
+        let raw = answer(0, 6, &[("kohler", 900), ("kholers", 900), ("koller", 3)]);
+        let corrections = raw.corrections(&words, Reach::Far, &relevance()).outweighing(&words, 40);
+        assert_eq!(corrections.at(0), [Similar { word: "kohler".to_owned(), edits: 1, products: 900 }]);
     }
 
     proptest! {

@@ -73,6 +73,15 @@ fn nothing_typed_browses_by_popularity() {
 }
 
 #[test]
+fn best_sellers_come_from_the_whole_department_whatever_else_was_chosen() {
+    let request = SearchRequest { filters: every_filter(), ..typed("spaceship") };
+    let body = products(&request, &Stage::BestSellers, &relevance());
+    let department = json!([{ "terms": { "categories": ["electronics"] } }]);
+    assert_eq!(body["post_filter"]["bool"]["filter"], department);
+    assert_eq!(body["query"]["function_score"]["query"], json!({ "match_all": {} }));
+}
+
+#[test]
 fn similar_words_are_not_asked_for_when_the_shopper_says_so() {
     let asks =
         |request: &SearchRequest| products(request, &Stage::AsTyped, &relevance())["suggest"].is_object();

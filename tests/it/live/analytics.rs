@@ -24,6 +24,8 @@ use shoplens::store::schema::Schema;
 use crate::live::shop::{Shop, with_shop};
 use crate::live::small_shop::service;
 
+const ADMIN_TOKEN: &str = "a token for this test";
+
 /// Shortly after midnight, so that every range asked for lies in two daily indices.
 fn now() -> Timestamp {
     Timestamp::parse("2026-11-21T00:02:30Z").unwrap()
@@ -245,10 +247,11 @@ async fn pages_of_signals_show_every_active_case_once_the_last_seen_first() {
             (0..25).map(|n| signal(n, if n < 5 { "critical" } else { "low" }, true)).collect();
         cases.extend((25..30).map(|n| signal(n, "high", false)));
         write(shop, &Schema::FRAUD_SIGNALS, cases).await;
-        let mut question = fraud::Question { severity: None, rule: None, size: 10, after: None };
+        let mut question =
+            fraud::Question { severity: None, rule: None, status: None, size: 10, after: None };
         let (mut ids, mut sizes, mut last_seen) = (BTreeSet::new(), Vec::new(), Vec::new());
         loop {
-            let page = store::signals(&shop.store, &question).await.unwrap();
+            let page = store::signals(&shop.store, &question, &[]).await.unwrap();
             assert_eq!(page.total, 25);
             sizes.push(page.items.len());
             last_seen.extend(page.items.iter().map(|signal| signal.last_seen));
@@ -259,10 +262,54 @@ async fn pages_of_signals_show_every_active_case_once_the_last_seen_first() {
         assert_eq!((sizes, ids.len()), (vec![10, 10, 5], 25));
         assert!(last_seen.is_sorted_by(|a, b| a >= b));
         let rule = Some(Rule::FastRefund);
-        let question = fraud::Question { severity: Some(Severity::Critical), rule, size: 3, after: None };
-        let page = store::signals(&shop.store, &question).await.unwrap();
+        let question =
+            fraud::Question { severity: Some(Severity::Critical), rule, status: None, size: 3, after: None };
+        let page = store::signals(&shop.store, &question, &[]).await.unwrap();
         assert_eq!((page.total, page.items.len(), page.next), (3, 3, None));
         assert_eq!(page.items[0].figures.0["seconds"], 30);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dismissed_case_is_not_shown_nor_others_of_its_kind_until_somebody_opens_it_again() {
+    with_shop(async |shop| {
+        let of = |n, visitor: &str| {
+            let (id, at, mut case) = signal(n, "high", true);
+            case["visitor"] = json!(visitor);
+            (id, at, case)
+        };
+        let cases = vec![of(0, "u"), of(2, "u"), of(4, "other"), of(1, "u")];
+        write(shop, &Schema::FRAUD_SIGNALS, cases).await;
+        let service = service(shop, &["--admin-token", ADMIN_TOKEN]);
+        let ids = async |query: &str| {
+            let page = service.get(&format!("/fraud?size=9{query}")).await;
+            let items = page["items"].as_array().unwrap().iter();
+            items.map(|item| item["id"].as_str().unwrap()[5..8].to_owned()).collect::<BTreeSet<_>>()
+        };
+        let named = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
+        let (path, dismiss) =
+            ("/fraud/rule%7Cu00%7C2026-11-20", json!({ "status": "dismissed", "note": "a test" }));
+        let status = async |path: &str, token: &str, change: &Value| {
+            service.send(Method::PATCH, path, token, change).await.0
+        };
+        assert_eq!(status(path, "wrong", &dismiss).await, 401);
+        assert_eq!(status("/fraud/nobody", ADMIN_TOKEN, &dismiss).await, 404);
+        assert_eq!(status(path, ADMIN_TOKEN, &json!({ "status": "burnt" })).await, 400);
+        assert_eq!(ids("").await, named(&["u00", "u01", "u02", "u04"]));
+        assert_eq!(status(path, ADMIN_TOKEN, &dismiss).await, 200);
+        // The other case of the same rule and visitor is quiet; that of another rule is not.
+        assert_eq!(ids("").await, named(&["u01", "u04"]));
+        assert_eq!(ids("&status=dismissed").await, named(&["u00", "u02"]));
+        assert_eq!(status(path, ADMIN_TOKEN, &json!({ "status": "confirmed" })).await, 409);
+        assert_eq!(status(path, ADMIN_TOKEN, &json!({ "status": "open" })).await, 200);
+        assert_eq!(status(path, ADMIN_TOKEN, &json!({ "status": "confirmed", "reviewer": "me" })).await, 200);
+        assert_eq!(ids("&status=open").await, named(&["u01", "u02", "u04"]));
+        let confirmed = service.get("/fraud?status=confirmed").await;
+        let trail = &confirmed["items"][0]["decision"]["history"];
+        let changes: Vec<_> = trail.as_array().unwrap().iter().map(|entry| entry["status"].clone()).collect();
+        assert_eq!(changes, [json!("dismissed"), json!("open"), json!("confirmed")]);
+        assert_eq!((&trail[0]["note"], &trail[2]["reviewer"]), (&json!("a test"), &json!("me")));
     })
     .await;
 }
@@ -319,8 +366,8 @@ async fn a_shop_that_nobody_has_written_to_answers_zeros() {
         assert_eq!(trending, (Progress::default(), vec![]));
         let (_, funnels) = store::funnels(&shop.store, Range::last(60, now()), None).await.unwrap();
         assert_eq!(funnels, [Funnel { category: "all".to_owned(), ..Funnel::default() }]);
-        let question = fraud::Question { severity: None, rule: None, size: 20, after: None };
-        assert_eq!(store::signals(&shop.store, &question).await.unwrap().total, 0);
+        let question = fraud::Question { severity: None, rule: None, status: None, size: 20, after: None };
+        assert_eq!(store::signals(&shop.store, &question, &[]).await.unwrap().total, 0);
     })
     .await;
 }

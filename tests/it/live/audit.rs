@@ -62,7 +62,7 @@ async fn an_audit_agrees_with_the_processor_about_duplicates_late_and_corrupt_re
         assert_eq!((report.records, report.drained_partitions), (10, 1));
         let kinds = ["late-events", "dead-letters", "product-trends", "events", "ledger"];
         // Late for trends, funnels and velocity; one corrupt record; a document a minute and topic.
-        assert_eq!(kinds.map(|what| compared(&report, what)), [3, 1, 4, 8, 13]);
+        assert_eq!(kinds.map(|what| compared(&report, what)), [3, 1, 4, 8, 14]);
         let (code, printed) = program(shop, &["--json"]);
         let printed: Value = serde_json::from_str(&printed).unwrap();
         assert_eq!((code, &printed["records"]), (0, &json!(10)));

@@ -15,6 +15,7 @@ mod generations;
 mod own_catalogue;
 mod processor;
 mod recount;
+mod relevance;
 mod replay;
 mod search;
 mod shop;
