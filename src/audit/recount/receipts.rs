@@ -13,10 +13,11 @@ use crate::model::rules::{Rule, Rules};
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
 
-/// The documents of one day: one for each account that gave anything back.
+/// The documents of one day: one for each account that had a refund before its purchase in the log.
 pub fn documents(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
     let mut placed: BTreeSet<(&UserId, &OrderId)> = BTreeSet::new();
     let mut first: Option<Timestamp> = None;
+    let mut suspects: BTreeSet<&UserId> = BTreeSet::new();
     let mut refunds: BTreeMap<&UserId, Vec<(&Event, &Refund)>> = BTreeMap::new();
     for event in events {
         let Some(user) = &event.user_id else { continue };
@@ -25,11 +26,17 @@ pub fn documents(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
                 placed.insert((user, &order.order_id));
                 first = Some(first.map_or(event.timestamp, |first| first.min(event.timestamp)));
             }
-            Action::Refund(refund) => refunds.entry(user).or_default().push((event, refund)),
+            Action::Refund(refund) => {
+                if !placed.contains(&(user, &refund.order.order_id)) {
+                    suspects.insert(user);
+                }
+                refunds.entry(user).or_default().push((event, refund));
+            }
             Action::Search(_) | Action::View(_) | Action::AddToCart(_) => {}
         }
     }
-    let found = refunds.into_iter().map(|(user, refunds)| {
+    let suspected = refunds.into_iter().filter(|(user, _)| suspects.contains(user));
+    let found = suspected.map(|(user, refunds)| {
         let known = |refund: &Refund| placed.contains(&(user, &refund.order.order_id));
         let is_in_log = |refund: &Refund| first.is_some_and(|first| refund.ordered_at >= first);
         document(pane, user, &refunds, known, is_in_log)

@@ -1,4 +1,5 @@
-//! Receipts: per day of the order and account, the refunds of orders that nobody placed.
+//! Receipts: per day of the order and account, the refunds of orders that nobody placed; of accounts that had a refund
+//! before its purchase in the log.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -29,19 +30,26 @@ pub fn documents(events: &[&Event], place: Place) -> Vec<Expected> {
             _ => None,
         })
         .collect();
-    let users = distinct(refunds.iter().map(|(event, _)| event.visitor()));
+    let suspects = refunds.iter().filter(|(event, refund)| {
+        let before = events.iter().take_while(|other| other.event_id != event.event_id);
+        !before.into_iter().any(|other| is_purchase(other, event.visitor(), refund))
+    });
+    let users = distinct(suspects.map(|(event, _)| event.visitor()));
     users.into_iter().map(|user| document(events, &refunds, place, user)).collect()
+}
+
+/// Whether this event is the purchase that the refund of this user is of.
+fn is_purchase(event: &Event, user: &str, refund: &Refund) -> bool {
+    match &event.action {
+        Action::Purchase(order) => event.visitor() == user && order.order_id == refund.order.order_id,
+        _ => false,
+    }
 }
 
 fn document(events: &[&Event], refunds: &[(&Event, &Refund)], place: Place, user: &str) -> Expected {
     let purchases = || events.iter().filter(|event| matches!(event.action, Action::Purchase(_)));
     let first = purchases().map(|event| event.timestamp).min();
-    let is_known = |refund: &Refund| {
-        purchases().filter(|event| event.visitor() == user).any(|event| match &event.action {
-            Action::Purchase(order) => order.order_id == refund.order.order_id,
-            _ => false,
-        })
-    };
+    let is_known = |refund: &Refund| events.iter().any(|event| is_purchase(event, user, refund));
     let is_covered = |refund: &Refund| first.is_some_and(|first| first <= refund.ordered_at);
     let own: Vec<_> = refunds.iter().filter(|(event, _)| event.visitor() == user).collect();
     let unknown: Vec<_> = own.iter().filter(|(_, refund)| !is_known(refund)).collect();
