@@ -83,7 +83,7 @@ impl<'a> Explainer<'a> {
     pub fn reasons(&self, explanation: &Explained, product: &Product) -> Vec<Reason> {
         let mut terms = Vec::new();
         collect(explanation, 1.0, &mut terms);
-        let mut reasons: Vec<Reason> = terms.into_iter().map(|term| self.of_term(&term)).collect();
+        let mut reasons: Vec<Reason> = merged(terms).iter().map(|term| self.of_term(term)).collect();
         reasons.sort_by(|a, b| b.points.unwrap_or_default().total_cmp(&a.points.unwrap_or_default()));
         reasons.push(self.boost(product));
         reasons
@@ -97,12 +97,12 @@ impl<'a> Explainer<'a> {
             Some("prefix") => (ReasonKind::Beginning, self.relevance.prefix.weight(&term.field)),
             Some(_) if term.is_phrase => (ReasonKind::Code, self.relevance.code.weight(&term.field)),
             Some(_) => (ReasonKind::Exact, self.relevance.exact.weight(&term.field)),
-            None => {
-                let kind = if typo.is_some() { ReasonKind::Typo } else { ReasonKind::Word };
-                (kind, weight(&self.relevance.text.fields, &term.field))
-            }
+            None => (ReasonKind::Word, weight(&self.relevance.text.fields, &term.field)),
         };
-        let typo = typo.filter(|_| kind == ReasonKind::Typo);
+        // What stands for a misspelled word was not typed, in whichever layer it was found.
+        let is_word = matches!(kind, ReasonKind::Word | ReasonKind::Exact);
+        let typo = typo.filter(|_| is_word);
+        let kind = if typo.is_some() { ReasonKind::Typo } else { kind };
         Reason {
             kind,
             text: sentence(kind, term, &label(field), typo),
@@ -192,6 +192,19 @@ struct Term {
     points: f64,
 }
 
+/// The terms each once: several layers may find the same in the same field.
+fn merged(terms: Vec<Term>) -> Vec<Term> {
+    let mut merged: Vec<Term> = Vec::new();
+    for term in terms {
+        let is_same = |other: &&mut Term| Term { points: term.points, ..(**other).clone() } == term;
+        match merged.iter_mut().find(is_same) {
+            Some(same) => same.points += term.points,
+            None => merged.push(term),
+        }
+    }
+    merged
+}
+
 /// Walks down to the weights of terms. `share` is what a part counts in the whole.
 fn collect(part: &Explained, share: f64, terms: &mut Vec<Term>) {
     if let Some(term) = read_term(&part.description) {
@@ -276,6 +289,13 @@ mod tests {
         let mut terms = Vec::new();
         collect(&whole, 1.0, &mut terms);
         assert_eq!(terms, [term("name", "laptop", false, 0.8), term("category_label", "laptop", false, 6.0)]);
+    }
+
+    #[test]
+    fn what_several_layers_find_in_a_field_is_told_once() {
+        let found = |points| term("name", "laptop", false, points);
+        let terms = vec![found(4.0), term("name", "\"laptop bag\"", true, 1.0), found(0.5)];
+        assert_eq!(merged(terms.clone()), [found(4.5), terms[1].clone()]);
     }
 
     proptest! {
