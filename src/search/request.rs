@@ -276,7 +276,7 @@ fn attributes(given: &[(String, String)]) -> Result<BTreeMap<String, Vec<String>
     let unusable = |name: &&str| {
         name.is_empty() || name.len() > ATTRIBUTE_NAME_BYTES_MAX || name.contains(char::is_control)
     };
-    if lists.len() > ATTRIBUTES_MAX || lists.keys().any(|name| unusable(name)) {
+    if lists.len() > ATTRIBUTES_MAX || lists.keys().any(unusable) {
         let detail = format!(
             "attr.<name> may be given for at most {ATTRIBUTES_MAX} names, each of 1 to {ATTRIBUTE_NAME_BYTES_MAX} bytes"
         );
