@@ -1,7 +1,7 @@
 //! What can be suggested besides products: categories, brands and popular queries, with what else they are
 //! called. Small enough to be looked through at each keystroke. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -223,21 +223,13 @@ fn aliases(label: &[String], synonyms: &[Synonym]) -> Vec<Vec<String>> {
     synonyms.iter().filter(|synonym| named_by(&synonym.to)).map(|synonym| synonym.from.clone()).collect()
 }
 
+/// Endings of plurals and what stands there in the singular; the first that fits counts.
+const PLURALS: [(&str, &str); 7] =
+    [("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("ies", "y"), ("xes", "x"), ("ss", "ss"), ("s", "")];
+
 fn singular(word: &str) -> String {
-    let endings: HashMap<&str, &str> = HashMap::from([
-        ("ies", "y"),
-        ("sses", "ss"),
-        ("shes", "sh"),
-        ("ches", "ch"),
-        ("xes", "x"),
-        ("ss", "ss"),
-    ]);
-    let longest =
-        endings.iter().filter(|(ending, _)| word.ends_with(*ending)).max_by_key(|(ending, _)| ending.len());
-    match longest {
-        Some((ending, one)) => format!("{}{one}", word.strip_suffix(ending).unwrap_or(word)),
-        None => word.strip_suffix('s').unwrap_or(word).to_owned(),
-    }
+    let plural = PLURALS.iter().find_map(|(ending, one)| Some((word.strip_suffix(ending)?, one)));
+    plural.map_or_else(|| word.to_owned(), |(stem, one)| format!("{stem}{one}"))
 }
 
 #[cfg(test)]
