@@ -165,7 +165,7 @@ fn search(number: u64) -> Search {
         query: "headphones".into(),
         filters: Default::default(),
         result_count: 0,
-        result_ids: Vec::new(),
+        result_ids: Default::default(),
     }
 }
 

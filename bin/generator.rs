@@ -9,8 +9,11 @@ use shoplens::catalog::shelf;
 use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, STARTUP_WAIT, ShopSettings};
 use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::time::Timestamp;
-use shoplens::shutdown;
-use shoplens::store::Store;
+use shoplens::{shutdown, store::Store};
+
+/// The simulation makes and drops many small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Simulates the shop's visitors and sends what they do to Kafka, a file or a collector.
 #[derive(Parser)]

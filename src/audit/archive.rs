@@ -12,6 +12,7 @@ use crate::audit::letters::Letters;
 use crate::audit::logs::{Logs, Sighting};
 use crate::audit::recount::events::document;
 use crate::audit::report::{Difference, Problem};
+use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
 use crate::store::{Method, Store, StoreError, Stored};
@@ -23,14 +24,16 @@ const WHAT: &str = Schema::EVENTS.name;
 /// Every event that was found in the topics so far, so that one too many is found out.
 pub struct Archive {
     ids: HashSet<Uuid>,
+    /// The sessions whose events are kept; those of others are no difference, should they be there.
+    archived: Sample,
     /// Indices of events before it may have been dropped.
     oldest: Timestamp,
 }
 
 impl Archive {
-    /// No event yet. Those from before `oldest` are not compared.
-    pub fn new(oldest: Timestamp) -> Self {
-        Self { ids: HashSet::new(), oldest }
+    /// No event yet. Those from before `oldest`, and of sessions that are not kept, are not compared.
+    pub fn new(archived: Sample, oldest: Timestamp) -> Self {
+        Self { ids: HashSet::new(), archived, oldest }
     }
 
     /// Compares the raw events that the archiver has written of a partition. An event that was sent more
@@ -50,7 +53,9 @@ impl Archive {
             events.entry(sighting.event.event_id).or_default().push(sighting);
         }
         self.ids.extend(events.keys());
-        let is_kept = |one: &&Sighting| one.event.timestamp >= self.oldest;
+        let is_kept = |one: &&Sighting| {
+            one.event.timestamp >= self.oldest && self.archived.holds(&one.event.session_id)
+        };
         let is_refused =
             |one: &&Sighting| letters.is_refused_by_elasticsearch((one.stream, logs.partition, one.offset));
         let is_due = |all: &[&Sighting]| all.iter().any(is_kept) && !all.iter().any(is_refused);

@@ -20,6 +20,7 @@ use crate::bus::{Bus, BusError, LogReader};
 use crate::model::event::Stream;
 use crate::model::event::door::{AGE_MAX, Door};
 use crate::model::money::Currency;
+use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
 use crate::store::{Store, StoreError, Stored};
@@ -37,6 +38,9 @@ pub struct AuditSettings {
     /// Fail (exit code 2) unless the processor has read everything, so that open windows are compared too.
     #[arg(long)]
     pub require_drained: bool,
+    /// The processor's: share of the sessions whose raw events are kept.
+    #[arg(long, env = "ARCHIVE_SHARE", default_value = "1")]
+    pub archive_share: Sample,
 }
 
 /// Groups that report how far they are, whatever the settings of the processor.
@@ -87,7 +91,7 @@ pub async fn audit(
         frontiers,
         repairs,
         letters,
-        archive: Archive::new(now - AGE_MAX),
+        archive: Archive::new(settings.archive_share, now - AGE_MAX),
         now,
         report: Report::new(settings.show),
     };

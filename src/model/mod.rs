@@ -9,6 +9,7 @@ pub mod ids;
 pub mod money;
 pub mod product;
 pub mod rules;
+pub mod sample;
 pub mod severity;
 mod text;
 pub mod time;

@@ -15,6 +15,7 @@ use crate::bus::{Bus, Producer};
 use crate::model::event::door::Door;
 use crate::model::generation::{Generation, Start};
 use crate::model::money::Currency;
+use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::schema::Schema;
@@ -48,6 +49,9 @@ pub struct ProcessorSettings {
     /// Whether raw events are kept in `events-<date>`.
     #[arg(long, env = "ARCHIVE_EVENTS", default_value_t = true, action = clap::ArgAction::Set)]
     pub archive_events: bool,
+    /// Share of the sessions whose raw events are kept, from 0 to 1; the results count all of them.
+    #[arg(long, env = "ARCHIVE_SHARE", default_value = "1")]
+    pub archive_share: Sample,
     /// End when the topics are read to their ends and everything is acknowledged.
     #[arg(long)]
     pub until_drained: bool,
@@ -164,6 +168,7 @@ fn start(
         flush_every: Duration::from_millis(settings.flush_interval_ms),
         until_drained: settings.until_drained,
         bytes_max: (settings.memory_mb as usize).saturating_mul(1 << 20) / usize::from(settings.workers),
+        archived: settings.archive_share,
     };
     let readers = Reader::ALL.into_iter();
     let readers = readers.filter(|reader| settings.archive_events || *reader != Reader::Archiver);

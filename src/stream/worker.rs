@@ -11,6 +11,7 @@ use crate::bus::{Assigned, Bus, BusError, Change, GroupConsumer, Membership, Rec
 use crate::model::event::door::Door;
 use crate::model::event::tick;
 use crate::model::generation::{Generation, Start};
+use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
 use crate::stream::condition::Condition;
 use crate::stream::ends::LogEnds;
@@ -47,6 +48,8 @@ pub struct Pace {
     pub until_drained: bool,
     /// What the open windows of one worker may take in memory.
     pub bytes_max: usize,
+    /// Of which sessions raw events are kept.
+    pub archived: Sample,
 }
 
 /// Who works.
@@ -252,7 +255,8 @@ impl Worker {
     }
 
     fn take_over(&mut self, assigned: &[Assigned]) -> anyhow::Result<()> {
-        let (holding, behind) = Holding::take_over(self.reader, self.door, assigned)?;
+        let (mut holding, behind) = Holding::take_over(self.reader, self.door, assigned)?;
+        holding.parts_mut().for_each(|part| part.archive(self.pace.archived));
         self.watch.took_over(&holding, behind.values().flatten());
         self.holding = holding;
         for (group, parts) in behind {

@@ -178,6 +178,8 @@ pub struct Session {
     /// The time of its first event; `None` before that.
     started_at: Option<Timestamp>,
     has_entered: bool,
+    /// What is done when its turn comes; it waits in here, so that what is moved while it waits is small.
+    pub next: Option<Step>,
     /// Who decides what follows each step.
     pub script: Script,
 }
@@ -185,7 +187,7 @@ pub struct Session {
 impl Session {
     /// A visit that has not begun yet.
     pub fn new(visitor: Visitor, id: SessionId, script: Script) -> Self {
-        Self { visitor, id, started_at: None, has_entered: false, script }
+        Self { visitor, id, started_at: None, has_entered: false, next: None, script }
     }
 
     /// Whether an event at this time would lie within the longest session.

@@ -40,7 +40,7 @@ pub struct Simulator {
     ids: Ids,
     start: Timestamp,
     /// People by the time of their next step.
-    people: Agenda<(Box<Session>, Step)>,
+    people: Agenda<Box<Session>>,
     /// Programs.
     fleets: Fleets,
     /// Visitors who left and may return.
@@ -110,8 +110,10 @@ impl Simulator {
     /// session may last is gone.
     fn person_due(&mut self, now: Timestamp) -> Option<(Box<Session>, Step)> {
         loop {
-            let (session, step) = self.people.take_due(now)?;
-            if session.lasts_until(now) {
+            let mut session = self.people.take_due(now)?;
+            if let Some(step) = session.next.take()
+                && session.lasts_until(now)
+            {
                 return Some((session, step));
             }
         }
@@ -151,10 +153,11 @@ impl Simulator {
         }
     }
 
-    fn wait(&mut self, until: Timestamp, session: Box<Session>, step: Step) {
+    fn wait(&mut self, until: Timestamp, mut session: Box<Session>, step: Step) {
+        session.next = Some(step);
         match session.visitor.persona.class() {
-            Class::Bot => self.fleets.wait(until, session, step),
-            Class::Honest | Class::Fraud => self.people.add(until, (session, step)),
+            Class::Bot => self.fleets.wait(until, session),
+            Class::Honest | Class::Fraud => self.people.add(until, session),
         }
     }
 

@@ -81,7 +81,7 @@ pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
 }
 
 /// MurmurHash2 with Kafka's seed (`org.apache.kafka.common.utils.Utils.murmur2`).
-fn murmur2(data: &[u8]) -> u32 {
+pub fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     const SEED: u32 = 0x9747_b28c;
     let mut hash = SEED ^ data.len() as u32;

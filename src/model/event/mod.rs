@@ -12,6 +12,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -83,8 +84,8 @@ pub struct Search {
     pub filters: BTreeMap<SmolStr, SmolStr>,
     /// How many products were found.
     pub result_count: u64,
-    /// The first page, best first.
-    pub result_ids: Vec<ProductId>,
+    /// The first page, best first; shared, for popular searches are answered alike.
+    pub result_ids: Arc<[ProductId]>,
 }
 
 /// One product that was viewed or put into the cart.

@@ -62,7 +62,7 @@ pub fn search(timestamp: Timestamp) -> Event {
             query: "headphones".into(),
             filters: BTreeMap::new(),
             result_count: 1,
-            result_ids: vec![item().product_id],
+            result_ids: [item().product_id].into(),
         }),
     )
 }

@@ -140,7 +140,7 @@ fn action(kind: EventType, mut wire: Wire) -> Result<Action, Reject> {
             query: need!(wire, kind, query),
             filters: wire.filters.unwrap_or_default(),
             result_count: need!(wire, kind, result_count),
-            result_ids: wire.result_ids.unwrap_or_default(),
+            result_ids: wire.result_ids.unwrap_or_default().into(),
         }),
         EventType::View => Action::View(touch(kind, wire)?),
         EventType::AddToCart => Action::AddToCart(touch(kind, wire)?),

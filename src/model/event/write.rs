@@ -40,7 +40,7 @@ fn write_search<M: SerializeMap>(map: &mut M, search: &Search) -> Result<(), M::
         map.serialize_entry("filters", &search.filters)?;
     }
     map.serialize_entry("result_count", &search.result_count)?;
-    map.serialize_entry("result_ids", &search.result_ids)
+    map.serialize_entry("result_ids", &*search.result_ids)
 }
 
 fn write_touch<M: SerializeMap>(map: &mut M, touch: &Touch) -> Result<(), M::Error> {

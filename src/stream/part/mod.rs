@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use crate::bus::Received;
 use crate::model::event::door::{Door, Place};
 use crate::model::event::{self, Event, Record, Reject, Stream};
+use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
 use crate::stream::document::{DeadLetter, Document, LateEvent, Origin};
 use crate::stream::fold::{Arrival, Clock, Folding};
@@ -83,6 +84,8 @@ pub struct Part {
     stored_from: Option<Timestamp>,
     /// What the open windows may take in memory after a flush.
     bytes_max: usize,
+    /// Of which sessions raw events are kept.
+    archived: Sample,
 }
 
 /// What a part wants done: first all effects, then the commit.
@@ -143,6 +146,7 @@ impl Part {
             newest: None,
             stored_from: None,
             bytes_max: usize::MAX,
+            archived: Sample::ALL,
         }
     }
 
@@ -159,6 +163,11 @@ impl Part {
     /// Whether the record of this offset was not read before.
     pub fn wants(&self, topic: usize, offset: i64) -> bool {
         self.topics.get(topic).is_some_and(|state| offset >= state.position)
+    }
+
+    /// Sets of which sessions raw events are kept.
+    pub fn archive(&mut self, archived: Sample) {
+        self.archived = archived;
     }
 
     /// As [`Part::fold`], for a record that was examined already.
@@ -216,7 +225,7 @@ impl Part {
                 self.documents.push(late.document(&origin()));
             }
         }
-        if fresh && self.group.archives() {
+        if fresh && self.group.archives() && self.archived.holds(&event.session_id) {
             self.documents.push(Document::raw(event, origin()));
         }
         if fresh {

@@ -33,7 +33,7 @@ pub struct Answer {
     /// The first [`RESULTS_KEPT`] of them, best first.
     pub ranks: Vec<Rank>,
     /// The first page of them.
-    pub ids: Vec<ProductId>,
+    pub ids: Arc<[ProductId]>,
 }
 
 /// The index of the shelf.
@@ -112,11 +112,10 @@ impl Matcher {
         };
         let mut sets: Vec<Set<'_>> = meanings.iter().map(|meaning| self.set_of(meaning)).collect();
         sets.sort_by_key(Set::len);
-        let Some((narrowest, others)) = sets.split_first() else { return Answer::default() };
         let filters = Filters::new(filters, shelf);
         let mut answer = Answer::default();
-        narrowest.for_each(|rank| {
-            if filters.pass(rank, shelf) && others.iter().all(|set| set.has(rank)) {
+        common(&sets, |rank| {
+            if filters.pass(rank, shelf) {
                 answer.count += 1;
                 if answer.ranks.len() < RESULTS_KEPT {
                     answer.ranks.push(rank);
@@ -139,8 +138,7 @@ impl Matcher {
             Meaning::Term(term) => Set::Term(self.posting(*term)),
             Meaning::Beginning(words) => {
                 let mut bits = Bits::new(self.products);
-                let ranks = words.iter().flat_map(|word| &self.posting(*word).ranks);
-                ranks.for_each(|rank| bits.set(*rank));
+                words.iter().for_each(|word| bits.add(self.posting(*word)));
                 Set::Beginning(bits)
             }
         }
@@ -159,6 +157,24 @@ impl Matcher {
             }
         }
         bits
+    }
+}
+
+/// Walks along the products that are in all of the sets, of which the narrowest is the first; the best
+/// seller first.
+fn common(sets: &[Set<'_>], keep: impl FnMut(Rank)) {
+    let Some((narrowest, others)) = sets.split_first() else { return };
+    let in_all = |rank: &Rank| others.iter().all(|set| set.has(*rank));
+    match (narrowest, sets.iter().map(Set::bits).collect::<Option<Vec<&Bits>>>().as_deref()) {
+        // 64 products at once.
+        (_, Some([first, second, others @ ..])) => {
+            let mut bits = Bits::clone(first);
+            bits.keep(second);
+            others.iter().for_each(|other| bits.keep(other));
+            bits.ranks().for_each(keep);
+        }
+        (Set::Term(posting), _) => posting.ranks.iter().copied().filter(in_all).for_each(keep),
+        (Set::Beginning(bits), _) => bits.ranks().filter(in_all).for_each(keep),
     }
 }
 
@@ -183,11 +199,11 @@ impl Set<'_> {
         }
     }
 
-    /// Walks along them, the best seller first.
-    fn for_each(&self, keep: impl FnMut(Rank)) {
+    /// As bits, where they are kept.
+    fn bits(&self) -> Option<&Bits> {
         match self {
-            Self::Term(posting) => posting.ranks.iter().copied().for_each(keep),
-            Self::Beginning(bits) => bits.ranks().for_each(keep),
+            Self::Term(posting) => posting.bits.as_ref(),
+            Self::Beginning(bits) => Some(bits),
         }
     }
 }

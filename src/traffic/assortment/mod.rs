@@ -139,11 +139,11 @@ impl Assortment {
 
     /// One piece of a product as a shopper sees it now.
     pub fn item(&self, rank: Rank, attribution: Option<Attribution>) -> Option<Item> {
-        self.product(rank).map(|product| Item {
-            product_id: product.id.clone(),
-            category: product.category.clone(),
+        Some(Item {
+            product_id: self.product(rank)?.id.clone(),
+            category: self.shelf.aisle_of(rank)?.category.clone(),
             brand: self.shelf.brand(rank),
-            unit_price_cents: product.price_cents,
+            unit_price_cents: *self.shelf.prices.get(rank as usize)?,
             quantity: 1,
             attribution,
         })

@@ -35,6 +35,7 @@ impl Posting {
 }
 
 /// A bit for each product.
+#[derive(Clone)]
 pub struct Bits(Vec<u64>);
 
 impl Bits {
@@ -53,6 +54,19 @@ impl Bits {
         if let Some(bits) = self.0.get_mut(rank as usize / 64) {
             *bits |= 1 << (rank % 64);
         }
+    }
+
+    /// Adds these products.
+    pub fn add(&mut self, posting: &Posting) {
+        match &posting.bits {
+            Some(other) => self.0.iter_mut().zip(&other.0).for_each(|(bits, more)| *bits |= more),
+            None => posting.ranks.iter().for_each(|rank| self.set(*rank)),
+        }
+    }
+
+    /// Keeps those that are also among the others.
+    pub fn keep(&mut self, others: &Self) {
+        self.0.iter_mut().zip(&others.0).for_each(|(bits, other)| *bits &= other);
     }
 
     /// Whether a product is among them.
@@ -92,6 +106,24 @@ mod tests {
             }
             prop_assert_eq!(bits.len(), ranks.len());
             prop_assert_eq!(bits.ranks().collect::<BTreeSet<_>>(), ranks);
+        }
+
+        #[test]
+        fn bits_are_joined_and_cut_as_sets_are(
+            one in proptest::collection::btree_set(0u32..500, 0..200),
+            other in proptest::collection::btree_set(0u32..500, 0..200),
+        ) {
+            let posting = |ranks: &BTreeSet<Rank>| Posting::new(ranks.iter().copied().collect(), 500);
+            let of = |ranks: &BTreeSet<Rank>| {
+                let mut bits = Bits::new(500);
+                bits.add(&posting(ranks));
+                bits
+            };
+            let (mut both, mut either) = (of(&one), of(&one));
+            both.keep(&of(&other));
+            either.add(&posting(&other));
+            prop_assert_eq!(both.ranks().collect::<BTreeSet<_>>(), &one & &other);
+            prop_assert_eq!(either.ranks().collect::<BTreeSet<_>>(), &one | &other);
         }
     }
 }

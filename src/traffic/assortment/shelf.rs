@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use smol_str::SmolStr;
 
 use crate::catalog::shelf::ShelfProduct;
+use crate::model::category::CategoryPath;
 use crate::model::money::Cents;
 use crate::traffic::assortment::Rank;
 use crate::traffic::assortment::interest::Traits;
@@ -31,6 +32,8 @@ pub struct Shelf {
 pub struct Aisle {
     /// Its name for people.
     pub label: String,
+    /// Where it lies; shared by every event about one of its products.
+    pub category: CategoryPath,
     /// Its products, the best seller first.
     pub ranks: Vec<Rank>,
 }
@@ -51,7 +54,8 @@ impl Shelf {
             (BTreeMap::new(), HashMap::new(), BTreeMap::<String, u8>::new());
         for (rank, product) in products.iter().enumerate() {
             let aisle = *aisles.entry(product.category.clone()).or_insert_with(|| {
-                shelf.aisles.push(Aisle { label: product.category_label.clone(), ranks: Vec::new() });
+                let label = product.category_label.clone();
+                shelf.aisles.push(Aisle { label, category: product.category.clone(), ranks: Vec::new() });
                 shelf.aisles.len() as u32 - 1
             });
             if let Some(aisle) = shelf.aisles.get_mut(aisle as usize) {

@@ -84,9 +84,9 @@ impl Fleets {
     }
 
     /// Lets a program wait for its next step.
-    pub fn wait(&mut self, until: Timestamp, session: Box<Session>, step: Step) {
+    pub fn wait(&mut self, until: Timestamp, session: Box<Session>) {
         if let Some(fleet) = self.fleet(session.visitor.persona) {
-            fleet.waiting.add(until, (session, step));
+            fleet.waiting.add(until, session);
         }
     }
 
@@ -128,7 +128,7 @@ struct Fleet {
     /// Events that it is behind its share; below 0, ahead of it.
     behind: f64,
     rests: bool,
-    waiting: Agenda<(Box<Session>, Step)>,
+    waiting: Agenda<Box<Session>>,
     clients: usize,
     /// Clients that have left and will come again.
     idle: VecDeque<Visitor>,
@@ -176,11 +176,11 @@ impl Fleet {
     /// session may last is over.
     fn take(&mut self, now: Timestamp, until: Timestamp) -> Option<Turn> {
         loop {
-            let (session, step) = self.waiting.take_due(until)?;
-            if session.lasts_until(now) {
-                return Some(Turn::GoOn(session, step));
+            let mut session = self.waiting.take_due(until)?;
+            match session.next.take() {
+                Some(step) if session.lasts_until(now) => return Some(Turn::GoOn(session, step)),
+                _ => self.idle.push_back(session.visitor),
             }
-            self.idle.push_back(session.visitor);
         }
     }
 }

@@ -10,15 +10,21 @@ use shoplens::audit::report::{Difference, Problem, Report};
 use shoplens::audit::{AuditSettings, audit};
 use shoplens::bus::DEAD_LETTERS;
 use shoplens::model::event::Stream;
+use shoplens::model::ids::SessionId;
 use shoplens::model::money::Currency;
+use shoplens::model::sample::Sample;
 use shoplens::store::Method;
 
 use crate::live::shop::{Shop, with_shop};
-use crate::live::small_log::{Log, drain, minute, with_small_log};
+use crate::live::small_log::{Log, drain, drain_with, minute, with_small_log};
 
 /// The audit's report; everything must have been processed.
 pub async fn report(shop: &Shop, currency: Currency) -> Report {
-    let settings = AuditSettings { show: 100, json: false, require_drained: true };
+    report_of(shop, currency, Sample::ALL).await
+}
+
+async fn report_of(shop: &Shop, currency: Currency, archive_share: Sample) -> Report {
+    let settings = AuditSettings { show: 100, json: false, require_drained: true, archive_share };
     audit(&settings, shop.store.clone(), &shop.bus, currency).await.unwrap()
 }
 
@@ -60,6 +66,29 @@ async fn an_audit_agrees_with_the_processor_about_duplicates_late_and_corrupt_re
         let (code, printed) = program(shop, &["--json"]);
         let printed: Value = serde_json::from_str(&printed).unwrap();
         assert_eq!((code, &printed["records"]), (0, &json!(10)));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_events_are_kept_of_a_share_of_the_sessions_and_the_audit_expects_no_others() {
+    with_small_log(async |shop, log| {
+        let half: Sample = "0.5".parse().unwrap();
+        let views = (0..40).map(|number| log.event("view", minute(number)));
+        let is_kept = |view: &Vec<u8>| {
+            let view: Value = serde_json::from_slice(view).unwrap();
+            half.holds(&SessionId::parse(view["session_id"].as_str().unwrap()).unwrap())
+        };
+        let kept = views.filter(is_kept).count();
+        assert!((1..40).contains(&kept), "{kept}");
+        drain_with(shop, Currency::EUR, &["--archive-share", "0.5"]).await;
+        let sampled = report_of(shop, Currency::EUR, half).await;
+        assert_eq!(
+            (sampled.differences.as_slice(), compared(&sampled, "events")),
+            ([].as_slice(), kept as u64)
+        );
+        let whole = report(shop, Currency::EUR).await;
+        assert_eq!(whole.differences.len(), 40 - kept, "without the setting the others are missed");
     })
     .await;
 }

@@ -120,7 +120,13 @@ struct Line {
 
 /// Processes everything that the topics hold.
 pub async fn drain(shop: &Shop, currency: Currency) {
-    let settings = Line::parse_from(["processor", "--until-drained", "--flush-interval-ms", "100"]).processor;
+    drain_with(shop, currency, &[]).await;
+}
+
+/// The same with further settings of the processor.
+pub async fn drain_with(shop: &Shop, currency: Currency, settings: &[&str]) {
+    let usual = ["processor", "--until-drained", "--flush-interval-ms", "100"];
+    let settings = Line::parse_from(usual.iter().chain(settings)).processor;
     let (store, bus) = (shop.store.clone(), shop.bus.clone());
     let edges = Edges { store, bus, conditions: Conditions::default() };
     run(&settings, edges, currency, std::future::pending()).await.unwrap();
