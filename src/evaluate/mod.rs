@@ -1,6 +1,7 @@
 //! How good the signals are: held against the ground truth that the generator writes apart from the events.
 //!
-//! [`backtest()`] says what changed rules would have said. [`judge()`] is pure and decides everything; [`evaluate`] reads labels and signals, and [`Report`] tells.
+//! [`judge()`] is pure and decides everything; [`evaluate`] reads labels and signals, and [`Report`] tells.
+//! [`backtest`] says what changed rules would have said of history.
 
 mod backtest;
 mod judge;

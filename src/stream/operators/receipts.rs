@@ -1,9 +1,12 @@
 //! Receipts: whether the orders that users have refunded were ever placed.
 //!
 //! A purchase is kept for four weeks as nothing but a hash, so that a refund can be held against it for as long as
-//! shops take things back. Whoever refunds nothing before its purchase is never mentioned: the two lie in one log, whose
-//! order every reader sees, and a purchase that comes after its refund withdraws what was said. A refund and its purchase lie in the same window, the day of the order, and in the same
+//! shops take things back. A refund and its purchase lie in the same window, the day of the order, and in the same
 //! partition, that of the user; guests are left out, who may have logged in between the two.
+//!
+//! Whoever refunds nothing before its purchase is never mentioned: the two lie in one log, whose order every
+//! reader sees, and a purchase that comes after its refund withdraws what was said. What is said of the others
+//! is, as everywhere, a function of the set of events.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
