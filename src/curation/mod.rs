@@ -7,4 +7,4 @@ mod guard;
 mod preview;
 pub mod routes;
 
-pub use crate::curation::guard::Guard;
+pub use crate::curation::guard::{AdminToken, Guard, Pass, Refused};
