@@ -32,7 +32,10 @@ fn problem_of(error: &Error) -> Problem {
         );
     }
     if error.is::<MethodNotAllowedError>() {
-        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not answer this method; /docs lists those that it does");
+        return Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this path does not answer this method; /docs lists those that it does",
+        );
     }
     if error.is::<CorsError>() {
         let detail = format!("{error}; the setting CORS_ORIGINS says which web origins are served");

@@ -12,5 +12,6 @@ mod rejects;
 mod table;
 
 pub use crate::catalog::own::file::{OwnCatalogue, OwnError, Row};
-pub use crate::catalog::own::mapping::Mapping;
+pub use crate::catalog::own::mapping::{BadMapping, Field, Mapping};
+pub use crate::catalog::own::price::DecimalMark;
 pub use crate::catalog::own::rejects::{Refusal, Rejects};
