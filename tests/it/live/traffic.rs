@@ -208,7 +208,9 @@ async fn a_shelf_that_cannot_be_sold_from_is_told_with_what_to_do() {
         let missing = format!("cannot read the catalogue: the index {index} does not exist; run the seeder");
         assert_eq!(message(Currency::EUR).await, missing);
         shop.store.ensure(&Schema::PRODUCTS).await.unwrap();
-        let empty = format!("the index {index} holds no product; run the seeder");
+        let empty = format!(
+            "the index {index} holds no product with a price; run the seeder on a catalogue that has prices"
+        );
         assert_eq!(message(Currency::EUR).await, empty);
         stock_the_shelf(shop, 1).await;
         let other = "product p-0000 is priced in EUR, but SHOP_CURRENCY is CHF";
