@@ -47,7 +47,7 @@ const TYPED: [&str; 12] = [
     "lap",
     "laptop 16",
     "run",
-    "running sh",
+    "wireless he",
     "cof",
     "dre",
     "shoes",
