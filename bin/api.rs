@@ -13,6 +13,10 @@ use shoplens::shutdown;
 use shoplens::store::Store;
 use tokio::net::TcpListener;
 
+/// An answer is made of many small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Serves product search, analytics and the dashboard over HTTP.
 #[derive(Parser)]
 #[command(version)]

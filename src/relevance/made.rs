@@ -19,7 +19,7 @@ use crate::model::product::Product;
 use crate::relevance::judgments::Judged;
 use crate::relevance::metrics::Grades;
 
-/// Products of the catalogue: so few that no category but a few has more than [`RELEVANT_MAX`].
+/// Products of the catalogue: so few that no category but a few has more than `RELEVANT_MAX`.
 pub const PRODUCTS: u64 = 1_800;
 /// Products that may answer a query; queries with more are left out, since ten of them prove little.
 const RELEVANT_MAX: usize = 50;

@@ -137,7 +137,7 @@ pub struct Highlight {
 #[derive(Debug, Deserialize)]
 pub struct RawAnswer {
     hits: Hits<Product>,
-    aggregations: Aggregations,
+    aggregations: RawFacets,
     suggest: Option<RawSpelling>,
 }
 
@@ -146,14 +146,6 @@ pub struct RawAnswer {
 pub struct RawSimilar {
     /// The proposals.
     pub suggest: RawSpelling,
-}
-
-#[derive(Debug, Deserialize)]
-struct Aggregations {
-    #[serde(flatten)]
-    facets: RawFacets,
-    found: Option<Passed>,
-    all_words: Option<Passed>,
 }
 
 impl RawAnswer {
@@ -192,7 +184,7 @@ impl RawAnswer {
         let positions = before.saturating_add(1)..;
         let hits = self.hits.hits.into_iter().zip(positions);
         let items = hits.map(|(hit, position)| item(hit, position, explainer)).collect();
-        (items, self.aggregations.facets)
+        (items, self.aggregations)
     }
 }
 

@@ -88,6 +88,10 @@ pub struct RawFacets {
     rating: Ratings,
     in_stock: Stock,
     attributes: attributes::RawAttributes,
+    /// Products if it were not for the filters, where that was asked besides.
+    pub found: Option<Passed>,
+    /// Products that have all the words, where that was asked besides.
+    pub all_words: Option<Passed>,
 }
 
 /// The counts of one facet's values.
