@@ -8,6 +8,7 @@ pub mod generation;
 pub mod ids;
 pub mod money;
 pub mod product;
+pub mod query;
 pub mod rules;
 pub mod sample;
 pub mod severity;

@@ -57,6 +57,12 @@ schemas! {
     PRODUCT_TRENDS = "product-trends", Daily;
     /// How far the sessions that began in a minute came, by category.
     CATEGORY_FUNNELS = "category-funnels", Daily;
+    /// What was searched for and what came of it, by the minute in which the sessions began.
+    QUERY_STATS = "query-stats", Daily;
+    /// What visits that a rule on bots speaks of did with each product in a minute.
+    SUSPECT_PRODUCTS = "suspect-products", Daily;
+    /// What such visits searched for, and what came of it.
+    SUSPECT_QUERIES = "suspect-queries", Daily;
     /// What a user ordered and gave back, by day of the order.
     FRAUD_FACTS = "fraud-facts", Monthly;
     /// Verdicts on users and visits.

@@ -66,10 +66,13 @@ pub struct ProcessorSettings {
 }
 
 /// The indices that the processor writes.
-pub const WRITES: [Schema; 7] = [
+pub const WRITES: [Schema; 10] = [
     Schema::EVENTS,
     Schema::PRODUCT_TRENDS,
     Schema::CATEGORY_FUNNELS,
+    Schema::QUERY_STATS,
+    Schema::SUSPECT_PRODUCTS,
+    Schema::SUSPECT_QUERIES,
     Schema::FRAUD_FACTS,
     Schema::FRAUD_SIGNALS,
     Schema::LATE_EVENTS,

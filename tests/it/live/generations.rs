@@ -16,10 +16,13 @@ use crate::live::shop::{Shop, eventually, with_shop};
 use crate::live::small_log::{Log, drain, minute, with_small_log};
 use crate::live::small_shop::service;
 
-const RESULTS: [Schema; 6] = [
+const RESULTS: [Schema; 9] = [
     Schema::EVENTS,
     Schema::PRODUCT_TRENDS,
     Schema::CATEGORY_FUNNELS,
+    Schema::QUERY_STATS,
+    Schema::SUSPECT_PRODUCTS,
+    Schema::SUSPECT_QUERIES,
     Schema::FRAUD_FACTS,
     Schema::FRAUD_SIGNALS,
     Schema::LATE_EVENTS,
