@@ -1,12 +1,13 @@
 //! What was searched for, as one text for all ways to type it.
 
-use crate::model::event::QUERY_CHARS_MAX;
+/// Most bytes that are kept: the text stands in the ids of documents, which Elasticsearch limits to 512.
+const BYTES_MAX: usize = 200;
 
 /// Longest text that results are kept by, in bytes: Elasticsearch takes ids of up to 512, and a text is only a part of one.
 pub const KEY_BYTES_MAX: usize = 300;
 
 /// In lower case, one blank between words, none around them: `" Red  Shoes"` and `"red shoes"` are one query.
-/// At most [`QUERY_CHARS_MAX`] characters, for some letters are longer in lower case, and [`KEY_BYTES_MAX`] bytes.
+/// What is longer than 200 bytes is cut.
 pub fn normalised(text: &str) -> String {
     let mut normal = String::with_capacity(text.len());
     for word in text.split_whitespace() {
@@ -15,15 +16,9 @@ pub fn normalised(text: &str) -> String {
         }
         normal.extend(word.chars().flat_map(char::to_lowercase));
     }
-    let end = normal.char_indices().nth(QUERY_CHARS_MAX).map_or(normal.len(), |(end, _)| end);
-    let kept = bounded(normal.get(..end).unwrap_or_default()).trim_end().len();
-    normal.truncate(kept);
+    normal.truncate(normal.floor_char_boundary(BYTES_MAX));
+    normal.truncate(normal.trim_end().len());
     normal
-}
-
-/// The text, or as many of its first characters as [`KEY_BYTES_MAX`] bytes hold.
-pub fn bounded(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(KEY_BYTES_MAX)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -46,9 +41,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_normal_stays_so_and_is_short(text in "\\PC{0,300}") {
+        fn what_is_normal_is_short_and_has_no_blanks_around_it(text in "\\PC{0,300}") {
             let normal = normalised(&text);
-            prop_assert!(normal.chars().count() <= QUERY_CHARS_MAX && normal.len() <= KEY_BYTES_MAX);
+            prop_assert!(normal.len() <= BYTES_MAX);
             prop_assert_eq!(normal.trim(), normal.as_str());
         }
     }
