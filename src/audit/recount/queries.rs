@@ -15,7 +15,7 @@ use crate::model::category::CategoryPath;
 use crate::model::event::{Action, Attribution, Event, EventType, Item, Search};
 use crate::model::ids::{QueryId, SessionId};
 use crate::model::money::Cents;
-use crate::model::query::{bounded, normalised};
+use crate::model::query::normalised;
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
 
@@ -148,7 +148,8 @@ fn by_subject<'a>(events: &[&'a Event]) -> BTreeMap<Subject, Concerned<'a>> {
 
 fn of_search(search: &Search) -> BTreeSet<Subject> {
     let category = search.filters.get(CATEGORY_FILTER).and_then(|value| CategoryPath::parse(value).ok());
-    let filters = search.filters.keys().map(|name| (Scope::Filter, bounded(name).to_owned()));
+    let filters = search.filters.keys().map(|name| normalised(name)).filter(|name| !name.is_empty());
+    let filters = filters.map(|name| (Scope::Filter, name));
     subjects(&search.query, category.as_ref()).chain(filters).collect()
 }
 

@@ -28,7 +28,8 @@ pub fn documents(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
     let document = |line: &Line<'_>| {
         let (product, stream) = (line.product, line.stream.topic());
         let id = format!("trends|{}|{}|{product}|{stream}", pane.window.millis(), pane.partition);
-        let (support, body) = (line.support(), line.body(pane.partition)?);
+        let (support, mut body) = (line.support(), line.body(pane.partition)?);
+        body.insert("brand".to_owned(), json!(line.first()?.brand));
         Some(Expected::result(&Schema::PRODUCT_TRENDS, pane.window, id, support, &body))
     };
     lines(events).iter().filter_map(document).collect()
@@ -53,10 +54,16 @@ impl Line<'_> {
         self.items.iter().map(|(event, _)| event.event_id).collect::<HashSet<_>>().len() as u64
     }
 
-    /// The document; `None` of no event.
-    pub fn body(&self, partition: i32) -> Option<Map<String, Value>> {
+    /// The product as it was seen first.
+    fn first(&self) -> Option<&Item> {
         // The first of equal ones: an order may name the product in two lines.
-        let (_, first) = self.items.iter().min_by_key(|(event, _)| (event.timestamp, event.event_id))?;
+        let first = self.items.iter().min_by_key(|(event, _)| (event.timestamp, event.event_id));
+        first.map(|(_, item)| *item)
+    }
+
+    /// What is told of it; `None` of no event.
+    pub fn body(&self, partition: i32) -> Option<Map<String, Value>> {
+        let first = self.first()?;
         let body = json!({
             "minute": self.minute,
             "partition": partition,
@@ -64,7 +71,6 @@ impl Line<'_> {
             "product_id": self.product,
             "category": first.category,
             "categories": first.category.prefixes().collect::<Vec<_>>(),
-            "brand": first.brand,
             "support": self.support(),
         });
         let Value::Object(mut body) = body else { return None };

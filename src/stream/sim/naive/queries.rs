@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::model::category::CategoryPath;
 use crate::model::event::{Action, Event, EventType, Item, Search};
-use crate::model::query::{bounded, normalised};
+use crate::model::query::normalised;
 use crate::stream::sim::naive::{Expected, Place, amount, by_session, distinct, lies_in, prefixes};
 
 /// Scope and key.
@@ -62,12 +62,12 @@ fn subjects(events: &[&Event]) -> Vec<Subject> {
     });
     let by_search = events.iter().filter_map(|event| search(event)).flat_map(|search| {
         let categories = category(search).map(prefixes).unwrap_or_default();
-        let filters = search.filters.keys().map(|name| ("filter", bounded(name).to_owned()));
+        let filters = search.filters.keys().map(|name| ("filter", normalised(name)));
         let categories = categories.into_iter().map(|path| ("category", path));
         filters.chain(categories).chain([("query", normalised(&search.query)), ("all", "all".to_owned())])
     });
     let all = distinct(by_item.chain(by_search));
-    all.into_iter().filter(|(scope, key)| *scope != "query" || !key.is_empty()).collect()
+    all.into_iter().filter(|(_, key)| !key.is_empty()).collect()
 }
 
 fn search(event: &Event) -> Option<&Search> {
@@ -89,7 +89,7 @@ fn searches(event: &Event, (scope, key): &Subject) -> bool {
         "all" => true,
         "query" => normalised(&search.query) == *key,
         "category" => category(search).is_some_and(|path| lies_in(path, key)),
-        _ => search.filters.keys().any(|name| bounded(name) == key),
+        _ => search.filters.keys().any(|name| normalised(name) == *key),
     })
 }
 

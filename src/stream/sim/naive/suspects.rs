@@ -39,7 +39,6 @@ fn product(own: &[&Event], place: Place, session: &str, subject: &Subject<'_>) -
         "stream": topic,
         "category": seen.category,
         "categories": prefixes(seen.category.as_str()),
-        "brand": seen.brand,
         "support": naming.len(),
     });
     for event in &naming {
