@@ -149,7 +149,8 @@ mod tests {
         let minute = Timestamp::from_millis(60_000);
         assert_eq!(read("trends|60000|3|p-1|order-events"), Some((Operator::Trends, minute)));
         assert_eq!(read("refund_loop|60000|3|u1"), Some((Operator::Fraud, minute)));
-        let of_visits = ["bot_velocity|60000|3|s1", "queries|60000|3|query|a|b", "visits|60000|order-events-3-7"];
+        let of_visits =
+            ["bot_velocity|60000|3|s1", "queries|60000|3|query|a|b", "visits|60000|order-events-3-7"];
         assert!(of_visits.iter().all(|id| read(id) == Some((Operator::Visits, minute))));
         assert_eq!((read("other|60000|3|s1"), read("trends|x|3"), read("trends")), (None, None, None));
         assert_eq!(place("product-events-3-17"), Some((Stream::Product, 17)));

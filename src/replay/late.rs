@@ -167,9 +167,6 @@ mod tests {
         let filters =
             json!([{ "term": { "operator": "fraud" } }, { "range": { "window": { "gte": at(0) } } }]);
         assert_eq!(filter.query(), json!({ "bool": { "filter": filters } }));
-        assert_eq!(
-            parse_operator("archive"),
-            Err("must be trends, visits, fraud or receipts".to_owned())
-        );
+        assert_eq!(parse_operator("archive"), Err("must be trends, visits, fraud or receipts".to_owned()));
     }
 }

@@ -250,9 +250,13 @@ mod tests {
         let logs = logs(&[Place::event(view(at(0))), Place::event(view(at(1)))]);
         let early = closed_early(Operator::Visits, &[1]);
         let mut repairs = Repairs::default();
-        let unrepaired = Windows::sort(Operator::Visits, &logs, &all(), &Word { repairs: &repairs, early: &early });
+        let unrepaired =
+            Windows::sort(Operator::Visits, &logs, &all(), &Word { repairs: &repairs, early: &early });
         let pane = Pane { window: at(0).floor_to(MINUTE_MS), partition: 0, stream: None };
-        assert_eq!((unrepaired.events[&pane].len(), &unrepaired.closed_early), (1, &BTreeMap::from([(pane, 1)])));
+        assert_eq!(
+            (unrepaired.events[&pane].len(), &unrepaired.closed_early),
+            (1, &BTreeMap::from([(pane, 1)]))
+        );
         let counts = Counts { read: 2, folded: 1, late: 1, ..Counts::default() };
         assert_eq!((unrepaired.late[0].reason, unrepaired.ledger[&Stream::Product]), (Reason::Cap, counts));
         let topic = Stream::Product.topic().to_owned();
@@ -264,7 +268,8 @@ mod tests {
             documents: 1,
             repaired_at: at(2),
         });
-        let repaired = Windows::sort(Operator::Visits, &logs, &all(), &Word { repairs: &repairs, early: &early });
+        let repaired =
+            Windows::sort(Operator::Visits, &logs, &all(), &Word { repairs: &repairs, early: &early });
         assert_eq!((repaired.events[&pane].len(), repaired.closed_early.len()), (2, 0));
         assert_eq!(repaired.ledger, unrepaired.ledger);
     }

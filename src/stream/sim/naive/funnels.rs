@@ -119,7 +119,11 @@ fn journey(session: &[&Event], category: &str) -> Journey {
         refunded: !times(EventType::Refund).is_empty(),
         cents: [EventType::AddToCart, EventType::Purchase, EventType::Refund]
             .map(|kind| cents(session, kind, category)),
-        took: [searched_for.map(|took| took.num_milliseconds()), between(view, cart), between(cart, purchase)],
+        took: [
+            searched_for.map(|took| took.num_milliseconds()),
+            between(view, cart),
+            between(cart, purchase),
+        ],
     }
 }
 

@@ -99,9 +99,8 @@ fn visits(events: &[&Event], place: Place) -> Vec<Expected> {
 /// The sessions, each with its events.
 fn by_session<'a>(events: &[&'a Event]) -> Vec<(&'a str, Vec<&'a Event>)> {
     let sessions = distinct(events.iter().map(|event| event.session_id.as_str()));
-    let own = |session: &str| {
-        events.iter().copied().filter(|event| event.session_id.as_str() == session).collect()
-    };
+    let own =
+        |session: &str| events.iter().copied().filter(|event| event.session_id.as_str() == session).collect();
     sessions.into_iter().map(|session| (session, own(session))).collect()
 }
 

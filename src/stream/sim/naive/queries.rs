@@ -76,7 +76,11 @@ fn search(event: &Event) -> Option<&Search> {
 
 /// What a search was narrowed to.
 fn category(search: &Search) -> Option<&str> {
-    search.filters.get("category").map(|value| value.as_str()).filter(|value| CategoryPath::parse(value).is_ok())
+    search
+        .filters
+        .get("category")
+        .map(|value| value.as_str())
+        .filter(|value| CategoryPath::parse(value).is_ok())
 }
 
 fn touches(event: &Event, subject: &Subject) -> bool {
@@ -149,7 +153,10 @@ fn tally(session: &[&Event], subject: &Subject) -> BTreeMap<&'static str, i64> {
         ("clicked", with(EventType::View)),
         ("clicks", clicks.len() as i64),
         ("position_sum", clicks.iter().map(|led| i64::from(led.position)).sum()),
-        ("reciprocal_rank_millionths", ids.iter().filter_map(|id| best(id)).map(|best| 1_000_000 / best).sum()),
+        (
+            "reciprocal_rank_millionths",
+            ids.iter().filter_map(|id| best(id)).map(|best| 1_000_000 / best).sum(),
+        ),
         ("carted", with(EventType::AddToCart)),
         ("purchased", with(EventType::Purchase)),
         ("units", units(EventType::Purchase)),

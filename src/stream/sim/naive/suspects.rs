@@ -26,8 +26,7 @@ fn subjects(event: &Event) -> Vec<Subject<'_>> {
 
 fn product(own: &[&Event], place: Place, session: &str, subject: &Subject<'_>) -> Expected {
     let (minute, product, topic) = *subject;
-    let naming: Vec<&Event> =
-        own.iter().copied().filter(|event| subjects(event).contains(subject)).collect();
+    let naming: Vec<&Event> = own.iter().copied().filter(|event| subjects(event).contains(subject)).collect();
     let first = naming.iter().min_by_key(|event| (event.timestamp, event.event_id)).unwrap();
     let seen = lines(first, product)[0];
     let mut body = json!({
@@ -42,7 +41,8 @@ fn product(own: &[&Event], place: Place, session: &str, subject: &Subject<'_>) -
         "support": naming.len(),
     });
     for event in &naming {
-        let before = |field: &str, body: &Value| body[event.event_type().as_str()][field].as_i64().unwrap_or(0);
+        let before =
+            |field: &str, body: &Value| body[event.event_type().as_str()][field].as_i64().unwrap_or(0);
         let quantity: i64 = lines(event, product).iter().map(|item| i64::from(item.quantity)).sum();
         let cents: i64 = lines(event, product).into_iter().map(amount).sum();
         body[event.event_type().as_str()] = json!({
