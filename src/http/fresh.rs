@@ -1,5 +1,8 @@
-//! One value that many callers ask for at once and that need not be newer than a moment.
+//! Values that many callers ask for at once and that need not be newer than a moment.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -39,6 +42,44 @@ impl<T: Clone> Fresh<T> {
     }
 }
 
+/// Most answers that are kept: a dashboard asks a handful of different questions.
+const KEYS_MAX: usize = 256;
+
+/// The answer as its askers share it.
+type Shared<T> = Arc<Fresh<Arc<T>>>;
+
+/// A [`Fresh`] answer for each question. Askers of different questions do not wait for each other.
+#[derive(Debug)]
+pub struct FreshByKey<K, T> {
+    max_age: Duration,
+    answers: Mutex<HashMap<K, Shared<T>>>,
+}
+
+impl<K: Eq + Hash, T> FreshByKey<K, T> {
+    /// An empty cache whose answers serve for `max_age`.
+    pub fn new(max_age: Duration) -> Self {
+        Self { max_age, answers: Mutex::default() }
+    }
+
+    /// As [`Fresh::get`], for this question.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub async fn get<E>(&self, key: K, ask: impl Future<Output = Result<T, E>>) -> Result<Arc<T>, E> {
+        let fresh = self.of(key).await;
+        fresh.get(async { ask.await.map(Arc::new) }).await
+    }
+
+    /// The cache of one question. When there are too many, all begin anew: who is waiting keeps what they wait for.
+    async fn of(&self, key: K) -> Shared<T> {
+        let mut answers = self.answers.lock().await;
+        if answers.len() >= KEYS_MAX && !answers.contains_key(&key) {
+            answers.clear();
+        }
+        answers.entry(key).or_insert_with(|| Arc::new(Fresh::new(self.max_age))).clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,6 +115,28 @@ mod tests {
         let hangs = fresh.get(std::future::pending::<Result<u32, ()>>());
         assert!(tokio::time::timeout(Duration::ZERO, hangs).await.is_err());
         assert_eq!(fresh.get(async { Ok::<_, ()>(2) }).await, Ok(2));
+    }
+
+    #[tokio::test]
+    async fn each_question_has_its_own_answer_and_there_are_never_too_many() {
+        let fresh = FreshByKey::new(MINUTE);
+        for n in 0..=KEYS_MAX {
+            assert_eq!(fresh.get(n, async { Ok::<_, ()>(n) }).await, Ok(Arc::new(n)));
+        }
+        assert_eq!(fresh.answers.lock().await.len(), 1);
+        assert_eq!(fresh.get(KEYS_MAX, async { Ok::<_, ()>(0) }).await, Ok(Arc::new(KEYS_MAX)));
+    }
+
+    #[tokio::test]
+    async fn a_slow_answer_does_not_hold_up_another_question() {
+        let fresh = FreshByKey::new(MINUTE);
+        let slow = fresh.get("slow", std::future::pending::<Result<u32, ()>>());
+        let quick = fresh.get("quick", async { Ok::<_, ()>(1) });
+        tokio::select! {
+            biased;
+            _ = slow => unreachable!("it never answers"),
+            answer = quick => assert_eq!(answer, Ok(Arc::new(1))),
+        }
     }
 
     #[tokio::test]

@@ -6,6 +6,8 @@
 //! standard deviations of a Poisson count, softened by 1 so that a product nobody expected needs some
 //! evidence too.
 
+pub mod score;
+
 use chrono::TimeDelta;
 use serde::Deserialize;
 
