@@ -9,6 +9,7 @@
 //! An index that nobody has written yet reads as empty, so a new shop answers zeros and not errors.
 
 pub mod answers;
+pub mod bots;
 mod found;
 pub mod fraud;
 pub mod funnels;

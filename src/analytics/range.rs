@@ -22,6 +22,12 @@ impl Range {
         Self { minutes, from, to: now }
     }
 
+    /// The range of the same minutes that ends where this one begins.
+    pub fn before(self) -> Self {
+        let from = self.from - TimeDelta::minutes(i64::from(self.minutes));
+        Self { minutes: self.minutes, from, to: self.from - TimeDelta::milliseconds(1) }
+    }
+
     /// From the start of the first pane to the time of asking: `minutes` to `minutes` + 1 minutes.
     pub fn length(self) -> TimeDelta {
         self.to - self.from
@@ -39,5 +45,14 @@ mod tests {
         let from = Timestamp::parse("2026-11-21T10:02:00Z").unwrap();
         assert_eq!(range, Range { minutes: 5, from, to: now });
         assert_eq!(range.length(), TimeDelta::milliseconds(330_250));
+    }
+
+    #[test]
+    fn the_range_before_has_as_many_minutes_and_ends_where_this_one_begins() {
+        let at = |text| Timestamp::parse(text).unwrap();
+        let before = Range::last(5, at("2026-11-21T10:07:30.250Z")).before();
+        let expected =
+            Range { minutes: 5, from: at("2026-11-21T09:57:00Z"), to: at("2026-11-21T10:01:59.999Z") };
+        assert_eq!(before, expected);
     }
 }
