@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -42,41 +42,37 @@ impl<T: Clone> Fresh<T> {
     }
 }
 
-/// Most answers that are kept: a dashboard asks a handful of different questions.
-const KEYS_MAX: usize = 256;
+/// Most questions whose answers are kept; beyond it all are forgotten.
+const QUESTIONS_MAX: usize = 1_000;
 
-/// The answer as its askers share it.
-type Shared<T> = Arc<Fresh<Arc<T>>>;
-
-/// A [`Fresh`] answer for each question. Askers of different questions do not wait for each other.
+/// A [`Fresh`] answer for each question.
 #[derive(Debug)]
-pub struct FreshByKey<K, T> {
+pub struct FreshBy<Q, T> {
     max_age: Duration,
-    answers: Mutex<HashMap<K, Shared<T>>>,
+    answers: std::sync::Mutex<HashMap<Q, Arc<Fresh<T>>>>,
 }
 
-impl<K: Eq + Hash, T> FreshByKey<K, T> {
+impl<Q: Eq + Hash, T: Clone> FreshBy<Q, T> {
     /// An empty cache whose answers serve for `max_age`.
     pub fn new(max_age: Duration) -> Self {
-        Self { max_age, answers: Mutex::default() }
+        Self { max_age, answers: std::sync::Mutex::default() }
     }
 
-    /// As [`Fresh::get`], for this question.
+    /// As [`Fresh::get`], among those who ask the same.
     ///
     /// # Errors
     /// Those of `ask`.
-    pub async fn get<E>(&self, key: K, ask: impl Future<Output = Result<T, E>>) -> Result<Arc<T>, E> {
-        let fresh = self.of(key).await;
-        fresh.get(async { ask.await.map(Arc::new) }).await
+    pub async fn get<E>(&self, question: Q, ask: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let answer = self.answer(question);
+        answer.get(ask).await
     }
 
-    /// The cache of one question. When there are too many, all begin anew: who is waiting keeps what they wait for.
-    async fn of(&self, key: K) -> Shared<T> {
-        let mut answers = self.answers.lock().await;
-        if answers.len() >= KEYS_MAX && !answers.contains_key(&key) {
+    fn answer(&self, question: Q) -> Arc<Fresh<T>> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= QUESTIONS_MAX && !answers.contains_key(&question) {
             answers.clear();
         }
-        answers.entry(key).or_insert_with(|| Arc::new(Fresh::new(self.max_age))).clone()
+        answers.entry(question).or_insert_with(|| Arc::new(Fresh::new(self.max_age))).clone()
     }
 }
 
@@ -118,31 +114,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_question_has_its_own_answer_and_there_are_never_too_many() {
-        let fresh = FreshByKey::new(MINUTE);
-        for n in 0..=KEYS_MAX {
-            assert_eq!(fresh.get(n, async { Ok::<_, ()>(n) }).await, Ok(Arc::new(n)));
-        }
-        assert_eq!(fresh.answers.lock().await.len(), 1);
-        assert_eq!(fresh.get(KEYS_MAX, async { Ok::<_, ()>(0) }).await, Ok(Arc::new(KEYS_MAX)));
-    }
-
-    #[tokio::test]
-    async fn a_slow_answer_does_not_hold_up_another_question() {
-        let fresh = FreshByKey::new(MINUTE);
-        let slow = fresh.get("slow", std::future::pending::<Result<u32, ()>>());
-        let quick = fresh.get("quick", async { Ok::<_, ()>(1) });
-        tokio::select! {
-            biased;
-            _ = slow => unreachable!("it never answers"),
-            answer = quick => assert_eq!(answer, Ok(Arc::new(1))),
-        }
-    }
-
-    #[tokio::test]
     async fn a_failure_is_told_once_and_not_kept() {
         let fresh = Fresh::new(MINUTE);
         assert_eq!(fresh.get(async { Err("away") }).await, Err("away"));
         assert_eq!(fresh.get(async { Ok::<_, &str>(2) }).await, Ok(2));
+    }
+
+    #[tokio::test]
+    async fn each_question_has_an_answer_of_its_own_and_few_are_kept() {
+        let fresh = FreshBy::new(MINUTE);
+        assert_eq!(fresh.get("a", async { Ok::<_, ()>(1) }).await, Ok(1));
+        assert_eq!(fresh.get("b", async { Ok::<_, ()>(2) }).await, Ok(2));
+        assert_eq!(fresh.get("a", async { Ok::<_, ()>(3) }).await, Ok(1));
+        let numbers = FreshBy::new(MINUTE);
+        for question in 0..3 * QUESTIONS_MAX {
+            assert_eq!(numbers.get(question, async { Ok::<_, ()>(question) }).await, Ok(question));
+        }
+        assert!(numbers.answers.into_inner().unwrap().len() <= QUESTIONS_MAX);
     }
 }
