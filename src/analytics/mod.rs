@@ -14,6 +14,7 @@ mod found;
 pub mod fraud;
 pub mod funnels;
 pub mod progress;
+pub mod queries;
 pub mod query;
 pub mod range;
 pub mod routes;

@@ -233,7 +233,11 @@ async fn count_signals(store: &Store) -> Result<BTreeMap<Severity, u64>, Analyti
     Ok(severities.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect())
 }
 
-async fn progress(store: &Store, group: &'static str) -> Result<Progress, AnalyticsError> {
+/// How far a group is.
+///
+/// # Errors
+/// [`AnalyticsError::Store`].
+pub async fn progress(store: &Store, group: &'static str) -> Result<Progress, AnalyticsError> {
     Ok(Progress::of(group, &frontiers(store, Some(group)).await?))
 }
 

@@ -26,7 +26,8 @@ const CATEGORIES_MAX: usize = 1_000;
 /// Most frontiers: four groups of at most 1,000 partitions.
 const FRONTIERS_MAX: usize = 4_000;
 
-fn panes(window: Range) -> Value {
+/// The panes of a window.
+pub fn panes(window: Range) -> Value {
     json!({ "range": { "minute": { "gte": window.from, "lte": window.to } } })
 }
 
