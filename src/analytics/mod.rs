@@ -25,6 +25,7 @@ pub mod trending;
 
 use thiserror::Error;
 
+pub use crate::analytics::queries::{Popular, popular};
 use crate::http::parameter::BadParameter;
 use crate::store::StoreError;
 

@@ -5,10 +5,15 @@
 //! put in order ([`rank`], [`trending`]) and told over time ([`series`]). [`store`] does the exchanges with the bodies of
 //! [`body`], [`routes`] are the endpoints, [`answers`] their JSON. docs/metrics-search.md defines every figure.
 
+pub mod answers;
 pub mod body;
 mod found;
+mod popular;
 pub mod rank;
+pub mod routes;
 pub mod series;
 pub mod store;
 pub mod tally;
 pub mod trending;
+
+pub use crate::analytics::queries::popular::{Popular, popular};
