@@ -31,6 +31,11 @@ pub trait Operator: Send + 'static {
     /// The time that says which window an event belongs to; `None` when the operator has no use for it.
     fn time(&self, event: &Event) -> Option<Timestamp>;
 
+    /// Whether the window holds the event, for a state that keeps its events; `None` has their ids kept besides.
+    fn holds(&self, _state: &Self::State, _event: &Event) -> Option<bool> {
+        None
+    }
+
     /// Adds an event that the window does not hold yet, and remembers every result that it can change.
     fn fold(&self, state: &mut Self::State, event: &Event);
 
@@ -129,6 +134,7 @@ impl From<Fate> for Offered {
 }
 
 struct Window<S> {
+    /// The ids of its events, unless its state tells whether it holds one.
     ids: HashSet<u128>,
     first: [Option<FirstEvent>; TOPICS_MAX],
     state: S,
@@ -237,7 +243,8 @@ impl<O: Operator> Folding for Fold<O> {
         if let Some(first @ None) = window.first.get_mut(arrival.topic) {
             *first = Some(FirstEvent { offset: arrival.offset, max_ts_before: clock.max_ts });
         }
-        if !window.ids.insert(id_in_topic(arrival)) {
+        let is_there = self.operator.holds(&window.state, arrival.event);
+        if is_there.unwrap_or_else(|| !window.ids.insert(id_in_topic(arrival))) {
             return Fate::Duplicate.into();
         }
         window.footprint = None;

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use crate::model::category::CategoryPath;
 use crate::stream::footprint::{hash_table, text};
-use crate::stream::operators::funnels::ROOT;
+use crate::stream::operators::visits::funnels::ROOT;
 
 /// A category, or the whole shop, within one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +15,11 @@ pub struct CategoryNumber(u32);
 impl CategoryNumber {
     /// The whole shop.
     pub const ROOT: Self = Self(0);
+
+    /// Its place among the numbers of the window, from 0 without a gap.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// Categories in the order in which they were met, after the whole shop; each after the one above it.
@@ -78,7 +83,7 @@ impl Categories {
     }
 
     fn get(&self, number: CategoryNumber) -> Option<&Category> {
-        self.known.get(number.0 as usize)
+        self.known.get(number.place())
     }
 }
 
