@@ -11,7 +11,7 @@ pub const SHARE_OF_MIN: u64 = 5;
 
 /// What comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "QuerySort", rename_all = "snake_case")]
 pub enum Sort {
     /// What is searched for most.
     Top,
