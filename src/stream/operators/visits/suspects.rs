@@ -125,7 +125,9 @@ impl Touched {
             purchase: tally(EventType::Purchase),
             refund: tally(EventType::Refund),
         };
-        let id = format!("suspect|{}|{partition}|{session}|{product_id}|{stream}", minute.millis());
+        // Begins with the window: a session of a foreign producer may lie in two, and each writes its own.
+        let (window, minute_ms) = (pane.start.millis(), minute.millis());
+        let id = format!("suspect|{window}|{partition}|{session}|{minute_ms}|{product_id}|{stream}");
         Document::result(&Schema::SUSPECT_PRODUCTS, *minute, id, self.support, &body)
     }
 }
