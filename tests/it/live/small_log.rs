@@ -61,6 +61,15 @@ impl Log {
         payload
     }
 
+    /// Adds many events, each of a visit of its own.
+    pub fn events(&self, kind: &str, at: impl Iterator<Item = Timestamp>) {
+        for at in at {
+            let payload = event(kind, at).to_string();
+            self.producer.send(stream(kind).topic(), KEY.as_bytes(), payload.as_bytes()).unwrap();
+        }
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
     /// Adds a record of any bytes.
     pub fn record(&self, stream: Stream, payload: &[u8]) {
         self.producer.send(stream.topic(), KEY.as_bytes(), payload).unwrap();

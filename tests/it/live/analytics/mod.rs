@@ -181,7 +181,7 @@ async fn the_shop_at_a_glance_counts_what_is_stored() {
         let cases = vec![signal(1, "high", true), signal(2, "high", true), signal(3, "low", false)];
         write(shop, &Schema::FRAUD_SIGNALS, cases).await;
         let ledger =
-            json!([{ "operator": "velocity", "topic": "t", "read": 9, "late": 1, "dead": 2, "folded": 6 }]);
+            json!([{ "operator": "visits", "topic": "t", "read": 9, "late": 1, "dead": 2, "folded": 6 }]);
         let frontier = |group: &str, partition: i32, before: i64| {
             json!({
                 "group": group, "partition": partition, "watermark": minute(before), "drained": true,
