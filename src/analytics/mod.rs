@@ -14,6 +14,7 @@ mod found;
 pub mod fraud;
 pub mod funnels;
 pub mod progress;
+pub mod queries;
 pub mod query;
 pub mod range;
 pub mod routes;
@@ -24,6 +25,7 @@ pub mod trending;
 
 use thiserror::Error;
 
+pub use crate::analytics::queries::{Popular, popular};
 use crate::http::parameter::BadParameter;
 use crate::store::StoreError;
 

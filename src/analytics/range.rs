@@ -64,10 +64,15 @@ impl Range {
         Self { minutes, from, to: now }
     }
 
+    /// The full minutes from `from` up to `to`, which is not counted.
+    pub fn from_to(from: Timestamp, to: Timestamp) -> Self {
+        let minutes = u32::try_from((to - from).num_minutes()).unwrap_or_default();
+        Self { minutes, from, to: to - TimeDelta::milliseconds(1) }
+    }
+
     /// The range of the same minutes that ends where this one begins.
     pub fn before(self) -> Self {
-        let from = self.from - TimeDelta::minutes(i64::from(self.minutes));
-        Self { minutes: self.minutes, from, to: self.from - TimeDelta::milliseconds(1) }
+        Self::from_to(self.from - TimeDelta::minutes(i64::from(self.minutes)), self.from)
     }
 
     /// From the start of the first pane to the time of asking: `minutes` to `minutes` + 1 minutes.

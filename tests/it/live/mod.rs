@@ -18,6 +18,7 @@ mod recount;
 mod relevance;
 mod replay;
 mod search;
+mod searches;
 mod shop;
 mod small_log;
 mod small_shop;
