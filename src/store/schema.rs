@@ -139,7 +139,8 @@ impl Schema {
             Rotation::Daily => ("", 0),
         };
         let first: NaiveDate = format!("{date}{rest}").parse().ok()?;
-        let after = if months == 0 { first.succ_opt()? } else { first.checked_add_months(Months::new(months))? };
+        let after =
+            if months == 0 { first.succ_opt()? } else { first.checked_add_months(Months::new(months))? };
         Some(Timestamp::start_of(first)..Timestamp::start_of(after))
     }
 
