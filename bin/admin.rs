@@ -29,7 +29,8 @@ enum Task {
     /// Removes all topics, groups, indices and templates whose names begin with SHOPLENS_PREFIX, which must be set.
     Clear,
     /// Says which generation of results readers see, and changes that.
-    Generation(#[command(subcommand)] promotion::Task),
+    #[command(subcommand)]
+    Generation(promotion::Task),
     /// Rolls results up into longer spans and drops what is old, as the processor does each minute.
     Rollup(rollup::RollupTask),
 }
@@ -38,22 +39,21 @@ fn main() -> ExitCode {
     config::run(administer)
 }
 
-async fn administer(settings: Settings) -> anyhow::Result<()> {
-    let prefix = &settings.shop.prefix;
-    let (store, bus) = (Store::new(&settings.elasticsearch, prefix)?, Bus::new(&settings.kafka, prefix)?);
+async fn administer(Settings { task, shop, elasticsearch, kafka }: Settings) -> anyhow::Result<()> {
+    let (store, bus) = (Store::new(&elasticsearch, &shop.prefix)?, Bus::new(&kafka, &shop.prefix)?);
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    if let Task::Topics = settings.task {
+    if let Task::Topics = task {
         let (events, count) =
             (Stream::ALL.map(|topic| bus.topic(topic)).join(", "), bus.ensure_topics().await?);
         return Ok(println!("{events} with {count} partitions, {}", bus.name(DEAD_LETTERS)));
     }
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    match settings.task {
+    match task {
         Task::Generation(task) => return promotion::administer(task, &store, &bus).await,
         Task::Rollup(task) => return rollup::administer(&task, &store, &bus).await,
         Task::Topics | Task::Clear => {}
     }
-    ensure!(!prefix.is_empty(), "clear needs SHOPLENS_PREFIX, so that it cannot remove another shop's data");
+    ensure!(!shop.prefix.is_empty(), "clear needs SHOPLENS_PREFIX, so that it removes no other shop's data");
     // Kafka first: it refuses while programs still read, and then nothing is half gone.
     println!("removed {} topics and groups", bus.remove_all().await?);
     Ok(println!("removed {} indices and templates", store.remove_all().await?))

@@ -36,3 +36,9 @@ use crate::store::{Store, StoreError};
 pub async fn rolled(store: &Store, minutes: &Schema) -> Result<Rolled, StoreError> {
     Ok(state::State::read(store).await?.rolled(minutes))
 }
+
+/// The kinds of indices that the results whose minutes are these are rolled up into.
+pub fn levels(minutes: &Schema) -> impl Iterator<Item = &'static Schema> {
+    let kind = kind::KINDS.iter().find(|kind| kind.minutes.name == minutes.name);
+    kind.into_iter().flat_map(|kind| kind.levels.iter().map(|(_, schema)| schema))
+}

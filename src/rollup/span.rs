@@ -202,8 +202,8 @@ mod tests {
         let [_, _, searches, ..] = &KINDS;
         let after = json!({ "span": 1, "scope": "all", "key": "all" });
         let body = page(searches, hour(), after.as_object());
-        insta::assert_snapshot!(body["aggs"]["spans"]["composite"], @"");
-        insta::assert_snapshot!(body["query"], @"");
+        insta::assert_snapshot!(body["aggs"]["spans"]["composite"], @r#"{"after":{"key":"all","scope":"all","span":1},"size":5000,"sources":[{"span":{"date_histogram":{"field":"minute","fixed_interval":"3600000ms"}}},{"scope":{"terms":{"field":"scope","missing_bucket":true}}},{"key":{"terms":{"field":"key","missing_bucket":true}}}]}"#);
+        insta::assert_snapshot!(body["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"format":"epoch_millis","gte":1795255200000,"lt":1795258800000}}}]}}"#);
         assert_eq!(body["aggs"]["spans"]["aggs"]["0"], json!({ "sum": { "field": "sessions" } }));
     }
 
