@@ -13,6 +13,7 @@ pub mod bots;
 mod found;
 pub mod fraud;
 pub mod funnels;
+pub mod panes;
 pub mod progress;
 pub mod queries;
 pub mod query;

@@ -18,7 +18,7 @@ use crate::analytics::stats::Stats;
 use crate::analytics::tail::Tail;
 use crate::analytics::trending::answer::{Trending, TrendingCategories};
 use crate::analytics::trending::{self, Among, Measure};
-use crate::analytics::{AnalyticsError, store};
+use crate::analytics::{AnalyticsError, panes, store};
 use crate::bus::Bus;
 use crate::http::fresh::{Fresh, FreshBy};
 use crate::http::parameter::{self, BadParameter, Given};
@@ -30,6 +30,7 @@ use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 use crate::review::{self, Status};
 use crate::store::Store;
+use crate::store::schema::Schema;
 
 /// How long one answer of `/stats` serves all dashboards, each of which asks every 2 s.
 const STATS_MAX_AGE: Duration = Duration::from_secs(1);
@@ -82,7 +83,8 @@ impl Api {
     }
 
     async fn trending_products(&self, question: &trending::Question) -> Result<Trending, AnalyticsError> {
-        let (results, window) = (self.results().await?, Range::last(question.minutes, Timestamp::now()));
+        let (results, asked) = (self.results().await?, Range::last(question.minutes, Timestamp::now()));
+        let window = panes::held(&results, &Schema::PRODUCT_TRENDS, asked).await?;
         let trends = trending::store::trends(&results, question, window).await?;
         let shown = trending::store::shown(&results, &trends.listed).await?;
         Ok(Trending::new(window, question.by, self.currency, trends, shown))
@@ -92,13 +94,15 @@ impl Api {
         &self,
         question: &trending::Question,
     ) -> Result<TrendingCategories, AnalyticsError> {
-        let (results, window) = (self.results().await?, Range::last(question.minutes, Timestamp::now()));
+        let (results, asked) = (self.results().await?, Range::last(question.minutes, Timestamp::now()));
+        let window = panes::held(&results, &Schema::PRODUCT_TRENDS, asked).await?;
         let trends = trending::store::trends(&results, question, window).await?;
         Ok(TrendingCategories::new(window, question.by, self.currency, trends))
     }
 
     async fn funnels_of(&self, question: &funnels::Question) -> Result<Funnels, AnalyticsError> {
-        let (results, range) = (self.results().await?, question.asked.at(Timestamp::now())?);
+        let (results, asked) = (self.results().await?, question.asked.at(Timestamp::now())?);
+        let range = panes::held(&results, &Schema::CATEGORY_FUNNELS, asked).await?;
         let found = funnels::store::funnels(&results, range, question.category.as_ref()).await?;
         Ok(Funnels::new(range, self.currency, question.source, found))
     }
@@ -121,7 +125,7 @@ impl Api {
     async fn trending(
         &self,
         /// Length of the window.
-        #[oai(default = "five_minutes", validator(minimum(value = "1"), maximum(value = "1440")))]
+        #[oai(default = "five_minutes", validator(minimum(value = "1"), maximum(value = "129600")))]
         minutes: Query<u32>,
         /// Products at most.
         #[oai(default = "ten", validator(minimum(value = "1"), maximum(value = "100")))]
@@ -152,7 +156,7 @@ impl Api {
     async fn trending_categories(
         &self,
         /// Length of the window.
-        #[oai(default = "five_minutes", validator(minimum(value = "1"), maximum(value = "1440")))]
+        #[oai(default = "five_minutes", validator(minimum(value = "1"), maximum(value = "129600")))]
         minutes: Query<u32>,
         /// Categories at most.
         #[oai(default = "ten", validator(minimum(value = "1"), maximum(value = "100")))]
@@ -184,7 +188,7 @@ impl Api {
     async fn funnels(
         &self,
         /// Length of the range, where no `from` is given.
-        #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "1440")))]
+        #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "129600")))]
         minutes: Query<u32>,
         /// Beginning of the range, such as `2026-11-21T09:00:00Z`; cut to its minute, at most 90 days before its end.
         from: Query<Given<DateTime<Utc>>>,

@@ -9,8 +9,9 @@ use tokio::try_join;
 use crate::analytics::found::{EventTypes, Recent, Severities};
 use crate::analytics::fraud::{Cursor, Page, Signal};
 use crate::analytics::progress::{Frontier, Processing, Progress};
+use crate::analytics::range::Range;
 use crate::analytics::stats::{EventTotals, Stats};
-use crate::analytics::{AnalyticsError, fraud, query};
+use crate::analytics::{AnalyticsError, fraud, panes, query};
 use crate::catalog;
 use crate::model::category::CategoryPath;
 use crate::model::money::Cents;
@@ -131,4 +132,18 @@ pub async fn ask<T: DeserializeOwned>(
     body: &Value,
 ) -> Result<T, AnalyticsError> {
     Ok(store.search(what, index.name, Missing::IsEmpty, body).await?)
+}
+
+/// One search of the panes of a range, of the kind of results whose minutes are `kind`.
+///
+/// # Errors
+/// [`AnalyticsError::Store`].
+pub async fn ask_panes<T: DeserializeOwned>(
+    store: &Store,
+    what: &'static str,
+    kind: &Schema,
+    range: Range,
+    body: &Value,
+) -> Result<T, AnalyticsError> {
+    Ok(store.search(what, &panes::indices(kind, range), Missing::IsEmpty, body).await?)
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::analytics::funnels::times::BUCKETS;
 use crate::analytics::funnels::{ROOT, level};
-use crate::analytics::query::{panes, sum};
+use crate::analytics::panes::panes;
+use crate::analytics::query::sum;
 use crate::analytics::range::Range;
 
 /// Most categories of one level: a real shop's department has tens.

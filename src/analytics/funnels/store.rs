@@ -6,7 +6,7 @@ use crate::analytics::AnalyticsError;
 use crate::analytics::funnels::{Funnel, ROOT, arrange, found, query};
 use crate::analytics::progress::{Progress, SESSIONS};
 use crate::analytics::range::Range;
-use crate::analytics::store::{ask, progress, refuse_unknown};
+use crate::analytics::store::{ask_panes, progress, refuse_unknown};
 use crate::model::category::CategoryPath;
 use crate::store::Store;
 use crate::store::found::Aggregated;
@@ -45,7 +45,7 @@ pub async fn funnels(
 async fn sums(store: &Store, range: Range, category: &str) -> Result<Vec<Funnel>, AnalyticsError> {
     let body = query::funnels(range, category);
     let found: Aggregated<Option<found::Funnels>> =
-        ask(store, "add up funnels", &Schema::CATEGORY_FUNNELS, &body).await?;
+        ask_panes(store, "add up funnels", &Schema::CATEGORY_FUNNELS, range, &body).await?;
     let buckets = found.aggregations.map(|found| found.categories.buckets).unwrap_or_default();
     Ok(buckets.into_iter().map(Funnel::from).collect())
 }

@@ -7,28 +7,12 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::analytics::fraud;
-use crate::analytics::range::Range;
 use crate::analytics::stats::LastMinute;
 use crate::model::time::Timestamp;
 use crate::review::{Decision, Status};
 
 /// Most frontiers: four groups of at most 1,000 partitions.
 const FRONTIERS_MAX: usize = 4_000;
-
-/// The panes of a window.
-pub fn panes(window: Range) -> Value {
-    json!({ "range": { "minute": { "gte": window.from, "lte": window.to } } })
-}
-
-/// The panes from `start` up to a window.
-pub fn panes_before(start: Timestamp, window: Range) -> Value {
-    json!({ "range": { "minute": { "gte": start, "lt": window.from } } })
-}
-
-/// The panes from `start` to the end of a window.
-pub fn panes_since(start: Timestamp, window: Range) -> Value {
-    json!({ "range": { "minute": { "gte": start, "lte": window.to } } })
-}
 
 /// The sum of a field.
 pub fn sum(field: &str) -> Value {

@@ -1,7 +1,6 @@
 //! The bodies as they are sent.
 
 use insta::assert_snapshot;
-use proptest::prelude::*;
 
 use super::*;
 use crate::analytics::fraud::{Cursor, Question};
@@ -54,17 +53,4 @@ fn frontiers_are_read_with_their_ledgers_only_where_these_are_shown() {
     track_total_hits: false
     "#);
     assert_eq!(frontiers(None)["_source"][4], "ledger");
-}
-
-proptest! {
-    #[test]
-    fn the_minutes_before_and_the_window_do_not_overlap_and_leave_no_gap(
-        minutes in 1u32..=129_600, now in 1_000_000_000_000i64..4_000_000_000_000,
-    ) {
-        let window = Range::last(minutes, Timestamp::from_millis(now));
-        let start = crate::analytics::trending::query::past_start(window);
-        let (before, panes) = (panes_before(start, window), panes(window));
-        prop_assert_eq!(&before["range"]["minute"]["lt"], &panes["range"]["minute"]["gte"]);
-        prop_assert!(start < window.from && window.from <= window.to);
-    }
 }

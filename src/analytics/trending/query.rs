@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::analytics::bots::Bots;
-use crate::analytics::query::{panes, panes_before, panes_since, sum};
+use crate::analytics::panes::{panes, panes_of};
+use crate::analytics::query::sum;
 use crate::analytics::range::Range;
 use crate::analytics::trending::score::{SPANS, Span, spans};
 use crate::analytics::trending::{Among, Measure};
@@ -44,13 +45,15 @@ pub fn leaders(window: Range, among: &Among, by: Measure) -> Value {
 /// The counts of these products or categories in each span before the window, and the whole shop's.
 pub fn before(window: Range, among: &Among, by: Measure, keys: &[String]) -> Value {
     let aggs = by_span(window, among, by, keys, false);
-    body(vec![panes_before(past_start(window), window)], by, aggs)
+    let past = spans(window).map(|span| (span.from, span.to));
+    body(vec![panes_of(window.rolled, past)], by, aggs)
 }
 
 /// The part of bots in all of this, the window too.
 pub fn of_bots(window: Range, among: &Among, by: Measure, keys: &[String], bots: &Bots) -> Value {
     let aggs = by_span(window, among, by, keys, true);
-    body(vec![panes_since(past_start(window), window), bots.filter()], by, aggs)
+    let all = spans(window).map(|span| (span.from, span.to)).into_iter().chain([window.stretch()]);
+    body(vec![panes_of(window.rolled, all), bots.filter()], by, aggs)
 }
 
 /// What was done with these in the window, by all or by bots alone.
@@ -190,7 +193,7 @@ mod tests {
         let all = before(window(), &products(), Measure::Carts, &["p1".to_owned()]);
         let ranges = |body: &Value| body["aggs"]["spans"]["date_range"]["ranges"].as_array().unwrap().len();
         assert_eq!((ranges(&bots), ranges(&all)), (SPANS + 1, SPANS));
-        assert_snapshot!(bots["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"terms":{"session_id":[]}},{"exists":{"field":"add_to_cart.sessions"}}]}}"#);
+        assert_snapshot!(bots["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:02:00.000Z","lt":"2026-11-21T10:07:30.001Z"}}},{"terms":{"session_id":[]}},{"exists":{"field":"add_to_cart.sessions"}}]}}"#);
     }
 
     #[test]

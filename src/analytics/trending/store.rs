@@ -6,17 +6,18 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::try_join;
 
-use crate::analytics::AnalyticsError;
 use crate::analytics::bots::Bots;
 use crate::analytics::progress::{Progress, TRENDS};
 use crate::analytics::range::Range;
-use crate::analytics::store::{ask, progress, refuse_unknown};
+use crate::analytics::store::{ask, ask_panes, progress, refuse_unknown};
 use crate::analytics::trending::found::{OfKeys, Spans, Stretch};
 use crate::analytics::trending::score::SUPPORT_MIN;
 use crate::analytics::trending::{
     Figures, Listed, Question, Seen, Shown, Tally, Trend, query, share_of_bots,
 };
+use crate::analytics::{AnalyticsError, panes};
 use crate::model::ids::ProductId;
+use crate::rollup::Rolled;
 use crate::store::Store;
 use crate::store::found::{Aggregated, Found};
 use crate::store::schema::Schema;
@@ -38,12 +39,13 @@ pub struct Trends {
 /// [`AnalyticsError::BadParameter`] for a category in which nobody did anything and that the catalogue does
 /// not have either; [`AnalyticsError::Store`].
 pub async fn trends(store: &Store, question: &Question, window: Range) -> Result<Trends, AnalyticsError> {
-    let before = window.before();
-    let bots = Bots::seen(store, query::past_start(before), window.to).await?;
+    let suspects = panes::held(store, &Schema::SUSPECT_PRODUCTS, window).await?;
+    let since = query::past_start(window.before());
+    let suspects = Suspects { bots: Bots::seen(store, since, window.to).await?, rolled: suspects.rolled };
     let (progress, now, before) = try_join!(
         progress(store, TRENDS),
-        rank(store, question, window, &bots),
-        rank(store, question, before, &bots),
+        rank(store, question, window, &suspects),
+        rank(store, question, window.before(), &suspects),
     )?;
     if let (true, Some(category)) = (now.is_idle, question.among.category()) {
         refuse_unknown(store, category).await?;
@@ -52,7 +54,7 @@ pub async fn trends(store: &Store, question: &Question, window: Range) -> Result
     trends.truncate(question.size);
     let places = before.trends.into_iter().zip(1..).map(|(trend, place)| (trend.key, place));
     let places: HashMap<String, usize> = places.collect();
-    let figures = people(store, question, window, &trends, &bots).await?;
+    let figures = people(store, question, window, &trends, &suspects).await?;
     let listed = trends.into_iter().map(|trend| Listed {
         rank_before: places.get(&trend.key).copied(),
         figures: figures.get(&trend.key).copied().unwrap_or_default(),
@@ -75,6 +77,12 @@ pub async fn shown(store: &Store, listed: &[Listed]) -> Result<HashMap<ProductId
     Ok(found.hits.sources().map(|shown| (shown.id.clone(), shown)).collect())
 }
 
+/// Who is taken off, and what longer panes there are of what they did.
+struct Suspects {
+    bots: Bots,
+    rolled: Rolled,
+}
+
 /// Everything that trends in a window.
 struct Ranked {
     trends: Vec<Trend>,
@@ -87,19 +95,19 @@ async fn rank(
     store: &Store,
     question: &Question,
     window: Range,
-    bots: &Bots,
+    Suspects { bots, rolled }: &Suspects,
 ) -> Result<Ranked, AnalyticsError> {
     let Question { among, by, .. } = question;
     let mut now = leaders(store, question, window).await?;
     let is_idle = now.by_key.is_empty();
     now.by_key.retain(|_, counted| counted.sessions >= SUPPORT_MIN);
     let keys: Vec<String> = now.by_key.keys().cloned().collect();
+    let for_bots = Range { rolled: *rolled, ..window };
     let (of_all, of_bots) =
-        (query::before(window, among, *by, &keys), query::of_bots(window, among, *by, &keys, bots));
-    let (past, bots) = try_join!(
-        seen(store, &Schema::PRODUCT_TRENDS, &of_all, keys.is_empty()),
-        seen(store, &Schema::SUSPECT_PRODUCTS, &of_bots, bots.is_empty()),
-    )?;
+        (query::before(window, among, *by, &keys), query::of_bots(for_bots, among, *by, &keys, bots));
+    let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle: keys.is_empty() };
+    let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle: bots.is_empty() };
+    let (past, bots) = try_join!(seen(store, all, &of_all), seen(store, suspects, &of_bots))?;
     let all = Seen { now, ..past };
     let bots_share = share_of_bots(&all, &bots);
     Ok(Ranked { trends: all.without(&bots).rank(window, *by), bots_share, is_idle })
@@ -109,15 +117,13 @@ async fn rank(
 async fn leaders(store: &Store, question: &Question, window: Range) -> Result<Tally, AnalyticsError> {
     let (what, body) =
         ("find what gets most attention", query::leaders(window, &question.among, question.by));
-    let found = sums::<Stretch>(store, what, &Schema::PRODUCT_TRENDS, &body).await?;
+    let source = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle: false };
+    let found = sums::<Stretch>(store, what, source, &body).await?;
     Ok(found.map(Stretch::into_tally).unwrap_or_default())
 }
 
-async fn seen(store: &Store, index: &Schema, body: &Value, is_idle: bool) -> Result<Seen, AnalyticsError> {
-    if is_idle {
-        return Ok(Seen::default());
-    }
-    let found = sums::<Spans>(store, "count what was done before", index, body).await?;
+async fn seen(store: &Store, source: Source<'_>, body: &Value) -> Result<Seen, AnalyticsError> {
+    let found = sums::<Spans>(store, "count what was done before", source, body).await?;
     Ok(found.map(Spans::into_seen).unwrap_or_default())
 }
 
@@ -127,15 +133,17 @@ async fn people(
     question: &Question,
     window: Range,
     trends: &[Trend],
-    bots: &Bots,
+    Suspects { bots, rolled }: &Suspects,
 ) -> Result<HashMap<String, Figures>, AnalyticsError> {
     let keys: Vec<String> = trends.iter().map(|trend| trend.key.clone()).collect();
     let of_all = query::figures(window, &question.among, &keys, None);
-    let of_bots = query::figures(window, &question.among, &keys, Some(bots));
-    let (mut all, bots) = try_join!(
-        figures(store, &Schema::PRODUCT_TRENDS, &of_all, keys.is_empty()),
-        figures(store, &Schema::SUSPECT_PRODUCTS, &of_bots, keys.is_empty() || bots.is_empty()),
-    )?;
+    let for_bots = Range { rolled: *rolled, ..window };
+    let of_bots = query::figures(for_bots, &question.among, &keys, Some(bots));
+    let is_idle = keys.is_empty();
+    let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle };
+    let is_idle = is_idle || bots.is_empty();
+    let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle };
+    let (mut all, bots) = try_join!(figures(store, all, &of_all), figures(store, suspects, &of_bots))?;
     for (key, part) in bots {
         all.entry(key).and_modify(|figures| *figures = figures.without(part));
     }
@@ -144,24 +152,31 @@ async fn people(
 
 async fn figures(
     store: &Store,
-    index: &Schema,
+    source: Source<'_>,
     body: &Value,
-    is_idle: bool,
 ) -> Result<HashMap<String, Figures>, AnalyticsError> {
-    if is_idle {
-        return Ok(HashMap::new());
-    }
-    let found = sums::<OfKeys>(store, "count what was done with what is listed", index, body).await?;
+    let found = sums::<OfKeys>(store, "count what was done with what is listed", source, body).await?;
     Ok(found.map(OfKeys::into_figures).unwrap_or_default())
 }
 
-/// The sums of one search; `None` where there is no index yet.
+/// Which panes are asked, and whether there is nothing to ask.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    kind: &'a Schema,
+    range: Range,
+    is_idle: bool,
+}
+
+/// The sums of one search; `None` where there is nothing to ask or no index yet.
 async fn sums<A: DeserializeOwned>(
     store: &Store,
     what: &'static str,
-    index: &Schema,
+    Source { kind, range, is_idle }: Source<'_>,
     body: &Value,
 ) -> Result<Option<A>, AnalyticsError> {
-    let found: Aggregated<Option<A>> = ask(store, what, index, body).await?;
+    if is_idle {
+        return Ok(None);
+    }
+    let found: Aggregated<Option<A>> = ask_panes(store, what, kind, range, body).await?;
     Ok(found.aggregations)
 }

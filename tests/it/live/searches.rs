@@ -126,7 +126,7 @@ fn log_of_an_hour(log: &Log) -> Vec<Value> {
             visits.bot(&format!("bot{number}"), start);
         }
     }
-    log.events(&visits.events);
+    log.write(&visits.events);
     visits.events
 }
 

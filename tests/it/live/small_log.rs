@@ -77,7 +77,7 @@ impl Log {
     }
 
     /// Adds these events, in this order in each topic.
-    pub fn events(&self, events: &[Value]) {
+    pub fn write(&self, events: &[Value]) {
         for event in events {
             let topic = stream(event["event_type"].as_str().unwrap()).topic();
             self.producer.send(topic, KEY.as_bytes(), event.to_string().as_bytes()).unwrap();
