@@ -212,14 +212,14 @@ async fn every_range_is_answered_the_same_before_and_after_rolling_up_and_droppi
 
         let flags = ["--keep-minutes-days", "5", "--keep-quarters-days", "5"];
         assert_eq!(roll_up(shop, &flags).await.dropped, Vec::<String>::new(), "what goes is told first");
-        let dropped = eventually("old minutes are dropped", async || {
-            let dropped = roll_up(shop, &flags).await.dropped;
-            (!dropped.is_empty()).then_some(dropped)
+        let gone = ["category-funnels", "product-trends", "product-trends-quarters"];
+        let mut dropped = BTreeSet::new();
+        eventually("old minutes and quarters are dropped", async || {
+            dropped.extend(roll_up(shop, &flags).await.dropped);
+            (dropped.len() == gone.len()).then_some(())
         })
         .await;
-        let expected = ["product-trends", "product-trends-quarters", "category-funnels"]
-            .map(|name| format!("{name}-{}", first_day().day()));
-        assert_eq!(dropped, expected);
+        assert_eq!(dropped, gone.map(|name| format!("{name}-{}", first_day().day())).into());
         assert_that_every_range_is_answered_right(shop).await;
         assert_eq!(totals::check(&shop.store).await.unwrap(), []);
         // A range that begins in an hour whose minutes are gone begins with the hour.
