@@ -15,6 +15,7 @@ pub mod fraud;
 pub mod funnels;
 pub mod panes;
 pub mod progress;
+pub mod queries;
 pub mod query;
 pub mod range;
 pub mod routes;
@@ -25,6 +26,7 @@ pub mod trending;
 
 use thiserror::Error;
 
+pub use crate::analytics::queries::{Popular, popular};
 use crate::http::parameter::BadParameter;
 use crate::store::StoreError;
 

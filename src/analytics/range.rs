@@ -67,6 +67,12 @@ impl Range {
         Self { minutes, from, to: now, rolled: Rolled::default() }
     }
 
+    /// The full minutes from `from` up to `to`, which is not counted.
+    pub fn from_to(from: Timestamp, to: Timestamp) -> Self {
+        let minutes = u32::try_from((to - from).num_minutes()).unwrap_or_default();
+        Self { minutes, from, to: to - TimeDelta::milliseconds(1), rolled: Rolled::default() }
+    }
+
     /// The range of the same minutes that ends where this one begins.
     pub fn before(self) -> Self {
         let from = self.from - TimeDelta::minutes(i64::from(self.minutes));

@@ -18,6 +18,8 @@ pub enum Standing {
     Final,
     /// Its window is open, but everything that was there had been read.
     Tentative,
+    /// Its window was closed before its time and waits for a repair: from just which of its events it is, nobody says.
+    Early,
     /// It may still change, or the logs do not hold everything any more that it rests on.
     Unknown,
 }

@@ -81,9 +81,10 @@ fn difference(id: String, problem: Problem) -> Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::early::ClosedEarly;
     use crate::audit::frontiers::TopicFrontier;
     use crate::audit::logs::tests::{Place, logs};
-    use crate::audit::recount::windows::Scope;
+    use crate::audit::recount::windows::{Scope, Word};
     use crate::audit::repairs::Repairs;
     use crate::model::event::tests::{at, purchase};
 
@@ -102,7 +103,8 @@ mod tests {
     fn books_that_differ_from_the_recount_are_told_by_group_partition_operator_and_topic() {
         let logs = logs(&[Place::event(purchase(at(7)))]);
         let scope = Scope { next: [0, 0, 1], drained: true };
-        let sorted = Windows::sort(Operator::Fraud, &logs, &scope, &Repairs::default());
+        let word = Word { repairs: &Repairs::default(), early: &ClosedEarly::default() };
+        let sorted = Windows::sort(Operator::Fraud, &logs, &scope, &word);
         let lines = lines([(Operator::Fraud, &sorted)]);
         assert_eq!(compare(&frontier(1, at(7)), &logs, &lines), []);
         let told = compare(&frontier(2, at(8)), &logs, &lines);

@@ -11,6 +11,7 @@
 
 mod archive;
 pub mod compare;
+pub mod early;
 pub mod frontiers;
 pub mod ledger;
 pub mod letters;

@@ -5,21 +5,23 @@ use std::collections::BTreeMap;
 use crate::audit::compare::Standing;
 use crate::audit::frontiers::Frontiers;
 use crate::audit::logs::Logs;
-use crate::audit::recount::windows::{Horizon, Scope, Windows};
-use crate::audit::recount::{self, Expected};
-use crate::audit::repairs::Repairs;
+use crate::audit::recount::windows::{Horizon, Pane, Scope, Windows, Word};
+use crate::audit::recount::{self, Expected, KINDS};
 use crate::audit::rules::Operator;
 use crate::model::event::Stream;
 use crate::model::event::door::AGE_MAX;
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
 
-/// The kinds of results, and who writes them.
-pub const RESULTS: [(Schema, &[Operator]); 4] = [
-    (Schema::PRODUCT_TRENDS, &[Operator::Trends]),
-    (Schema::CATEGORY_FUNNELS, &[Operator::Funnels]),
-    (Schema::FRAUD_FACTS, &[Operator::Fraud]),
-    (Schema::FRAUD_SIGNALS, &[Operator::Velocity, Operator::Fraud, Operator::Receipts]),
+/// The indices of results.
+pub const RESULTS: [Schema; 7] = [
+    Schema::PRODUCT_TRENDS,
+    Schema::CATEGORY_FUNNELS,
+    Schema::QUERY_STATS,
+    Schema::SUSPECT_PRODUCTS,
+    Schema::SUSPECT_QUERIES,
+    Schema::FRAUD_FACTS,
+    Schema::FRAUD_SIGNALS,
 ];
 
 /// What the logs of one partition make of every operator.
@@ -33,10 +35,10 @@ pub struct Recounted<'a> {
 
 impl<'a> Recounted<'a> {
     /// Recounts what the groups say that they have processed.
-    pub fn new(logs: &'a Logs, frontiers: &Frontiers, repairs: &Repairs, now: Timestamp) -> Self {
+    pub fn new(logs: &'a Logs, frontiers: &Frontiers, word: &Word<'_>, now: Timestamp) -> Self {
         let recount = |operator: Operator| {
             let scope = frontiers.of(operator.group(), logs.partition)?.scope(logs);
-            Some((operator, (scope, Windows::sort(operator, logs, &scope, repairs))))
+            Some((operator, (scope, Windows::sort(operator, logs, &scope, word))))
         };
         let operators = Operator::ALL.into_iter().filter_map(recount).collect();
         Self { logs, operators, oldest: now - AGE_MAX }
@@ -48,13 +50,19 @@ impl<'a> Recounted<'a> {
         of_group.map(|(operator, (_, windows))| (*operator, windows))
     }
 
-    /// The documents of these operators that belong into one kind of index.
-    pub fn results(&self, schema: &Schema, operators: &[Operator]) -> impl Iterator<Item = Expected> {
-        let recounted = self.operators.iter().filter(|(operator, _)| operators.contains(operator));
-        let documents = recounted.flat_map(|(operator, (_, windows))| {
-            windows.events.iter().flat_map(|(pane, events)| recount::documents(*operator, pane, events))
-        });
-        documents.filter(|document| document.schema.name == schema.name)
+    /// The documents that belong into one kind of index.
+    pub fn results(&self, schema: &Schema) -> impl Iterator<Item = Expected> {
+        let kinds = KINDS.iter().filter(|kind| kind.schema.name == schema.name);
+        let recounted = kinds.filter_map(|kind| Some((kind, self.operators.get(&kind.operator)?)));
+        recounted.flat_map(|(kind, (_, windows))| {
+            windows.events.iter().flat_map(|(pane, events)| (kind.documents)(pane, events))
+        })
+    }
+
+    /// By operator: the windows that were closed before their time, and how many events are missing in them.
+    pub fn closed_early(&self) -> impl Iterator<Item = (Operator, u64, u64)> {
+        let early = self.operators.iter().map(|(operator, (_, windows))| (operator, &windows.closed_early));
+        early.map(|(operator, panes)| (*operator, panes.len() as u64, panes.values().sum()))
     }
 
     /// The documents of the late events.
@@ -67,11 +75,15 @@ impl<'a> Recounted<'a> {
     /// Whether a result can be compared, by its id.
     pub fn standing(&self, id: &str) -> Standing {
         let Some((operator, window)) = operator_and_window(id) else { return Standing::Final };
-        let Some((scope, _)) = self.operators.get(&operator) else { return Standing::Unknown };
+        let Some((scope, windows)) = self.operators.get(&operator) else { return Standing::Unknown };
         let stream = id.rsplit('|').next().and_then(stream_named).filter(|_| operator.folds_topics_apart());
+        let pane = Pane { window, partition: self.logs.partition, stream };
         let horizon = Horizon { operator, logs: self.logs, scope: *scope };
         if window < self.oldest || !horizon.is_known(window, stream) {
             return Standing::Unknown;
+        }
+        if windows.closed_early.contains_key(&pane) {
+            return Standing::Early;
         }
         match (horizon.is_closed(window, stream), scope.drained) {
             (true, _) => Standing::Final,
@@ -99,8 +111,9 @@ impl<'a> Recounted<'a> {
 fn operator_and_window(id: &str) -> Option<(Operator, Timestamp)> {
     let (name, rest) = id.split_once('|')?;
     let operator = match name {
+        "funnels" | "queries" | "suspect" | "suspect-queries" => Operator::Visits,
         "bot_velocity" | "bot_rhythm" | "catalogue_crawl" | "search_flood" | "cart_hoarding" => {
-            Operator::Velocity
+            Operator::Visits
         }
         "refund_loop" | "fast_refund" | "abnormal_refund_rate" | "excess_refund" | "purchase_velocity" => {
             Operator::Fraud
@@ -126,6 +139,8 @@ fn place(text: &str) -> Option<(Stream, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::early::ClosedEarly;
+    use crate::audit::repairs::Repairs;
     use crate::model::event::tests::at;
 
     #[test]
@@ -134,7 +149,9 @@ mod tests {
         let minute = Timestamp::from_millis(60_000);
         assert_eq!(read("trends|60000|3|p-1|order-events"), Some((Operator::Trends, minute)));
         assert_eq!(read("refund_loop|60000|3|u1"), Some((Operator::Fraud, minute)));
-        assert_eq!(read("bot_velocity|60000|3|s1"), Some((Operator::Velocity, minute)));
+        let of_visits =
+            ["bot_velocity|60000|3|s1", "queries|60000|3|query|a|b", "visits|60000|order-events-3-7"];
+        assert!(of_visits.iter().all(|id| read(id) == Some((Operator::Visits, minute))));
         assert_eq!((read("other|60000|3|s1"), read("trends|x|3"), read("trends")), (None, None, None));
         assert_eq!(place("product-events-3-17"), Some((Stream::Product, 17)));
     }
@@ -142,7 +159,8 @@ mod tests {
     #[test]
     fn a_document_whose_id_says_nothing_is_compared_and_so_found_out() {
         let logs = Logs::of_topics(0, Vec::new());
-        let recounted = Recounted::new(&logs, &Frontiers::default(), &Repairs::default(), at(0));
+        let word = Word { repairs: &Repairs::default(), early: &ClosedEarly::default() };
+        let recounted = Recounted::new(&logs, &Frontiers::default(), &word, at(0));
         assert_eq!(recounted.standing("made by hand"), Standing::Final);
         assert_eq!(recounted.standing("trends|60000|3|p-1|order-events"), Standing::Unknown);
     }

@@ -46,10 +46,20 @@ pub enum Problem {
 pub struct Check {
     /// How many were compared.
     pub compared: u64,
-    /// How many were not: windows that are still open, or older than what the topics hold.
+    /// How many were not: windows that are still open, or older than what the topics hold, or that were closed early
+    /// and are not what the events give that are said to be in them.
     pub skipped: u64,
     /// How many differ.
     pub differences: u64,
+}
+
+/// Windows of an operator that were closed before their time and not repaired since.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Early {
+    /// How many windows.
+    pub windows: u64,
+    /// How many events came after that, and are not in them.
+    pub events: u64,
 }
 
 /// What an audit found.
@@ -63,6 +73,9 @@ pub struct Report {
     pub partitions: u64,
     /// Windows that were repaired after they had been closed.
     pub repaired_windows: u64,
+    /// By operator: windows that the processor says it has closed before their time. No difference: the events are kept,
+    /// and `replay late repair` puts them into their windows.
+    pub closed_early: BTreeMap<&'static str, Early>,
     /// By what was compared.
     pub checks: BTreeMap<&'static str, Check>,
     /// What could not be checked, and why.
@@ -99,6 +112,15 @@ impl Report {
         }
     }
 
+    /// Adds windows that were closed before their time.
+    pub fn add_early(&mut self, operator: &'static str, windows: u64, events: u64) {
+        if windows > 0 {
+            let early = self.closed_early.entry(operator).or_default();
+            early.windows += windows;
+            early.events += events;
+        }
+    }
+
     /// How many differences there are, shown or not.
     pub fn different(&self) -> u64 {
         self.checks.values().map(|check| check.differences).sum()
@@ -117,6 +139,13 @@ impl fmt::Display for Report {
             "{} records in {} partitions, {} of them drained; {} repaired windows",
             self.records, self.partitions, self.drained_partitions, self.repaired_windows
         )?;
+        for (operator, Early { windows, events }) in &self.closed_early {
+            writeln!(
+                f,
+                "{windows} windows of {operator} were closed early and lack {events} events: `replay late repair --operator \
+                 {operator}` puts them in"
+            )?;
+        }
         self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))?;
         for difference in &self.differences {
             writeln!(f, "{difference}")?;

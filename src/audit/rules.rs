@@ -16,10 +16,8 @@ const REFUND_HORIZON: TimeDelta = TimeDelta::days(3);
 pub enum Operator {
     /// What was done with a product in a minute, each topic apart.
     Trends,
-    /// How far sessions came.
-    Funnels,
-    /// Visits that are faster than people.
-    Velocity,
+    /// What became of the sessions that began in a minute.
+    Visits,
     /// What users order and give back.
     Fraud,
     /// Refunds of orders that were never placed.
@@ -28,14 +26,13 @@ pub enum Operator {
 
 impl Operator {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Trends, Self::Funnels, Self::Velocity, Self::Fraud, Self::Receipts];
+    pub const ALL: [Self; 4] = [Self::Trends, Self::Visits, Self::Fraud, Self::Receipts];
 
     /// Its name in ids and in the ledger.
     pub fn name(self) -> &'static str {
         match self {
             Self::Trends => "trends",
-            Self::Funnels => "funnels",
-            Self::Velocity => "velocity",
+            Self::Visits => "visits",
             Self::Fraud => "fraud",
             Self::Receipts => "receipts",
         }
@@ -50,7 +47,7 @@ impl Operator {
     pub fn group(self) -> &'static str {
         match self {
             Self::Trends => "trends",
-            Self::Funnels | Self::Velocity => "sessions",
+            Self::Visits => "sessions",
             Self::Fraud | Self::Receipts => "fraud",
         }
     }
@@ -58,7 +55,7 @@ impl Operator {
     /// The topics that its group reads.
     pub fn streams(self) -> &'static [Stream] {
         match self {
-            Self::Trends | Self::Funnels | Self::Velocity => &Stream::ALL,
+            Self::Trends | Self::Visits => &Stream::ALL,
             Self::Fraud | Self::Receipts => &[Stream::Order],
         }
     }
@@ -71,7 +68,7 @@ impl Operator {
     /// Length of its windows, in milliseconds.
     pub fn window_ms(self) -> i64 {
         match self {
-            Self::Trends | Self::Funnels | Self::Velocity => MINUTE_MS,
+            Self::Trends | Self::Visits => MINUTE_MS,
             Self::Fraud | Self::Receipts => DAY_MS,
         }
     }
@@ -81,8 +78,7 @@ impl Operator {
         let kind = event.event_type();
         let time = match self {
             Self::Trends => (kind != EventType::Search).then_some(event.timestamp),
-            Self::Funnels => (kind != EventType::Refund).then_some(event.session_started_at),
-            Self::Velocity => Some(event.session_started_at),
+            Self::Visits => Some(event.session_started_at),
             Self::Receipts => receipt_day(event),
             Self::Fraud => match &event.action {
                 Action::Purchase(_) => Some(event.timestamp),
@@ -98,7 +94,7 @@ impl Operator {
     pub fn closes_at(self, window: Timestamp) -> Timestamp {
         let lateness = match self {
             Self::Trends => TimeDelta::minutes(10),
-            Self::Funnels | Self::Velocity => SESSION_LATENESS,
+            Self::Visits => SESSION_LATENESS,
             Self::Fraud => TimeDelta::hours(3 * 24 + 1),
             Self::Receipts => TimeDelta::hours(28 * 24 + 1),
         };
@@ -130,9 +126,9 @@ mod tests {
     #[test]
     fn an_event_concerns_the_operators_that_have_a_use_for_it() {
         let windows = |event: &Event| Operator::ALL.map(|operator| operator.window(event).is_some());
-        assert_eq!(windows(&search(at(1))), [false, true, true, false, false]);
-        assert_eq!(windows(&view(at(1))), [true, true, true, false, false]);
-        assert_eq!(windows(&refund(at(2), at(1))), [true, false, true, true, true]);
+        assert_eq!(windows(&search(at(1))), [false, true, false, false]);
+        assert_eq!(windows(&view(at(1))), [true, true, false, false]);
+        assert_eq!(windows(&refund(at(2), at(1))), [true, true, true, true]);
     }
 
     #[test]

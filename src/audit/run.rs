@@ -8,12 +8,14 @@ use serde_json::json;
 
 use crate::audit::archive::Archive;
 use crate::audit::compare::{Comparison, Outcome, Standing};
+use crate::audit::early::ClosedEarly;
 use crate::audit::frontiers::Frontiers;
 use crate::audit::ledger::{self, ARCHIVER};
 use crate::audit::letters::Letters;
 use crate::audit::logs::Logs;
 use crate::audit::partition::{RESULTS, Recounted};
 use crate::audit::recount::Expected;
+use crate::audit::recount::windows::Word;
 use crate::audit::repairs::Repairs;
 use crate::audit::report::{Difference, Problem, Report};
 use crate::bus::{Bus, BusError, LogReader};
@@ -53,6 +55,7 @@ struct Audit {
     door: Door,
     frontiers: Frontiers,
     repairs: Repairs,
+    early: ClosedEarly,
     letters: Arc<Letters>,
     archive: Archive,
     now: Timestamp,
@@ -76,10 +79,11 @@ pub async fn audit(
     // In this order: what the processor says of itself is then true of all that is read after it.
     let frontiers = Frontiers::read(&store).await.context("reading how far the processor is")?;
     ensure!(!frontiers.is_empty(), "the processor has not reported anything yet: run it first");
-    for schema in RESULTS.iter().map(|(schema, _)| schema).chain([&Schema::LATE_EVENTS, &Schema::EVENTS]) {
+    for schema in RESULTS.iter().chain([&Schema::LATE_EVENTS, &Schema::EVENTS]) {
         store.refresh(schema.name).await?;
     }
     let repairs = Repairs::read(&store).await?;
+    let early = ClosedEarly::read(&store).await?;
     let blocking = reader.clone();
     let letters = tokio::task::spawn_blocking(move || Letters::read(&blocking)).await?;
     let letters = Arc::new(letters.context("reading the dead letters")?);
@@ -90,6 +94,7 @@ pub async fn audit(
         door: Door { partitions, currency },
         frontiers,
         repairs,
+        early,
         letters,
         archive: Archive::new(settings.archive_share, now - AGE_MAX),
         now,
@@ -118,9 +123,13 @@ impl Audit {
         let logs = self.read(partition).await?;
         self.report.records += logs.sightings.len() as u64 + logs.refused.len() as u64;
         self.note(&logs);
-        let recounted = Recounted::new(&logs, &self.frontiers, &self.repairs, self.now);
-        for (schema, operators) in &RESULTS {
-            let expected = recounted.results(schema, operators);
+        let word = Word { repairs: &self.repairs, early: &self.early };
+        let recounted = Recounted::new(&logs, &self.frontiers, &word, self.now);
+        for (operator, windows, events) in recounted.closed_early() {
+            self.report.add_early(operator.name(), windows, events);
+        }
+        for schema in &RESULTS {
+            let expected = recounted.results(schema);
             let outcome = self.compare(schema, partition, expected, |id| recounted.standing(id)).await?;
             self.add(schema.name, outcome, partition).await?;
         }
@@ -189,7 +198,9 @@ impl Audit {
     /// Reports a comparison. A difference in an open window only counts if the processor has read nothing
     /// since, for it would have written then.
     async fn add(&mut self, what: &'static str, outcome: Outcome, partition: i32) -> Result<(), StoreError> {
-        let Outcome { compared, mut skipped, mut differences } = outcome;
+        let Outcome { mut compared, mut skipped, mut differences } = outcome;
+        let early = differences.extract_if(.., |(standing, _)| *standing == Standing::Early).count() as u64;
+        (compared, skipped) = (compared - early, skipped + early);
         let is_tentative = |(standing, _): &(Standing, _)| *standing == Standing::Tentative;
         if differences.iter().any(is_tentative) && self.has_moved(partition).await? {
             let before = differences.len();
@@ -244,7 +255,7 @@ impl Audit {
         self.report.add("dead-letters", letters.len() as u64, 0, letters);
         let outside =
             json!({ "bool": { "must_not": { "range": { "partition": { "gte": 0, "lt": partitions } } } } });
-        for schema in RESULTS.iter().map(|(schema, _)| schema).chain([&Schema::LATE_EVENTS]) {
+        for schema in RESULTS.iter().chain([&Schema::LATE_EVENTS]) {
             let mut strays = Vec::new();
             let take = |found: Stored| {
                 let (index, problem) = (schema.name.to_owned(), Problem::Unexpected { found: found.source });

@@ -11,7 +11,7 @@ use crate::audit::recount::{Expected, documents};
 use crate::audit::rules::Operator;
 use crate::model::category::CategoryPath;
 use crate::model::event::tests::{add_to_cart, at, event_id, item, purchase, refund, search, view};
-use crate::model::event::{Action, Attribution, Event, Item, Order, Refund, Touch};
+use crate::model::event::{Action, Attribution, Event, Item, Order, Refund, Search, Touch};
 use crate::model::ids::{OrderId, ProductId, QueryId, SessionId, UserId};
 use crate::model::money::Cents;
 use crate::model::time::{DAY_MS, MINUTE_MS, Timestamp};
@@ -20,23 +20,43 @@ use crate::stream::fold::{Arrival, Clock};
 use crate::stream::groups::Group;
 
 prop_compose! {
+    fn any_search()(
+        query in 0u64..4,
+        intent in 0u64..3,
+        text in prop::sample::select(vec!["shoes", " Shoes", "red  shoes", "", "電電"]),
+        filters in prop::sample::subsequence(vec![("category", "a.b"), ("brand", "x"), ("Brand ", "y")], 0..3),
+        category in prop::sample::select(vec!["a.b", "a", "not one", "c.d"]),
+        result_count in 0u64..3,
+    ) -> Search {
+        let value = |(name, value)| (name, if name == "category" { category } else { value });
+        Search {
+            query_id: QueryId::numbered(1, query),
+            intent_id: QueryId::numbered(1, intent),
+            query: text.into(),
+            filters: filters.into_iter().map(value).map(|(name, value)| (name.into(), value.into())).collect(),
+            result_count,
+            result_ids: [].into(),
+        }
+    }
+}
+
+prop_compose! {
     fn any_item()(
         product in 0u64..3,
         category in prop::sample::select(vec!["a.b", "a.c", "a.b.d"]),
         quantity in 1u32..4,
-        searched in proptest::option::of(0i64..70),
+        searched in proptest::option::of((any_search(), 0i64..70, 1u32..5)),
     ) -> Item {
-        let query_id = QueryId::parse("q1").unwrap();
         Item {
             product_id: ProductId::nth(product),
             category: CategoryPath::parse(category).unwrap(),
             quantity,
-            attribution: searched.map(|second| Attribution {
-                intent_id: query_id.clone(),
-                query_id,
-                query: "headphones".into(),
+            attribution: searched.map(|(search, second, position)| Attribution {
+                query_id: search.query_id,
+                intent_id: search.intent_id,
+                query: search.query,
                 searched_at: at(second * 1_000),
-                position: 1,
+                position,
             }),
             ..item()
         }
@@ -54,12 +74,13 @@ prop_compose! {
         ordered_before in prop::sample::select(vec![0, 5 * MINUTE_MS, MINUTE_MS * 20, DAY_MS, 9 * DAY_MS]),
         total in 0i64..500,
         items in proptest::collection::vec(any_item(), 1..3),
+        searched in any_search(),
     ) -> Event {
         let time = at(second * 1_000);
         let ordered_at = time - chrono::TimeDelta::milliseconds(ordered_before);
         let event = match kind {
-            0 => search(time),
-            1..=9 => view(time),
+            0..=3 => search(time),
+            4..=9 => view(time),
             10 => add_to_cart(time),
             11 => purchase(time),
             _ => refund(time, ordered_at),
@@ -67,7 +88,10 @@ prop_compose! {
         let session_started_at = at(0).floor_to(MINUTE_MS) + chrono::TimeDelta::minutes(session - 2_i64);
         let session_id = SessionId::numbered(1, session.cast_unsigned());
         let user_id = Some(UserId::numbered(1, user));
-        let action = filled(event.action, items, OrderId::numbered(1, order), Cents(total));
+        let action = match event.action {
+            Action::Search(_) => Action::Search(searched),
+            other => filled(other, items, OrderId::numbered(1, order), Cents(total)),
+        };
         Event { user_id, session_id, session_started_at, action, ..event }
     }
 }

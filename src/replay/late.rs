@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 /// Which late events are meant; all, where nothing is said.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Filter {
-    /// Only those of this operator: trends, funnels, velocity, fraud or receipts.
+    /// Only those of this operator: trends, visits, fraud or receipts.
     #[arg(long, value_parser = parse_operator)]
     pub operator: Option<Operator>,
     /// Only those of windows that begin at this time or later, RFC 3339.
@@ -127,7 +127,7 @@ impl Filter {
 }
 
 fn parse_operator(text: &str) -> Result<Operator, String> {
-    Operator::named(text).ok_or_else(|| "must be trends, funnels, velocity, fraud or receipts".to_owned())
+    Operator::named(text).ok_or_else(|| "must be trends, visits, fraud or receipts".to_owned())
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {
@@ -155,8 +155,8 @@ mod tests {
             operator,
             pane: Pane { window: at(0), partition: 0, stream },
         };
-        let funnels = window(Operator::Funnels, None);
-        assert!(funnels.is_closed(&frontier([3, 3, 3])) && !funnels.is_closed(&frontier([3, 3, 2])));
+        let visits = window(Operator::Visits, None);
+        assert!(visits.is_closed(&frontier([3, 3, 3])) && !visits.is_closed(&frontier([3, 3, 2])));
         let trends = window(Operator::Trends, Some(Stream::Product));
         assert!(trends.is_closed(&frontier([0, 1, 0])) && !trends.is_closed(&frontier([1, 0, 1])));
     }
@@ -167,9 +167,6 @@ mod tests {
         let filters =
             json!([{ "term": { "operator": "fraud" } }, { "range": { "window": { "gte": at(0) } } }]);
         assert_eq!(filter.query(), json!({ "bool": { "filter": filters } }));
-        assert_eq!(
-            parse_operator("archive"),
-            Err("must be trends, funnels, velocity, fraud or receipts".to_owned())
-        );
+        assert_eq!(parse_operator("archive"), Err("must be trends, visits, fraud or receipts".to_owned()));
     }
 }

@@ -1,6 +1,6 @@
 //! The windows of one operator in one partition.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use crate::model::time::Timestamp;
 use crate::stream::document::Document;
 use crate::stream::footprint::{Footprint, Weighed, hash_table};
 use crate::stream::ledger::Fate;
+use crate::stream::tables::Set;
 
 /// Most topics that one partition's state is made of.
 pub const TOPICS_MAX: usize = 3;
@@ -30,6 +31,11 @@ pub trait Operator: Send + 'static {
 
     /// The time that says which window an event belongs to; `None` when the operator has no use for it.
     fn time(&self, event: &Event) -> Option<Timestamp>;
+
+    /// Whether the window holds the event, for a state that keeps its events; `None` has their ids kept besides.
+    fn holds(&self, _state: &Self::State, _event: &Event) -> Option<bool> {
+        None
+    }
 
     /// Adds an event that the window does not hold yet, and remembers every result that it can change.
     fn fold(&self, state: &mut Self::State, event: &Event);
@@ -129,7 +135,8 @@ impl From<Fate> for Offered {
 }
 
 struct Window<S> {
-    ids: HashSet<u128>,
+    /// The ids of its events, unless its state tells whether it holds one.
+    ids: Set<u128>,
     first: [Option<FirstEvent>; TOPICS_MAX],
     state: S,
     /// What it takes in memory; `None` when it has changed since that was last asked for.
@@ -229,7 +236,7 @@ impl<O: Operator> Folding for Fold<O> {
             return Fate::Duplicate.into();
         }
         let window = self.windows.entry(start).or_insert_with(|| Window {
-            ids: HashSet::new(),
+            ids: Set::default(),
             first: [None; TOPICS_MAX],
             state: O::State::default(),
             footprint: None,
@@ -237,7 +244,8 @@ impl<O: Operator> Folding for Fold<O> {
         if let Some(first @ None) = window.first.get_mut(arrival.topic) {
             *first = Some(FirstEvent { offset: arrival.offset, max_ts_before: clock.max_ts });
         }
-        if !window.ids.insert(id_in_topic(arrival)) {
+        let is_there = self.operator.holds(&window.state, arrival.event);
+        if is_there.unwrap_or_else(|| !window.ids.insert(id_in_topic(arrival))) {
             return Fate::Duplicate.into();
         }
         window.footprint = None;

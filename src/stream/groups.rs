@@ -11,10 +11,9 @@ use crate::stream::fold::{Arrival, Clock, FirstEvent, Fold, Folding, Offered};
 use crate::stream::footprint::Footprint;
 use crate::stream::ledger::Fate;
 use crate::stream::operators::fraud::Fraud;
-use crate::stream::operators::funnels::Funnels;
 use crate::stream::operators::receipts::Receipts;
 use crate::stream::operators::trends::Trends;
-use crate::stream::operators::velocity::Velocity;
+use crate::stream::operators::visits::Visits;
 
 /// A consumer group: one read and one decoding for all the groups of operators that it feeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl Reader {
 pub enum Group {
     /// What was done with each product in a minute; every topic by itself.
     Trends,
-    /// Funnels and visits' speed; the three topics together. Reads everything, so it also writes the
+    /// Visits: their funnels, their searches, and bots; the three topics together. Reads everything, so it also writes the
     /// dead letters and the ticks.
     Sessions,
     /// What users order and give back; the order topic.
@@ -123,10 +122,7 @@ impl Group {
         let rules = || rules.clone();
         match self {
             Self::Trends => (0..self.streams().len()).map(apart).collect(),
-            Self::Sessions => vec![
-                Box::new(Fold::new(Funnels, partition, vec![0, 1, 2])),
-                Box::new(Fold::new(Velocity { rules: rules() }, partition, vec![0, 1, 2])),
-            ],
+            Self::Sessions => vec![Box::new(Fold::new(Visits { rules: rules() }, partition, vec![0, 1, 2]))],
             Self::Fraud => vec![
                 Box::new(Fold::new(Fraud { rules: rules() }, partition, vec![0])),
                 Box::new(Fold::new(Receipts { rules: rules() }, partition, vec![0])),

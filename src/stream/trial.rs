@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::model::event::{Event, Stream};
+use crate::model::ids::SessionId;
 use crate::model::rules::{Rule, Rules};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
@@ -19,8 +20,6 @@ use crate::stream::groups::Group;
 
 /// The groups that judge.
 const GROUPS: [Group; 2] = [Group::Sessions, Group::Fraud];
-/// The one operator of theirs that judges nobody.
-const OTHER: &str = "funnels";
 
 /// A case, as it stands.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -29,6 +28,8 @@ pub struct Case {
     pub rule: Rule,
     /// The record key.
     pub visitor: String,
+    /// The visit, of a rule on visits.
+    pub session_id: Option<SessionId>,
     /// How bad it is.
     pub severity: Severity,
     /// Whether it holds.
@@ -53,7 +54,7 @@ impl Trial {
     /// A partition of which nothing is known yet, judged by these rules.
     pub fn new(rules: &Arc<Rules>) -> Self {
         let of = |group: Group| group.folds_by(rules, 0).into_iter().map(move |fold| (group, fold));
-        let folds = GROUPS.into_iter().flat_map(of).filter(|(_, fold)| fold.name() != OTHER).collect();
+        let folds = GROUPS.into_iter().flat_map(of).collect();
         let clock = Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN, floor: None };
         Self { folds, clocks: vec![clock; Stream::ALL.len()], cases: BTreeMap::new() }
     }

@@ -14,7 +14,7 @@ use crate::shop::Shop;
 use crate::storm::Sent;
 
 /// Operators for which an event of a day ago is late; that of orders waits for days.
-const LATE_FOR: [&str; 3] = ["funnels", "trends", "velocity"];
+const LATE_FOR: [&str; 2] = ["trends", "visits"];
 
 /// Rows of a table that is printed in the end.
 #[derive(Default)]

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::audit::recount::Expected;
 use crate::audit::recount::refunds::verdicts;
+use crate::audit::recount::verdict::Verdict;
 use crate::audit::recount::windows::Pane;
 use crate::audit::rules::is_old_refund;
 use crate::model::event::{Action, Event, Order, Refund};
@@ -26,13 +27,22 @@ pub struct UserDay<'a> {
     old_refunds: Vec<&'a Refund>,
 }
 
-/// The documents of one day: facts and verdicts for each user.
-pub fn documents(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
+/// The facts of one day, for each user.
+pub fn facts(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
+    days(events).iter().map(|(visitor, day)| day.facts(pane, visitor)).collect()
+}
+
+/// The verdicts on one day, for each user.
+pub fn signals(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
+    days(events).iter().flat_map(|(visitor, day)| day.signals(pane, visitor)).collect()
+}
+
+fn days<'a>(events: &[&'a Event]) -> BTreeMap<&'a str, UserDay<'a>> {
     let mut days: BTreeMap<&str, UserDay<'_>> = BTreeMap::new();
     for event in events {
         days.entry(event.visitor()).or_default().add(event);
     }
-    days.iter().flat_map(|(visitor, day)| day.documents(pane, visitor)).collect()
+    days
 }
 
 impl<'a> UserDay<'a> {
@@ -82,9 +92,8 @@ impl<'a> UserDay<'a> {
         counts.rev().max_by_key(|(_, orders)| *orders)
     }
 
-    fn documents(&self, pane: &Pane, visitor: &str) -> Vec<Expected> {
+    fn facts(&self, pane: &Pane, visitor: &str) -> Expected {
         let support = self.all.len() as u64;
-        let place = format!("{}|{}|{visitor}", pane.window.millis(), pane.partition);
         let fast = TimeDelta::minutes(Rules::embedded().fast_refund.minutes.into());
         let times = || self.all.iter().map(|event| event.timestamp);
         let facts = json!({
@@ -104,14 +113,19 @@ impl<'a> UserDay<'a> {
             "first_seen": times().min(),
             "last_seen": times().max(),
         });
-        let id = format!("fraud|{place}");
-        let mut documents = vec![Expected::result(&Schema::FRAUD_FACTS, pane.window, id, support, &facts)];
-        for (verdict, evidence) in verdicts(self, visitor, &Rules::embedded()) {
-            let id = format!("{}|{place}", verdict.rule.as_str());
+        let id = format!("fraud|{}|{}|{visitor}", pane.window.millis(), pane.partition);
+        Expected::result(&Schema::FRAUD_FACTS, pane.window, id, support, &facts)
+    }
+
+    fn signals(&self, pane: &Pane, visitor: &str) -> Vec<Expected> {
+        let support = self.all.len() as u64;
+        let signal = |(verdict, evidence): (Verdict<'_>, Vec<&Event>)| {
+            let (rule, window) = (verdict.rule.as_str(), pane.window);
+            let id = format!("{rule}|{}|{}|{visitor}", window.millis(), pane.partition);
             let body = verdict.body(pane, support, &evidence);
-            documents.push(Expected::result(&Schema::FRAUD_SIGNALS, pane.window, id, support, &body));
-        }
-        documents
+            Expected::result(&Schema::FRAUD_SIGNALS, window, id, support, &body)
+        };
+        verdicts(self, visitor, &Rules::embedded()).into_iter().map(signal).collect()
     }
 
     /// The user, when logged in.

@@ -2,13 +2,16 @@
 //!
 //! It shares the types of events and the rules' numbers with the processor and nothing else.
 
+pub mod bots;
 pub mod events;
 pub mod fraud;
 pub mod funnels;
+pub mod queries;
 pub mod receipts;
 mod refunds;
+mod sessions;
+pub mod suspects;
 pub mod trends;
-pub mod velocity;
 mod verdict;
 pub mod windows;
 
@@ -49,15 +52,43 @@ impl Expected {
     }
 }
 
-/// The documents of one window, from its distinct events.
-pub fn documents(operator: Operator, pane: &Pane, events: &[&Event]) -> Vec<Expected> {
-    match operator {
-        Operator::Trends => trends::documents(pane, events),
-        Operator::Funnels => funnels::documents(pane, events),
-        Operator::Velocity => velocity::documents(pane, events),
-        Operator::Fraud => fraud::documents(pane, events),
-        Operator::Receipts => receipts::documents(pane, events),
+/// One kind of result.
+pub struct Kind {
+    /// Where it lies.
+    pub schema: Schema,
+    /// Who writes it.
+    pub operator: Operator,
+    /// What must be there of one window, from its distinct events.
+    pub documents: fn(&Pane, &[&Event]) -> Vec<Expected>,
+}
+
+impl Kind {
+    const fn new(
+        schema: Schema,
+        operator: Operator,
+        documents: fn(&Pane, &[&Event]) -> Vec<Expected>,
+    ) -> Self {
+        Self { schema, operator, documents }
     }
+}
+
+/// Every kind of result.
+pub const KINDS: [Kind; 9] = [
+    Kind::new(Schema::PRODUCT_TRENDS, Operator::Trends, trends::documents),
+    Kind::new(Schema::CATEGORY_FUNNELS, Operator::Visits, funnels::documents),
+    Kind::new(Schema::QUERY_STATS, Operator::Visits, queries::documents),
+    Kind::new(Schema::SUSPECT_PRODUCTS, Operator::Visits, suspects::products),
+    Kind::new(Schema::SUSPECT_QUERIES, Operator::Visits, suspects::searches),
+    Kind::new(Schema::FRAUD_SIGNALS, Operator::Visits, bots::documents),
+    Kind::new(Schema::FRAUD_FACTS, Operator::Fraud, fraud::facts),
+    Kind::new(Schema::FRAUD_SIGNALS, Operator::Fraud, fraud::signals),
+    Kind::new(Schema::FRAUD_SIGNALS, Operator::Receipts, receipts::documents),
+];
+
+/// All documents of one window, from its distinct events.
+pub fn documents(operator: Operator, pane: &Pane, events: &[&Event]) -> Vec<Expected> {
+    let kinds = KINDS.iter().filter(|kind| kind.operator == operator);
+    kinds.flat_map(|kind| (kind.documents)(pane, events)).collect()
 }
 
 #[derive(Serialize)]
@@ -84,7 +115,7 @@ pub fn late_event(operator: Operator, partition: i32, late: &Late<'_>) -> Expect
         group: operator.group(),
         operator: operator.name(),
         window,
-        reason: "late",
+        reason: late.reason.name(),
         topic,
         partition,
         offset: sighting.offset,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::audit::early::{ClosedEarly, Reason};
 use crate::audit::logs::{Log, Logs, Refused, Sighting};
 use crate::audit::repairs::Repairs;
 use crate::audit::rules::Operator;
@@ -77,6 +78,17 @@ pub struct Late<'a> {
     pub sighting: &'a Sighting,
     /// Its window's start.
     pub window: Timestamp,
+    /// Why that was closed.
+    pub reason: Reason,
+}
+
+/// What no log says, and is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<'a> {
+    /// Which windows were repaired.
+    pub repairs: &'a Repairs,
+    /// Which events came after their window was closed before its time.
+    pub early: &'a ClosedEarly,
 }
 
 /// Everything that one operator makes of a partition's logs.
@@ -86,6 +98,8 @@ pub struct Windows<'a> {
     pub events: BTreeMap<Pane, Vec<&'a Event>>,
     /// The events that came too late.
     pub late: Vec<Late<'a>>,
+    /// By window that was closed before its time: how many events are missing in it for that.
+    pub closed_early: BTreeMap<Pane, u64>,
     /// What became of every record.
     pub ledger: BTreeMap<Stream, Counts>,
 }
@@ -93,7 +107,7 @@ pub struct Windows<'a> {
 impl<'a> Windows<'a> {
     /// Sorts the events within the scope into the operator's windows. A late event is in its window only
     /// if that was repaired after the event had come.
-    pub fn sort(operator: Operator, logs: &'a Logs, scope: &Scope, repairs: &Repairs) -> Self {
+    pub fn sort(operator: Operator, logs: &'a Logs, scope: &Scope, word: &Word<'_>) -> Self {
         let mut sorted = Self { ledger: other_records(operator, logs, scope), ..Self::default() };
         let mut seen: HashSet<(Pane, Stream, Uuid)> = HashSet::new();
         for sighting in &logs.sightings {
@@ -112,17 +126,23 @@ impl<'a> Windows<'a> {
                 partition: logs.partition,
                 stream: operator.folds_topics_apart().then_some(stream),
             };
-            let is_late = operator.closes_at(window) <= sighting.max_ts_before;
-            let is_in_time = !is_late || sighting.offset < repairs.through(operator, &pane, stream);
+            let is_over = operator.closes_at(window) <= sighting.max_ts_before;
+            let early = || word.early.reason(operator, stream, logs.partition, sighting.offset);
+            let late = if is_over { Some(Reason::Late) } else { early() };
+            let is_repaired = sighting.offset < word.repairs.through(operator, &pane, stream);
+            let is_in_it = late.is_none() || is_repaired;
             // An id counts within its topic.
-            let is_new = is_in_time && seen.insert((pane, stream, sighting.event.event_id));
-            match (is_late, is_new) {
-                (true, _) => {
+            let is_new = is_in_it && seen.insert((pane, stream, sighting.event.event_id));
+            match (late, is_new) {
+                (Some(reason), _) => {
                     counts.late += 1;
-                    sorted.late.push(Late { sighting, window });
+                    sorted.late.push(Late { sighting, window, reason });
+                    if reason != Reason::Late && !is_repaired {
+                        *sorted.closed_early.entry(pane).or_default() += 1;
+                    }
                 }
-                (false, true) => counts.folded += 1,
-                (false, false) => counts.duplicate += 1,
+                (None, true) => counts.folded += 1,
+                (None, false) => counts.duplicate += 1,
             }
             if is_new {
                 sorted.events.entry(pane).or_default().push(&sighting.event);
@@ -177,8 +197,9 @@ impl Horizon<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::early::tests::closed_early;
     use crate::audit::logs::tests::{Place, logs};
-    use crate::audit::repairs::Repairs;
+    use crate::audit::repairs::{RepairedWindow, Through};
     use crate::model::event::tests::{at, view};
     use crate::model::time::MINUTE_MS;
 
@@ -186,11 +207,17 @@ mod tests {
         Scope { next: [i64::MAX; 3], drained: true }
     }
 
+    /// Sorted where nothing was repaired or closed early.
+    fn sort<'a>(operator: Operator, logs: &'a Logs, scope: &Scope) -> Windows<'a> {
+        let (repairs, early) = (Repairs::default(), ClosedEarly::default());
+        Windows::sort(operator, logs, scope, &Word { repairs: &repairs, early: &early })
+    }
+
     #[test]
     fn an_event_that_comes_after_its_window_was_closed_by_its_own_log_is_late() {
         let minutes = |minutes: i64| Place::event(view(at(minutes * MINUTE_MS)));
         let logs = logs(&[minutes(0), minutes(5), minutes(20), minutes(1)]);
-        let sorted = Windows::sort(Operator::Trends, &logs, &all(), &Repairs::default());
+        let sorted = sort(Operator::Trends, &logs, &all());
         let late: Vec<i64> = sorted.late.iter().map(|late| late.sighting.offset).collect();
         assert_eq!(late, [3]);
         assert_eq!(
@@ -210,21 +237,50 @@ mod tests {
         ];
         let logs = logs(&places);
         for operator in Operator::ALL {
-            let sorted = Windows::sort(operator, &logs, &all(), &Repairs::default());
+            let sorted = sort(operator, &logs, &all());
             assert!(sorted.ledger.values().all(Counts::balances), "{operator:?}");
         }
-        let sorted = Windows::sort(Operator::Velocity, &logs, &all(), &Repairs::default());
+        let sorted = sort(Operator::Visits, &logs, &all());
         let expected = Counts { read: 4, folded: 1, duplicate: 1, dead: 1, ticks: 1, ..Counts::default() };
         assert_eq!(sorted.ledger[&Stream::Product], expected);
+    }
+
+    #[test]
+    fn an_event_is_missing_in_a_window_that_was_closed_early_until_that_is_repaired() {
+        let logs = logs(&[Place::event(view(at(0))), Place::event(view(at(1)))]);
+        let early = closed_early(Operator::Visits, &[1]);
+        let mut repairs = Repairs::default();
+        let unrepaired =
+            Windows::sort(Operator::Visits, &logs, &all(), &Word { repairs: &repairs, early: &early });
+        let pane = Pane { window: at(0).floor_to(MINUTE_MS), partition: 0, stream: None };
+        assert_eq!(
+            (unrepaired.events[&pane].len(), &unrepaired.closed_early),
+            (1, &BTreeMap::from([(pane, 1)]))
+        );
+        let counts = Counts { read: 2, folded: 1, late: 1, ..Counts::default() };
+        assert_eq!((unrepaired.late[0].reason, unrepaired.ledger[&Stream::Product]), (Reason::Cap, counts));
+        let topic = Stream::Product.topic().to_owned();
+        repairs.add(&RepairedWindow {
+            operator: Operator::Visits.name().to_owned(),
+            window: pane.window,
+            partition: 0,
+            topics: vec![Through { topic, through: 2 }],
+            documents: 1,
+            repaired_at: at(2),
+        });
+        let repaired =
+            Windows::sort(Operator::Visits, &logs, &all(), &Word { repairs: &repairs, early: &early });
+        assert_eq!((repaired.events[&pane].len(), repaired.closed_early.len()), (2, 0));
+        assert_eq!(repaired.ledger, unrepaired.ledger);
     }
 
     #[test]
     fn what_the_group_has_not_processed_yet_is_not_counted() {
         let logs = logs(&[Place::event(view(at(0))), Place::event(view(at(1)))]);
         let scope = Scope { next: [0, 1, 0], drained: false };
-        let sorted = Windows::sort(Operator::Funnels, &logs, &scope, &Repairs::default());
+        let sorted = sort(Operator::Visits, &logs, &scope);
         assert_eq!(sorted.ledger[&Stream::Product].read, 1);
-        let horizon = Horizon { operator: Operator::Funnels, logs: &logs, scope };
+        let horizon = Horizon { operator: Operator::Visits, logs: &logs, scope };
         assert!(horizon.is_known(at(0), None) && !horizon.is_closed(at(0), None));
     }
 }

@@ -1,9 +1,8 @@
 //! What is computed. Each operator is a pure function from the set of a window's events to documents.
 
 pub mod fraud;
-pub mod funnels;
 mod keyed;
 pub mod receipts;
 mod signal;
 pub mod trends;
-pub mod velocity;
+pub mod visits;

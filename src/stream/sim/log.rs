@@ -11,7 +11,7 @@ use rand::seq::IndexedRandom;
 use crate::model::category::CategoryPath;
 use crate::model::event::door::{Door, partition_of};
 use crate::model::event::tests::{self as events, at, event_id};
-use crate::model::event::{Action, Attribution, Event, Item, Record, Reject, Stream, tick};
+use crate::model::event::{Action, Attribution, Event, Item, Record, Reject, Search, Stream, tick};
 use crate::model::ids::{OrderId, ProductId, QueryId, SessionId, UserId};
 use crate::model::money::{Cents, Currency};
 use crate::model::time::Timestamp;
@@ -25,8 +25,20 @@ const PARTITIONS: [i32; 6] = [1, 1, 1, 2, 2, 3];
 /// Products, their categories and brands.
 const PRODUCTS: [(&str, &str, &str); 4] =
     [("p1", "home.garden", "Ro"), ("p2", "home.kitchen", "Ro"), ("p3", "home", "Su"), ("p4", "toys", "Su")];
+/// What is typed, among it one query in three ways, and none that is left when it is normalised.
+const QUERIES: [&str; 5] = ["headphones", "red shoes", " Red  SHOES", "\tred shoes", "  "];
+/// Filters: categories, one of which is none, and names that are one name, or none.
+const FILTERS: [(&str, &str); 7] = [
+    ("category", "home"),
+    ("category", "home.garden"),
+    ("category", "toys"),
+    ("category", "Home & Garden"),
+    ("brand", "Ro"),
+    (" Brand", "Su"),
+    ("", "x"),
+];
 /// What a program does within a minute: enough for every rule on visits, and for the one on orders.
-const BOT_EVENTS: i64 = 34;
+const BOT_EVENTS: i64 = 38;
 
 /// A record in the log, and what the door says about it: decoding is no part of what is simulated here.
 pub struct Stored {
@@ -109,7 +121,7 @@ struct Shop {
     /// By visitor: when the session began.
     sessions: Vec<Timestamp>,
     orders: Vec<(usize, OrderId, Timestamp)>,
-    /// Whether a foreign producer gives a search and its click one id.
+    /// Whether a foreign producer gives a search and its click one id, and all visits of a visitor.
     shares_ids: bool,
     last: Option<Event>,
     sent: Vec<Sent>,
@@ -127,7 +139,7 @@ impl Shop {
             sessions: vec![at(0); rng.random_range(1..6)],
             orders: Vec::new(),
             // The archive's documents go by the event's id alone.
-            shares_ids: reader == Reader::Processor,
+            shares_ids: reader == Reader::Processor && rng.random_ratio(2, 3),
             last: None,
             sent: Vec::new(),
         }
@@ -141,7 +153,7 @@ impl Shop {
             self.sessions[visitor] = self.clock;
         }
         let action = self.action(rng, number, visitor);
-        let event = visit(visitor, self.sessions[visitor], self.clock, number, action);
+        let event = self.visit(visitor, self.sessions[visitor], self.clock, number, action);
         let event = match self.last.take().filter(|_| self.shares_ids) {
             Some(last)
                 if rng.random_ratio(1, 12) && last.event_type().stream() != event.event_type().stream() =>
@@ -165,7 +177,7 @@ impl Shop {
         }
         .action;
         match &mut action {
-            Action::Search(_) => {}
+            Action::Search(search) => vary(rng, search),
             Action::View(touch) | Action::AddToCart(touch) => touch.item = item(rng, now),
             Action::Purchase(order) => {
                 order.order_id = OrderId::parse(&format!("o{number}")).unwrap();
@@ -226,23 +238,47 @@ impl Shop {
         let bot = self.sessions.len();
         let does = rng.random_range(0..4);
         let gaps_ms = [1_000..1_001, 200..1_500].choose(rng).unwrap().clone();
-        let mut now = self.clock.floor_to(60_000);
+        let began = self.clock.floor_to(60_000);
+        // Some begin another visit in the middle, by its time.
+        let first_half = began - millis(60_000 * rng.random_range(0..2));
+        let mut now = began;
         for number in 0..BOT_EVENTS {
             now = now + millis(rng.random_range(gaps_ms.clone()));
-            let mut action = match does {
+            let mut action = match if rng.random_ratio(1, 8) { rng.random_range(0..5) } else { does } {
                 0 => events::search(now),
                 1 => events::view(now),
                 2 => events::add_to_cart(now),
-                _ => events::purchase(now),
+                3 => events::purchase(now),
+                _ => events::refund(now, now),
             }
             .action;
             match &mut action {
-                Action::Search(_) | Action::Refund(_) => {}
+                Action::Search(search) => vary(rng, search),
                 Action::View(touch) | Action::AddToCart(touch) => touch.item = item(rng, now),
                 Action::Purchase(order) => order.order_id = OrderId::parse(&format!("b{number}")).unwrap(),
+                Action::Refund(refund) => refund.order.items = vec![item(rng, now)],
             }
-            let event = visit(bot, self.clock.floor_to(60_000), now, 1_000 + number as u64, action);
+            let session = if number < BOT_EVENTS / 2 { first_half } else { began };
+            let event = self.visit(bot, session, now, 1_000 + number as u64, action);
             self.store(rng, event);
+        }
+    }
+
+    fn visit(
+        &self,
+        visitor: usize,
+        session_started_at: Timestamp,
+        now: Timestamp,
+        number: u64,
+        action: Action,
+    ) -> Event {
+        let session = if self.shares_ids { 0 } else { session_started_at.millis() };
+        Event {
+            event_id: event_id(now, number),
+            user_id: (visitor > 0).then(|| UserId::parse(&format!("u{visitor}")).unwrap()),
+            session_id: SessionId::parse(&format!("s{visitor}-{session}")).unwrap(),
+            session_started_at,
+            ..events::event(now, action)
         }
     }
 
@@ -264,31 +300,28 @@ fn millis(millis: i64) -> TimeDelta {
     TimeDelta::milliseconds(millis)
 }
 
-fn visit(
-    visitor: usize,
-    session_started_at: Timestamp,
-    now: Timestamp,
-    number: u64,
-    action: Action,
-) -> Event {
-    Event {
-        event_id: event_id(now, number),
-        user_id: (visitor > 0).then(|| UserId::parse(&format!("u{visitor}")).unwrap()),
-        session_id: SessionId::parse(&format!("s{visitor}-{}", session_started_at.millis())).unwrap(),
-        session_started_at,
-        ..events::event(now, action)
-    }
+/// One of a few searches, so that many events speak of the same; mostly of one intent, whatever it is.
+fn search_ids(rng: &mut StdRng) -> (QueryId, QueryId) {
+    let number = rng.random_range(0..5);
+    let intent = if rng.random_ratio(1, 10) { rng.random_range(0..5) } else { number / 2 };
+    (QueryId::parse(&format!("q{number}")).unwrap(), QueryId::parse(&format!("q{intent}")).unwrap())
+}
+
+fn vary(rng: &mut StdRng, search: &mut Search) {
+    (search.query_id, search.intent_id) = search_ids(rng);
+    search.query = (*QUERIES.choose(rng).unwrap()).into();
+    let filters = FILTERS.iter().filter(|_| rng.random_ratio(1, 4));
+    search.filters = filters.map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    search.result_count = rng.random_range(0..3);
 }
 
 fn item(rng: &mut StdRng, now: Timestamp) -> Item {
     let (product, category, brand) = PRODUCTS.choose(rng).unwrap();
-    let query_id = QueryId::parse("q1").unwrap();
-    let attribution = rng.random_ratio(1, 3).then(|| Attribution {
-        intent_id: query_id.clone(),
-        query_id,
-        query: "headphones".into(),
-        searched_at: now - millis(rng.random_range(0..120_000)),
-        position: 1,
+    let attribution = rng.random_ratio(1, 2).then(|| {
+        let (query_id, intent_id) = search_ids(rng);
+        let query = (*QUERIES.choose(rng).unwrap()).into();
+        let searched_at = now - millis(rng.random_range(0..120_000));
+        Attribution { query_id, intent_id, query, searched_at, position: rng.random_range(1..9) }
     });
     Item {
         product_id: ProductId::parse(product).unwrap(),

@@ -15,6 +15,7 @@ mod naive;
 mod recount;
 mod world;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -25,7 +26,7 @@ use rand::rngs::StdRng;
 use crate::stream::groups::{Group, Reader};
 use crate::stream::sim::log::Log;
 use crate::stream::sim::mutant::Mutant;
-use crate::stream::sim::recount::Extent;
+use crate::stream::sim::recount::{Contents, Extent};
 use crate::stream::sim::world::run;
 
 /// Worlds that every run of the tests goes through.
@@ -108,16 +109,38 @@ fn counting_replayed_records_again_is_found() {
     assert_found(Mutant::CountedAgain);
 }
 
+/// The contents of all partitions of some random logs, as far as the group of sessions makes them.
+fn contents() -> impl Iterator<Item = Contents> {
+    let logs = (0..40).map(|seed| Log::random(&mut StdRng::seed_from_u64(seed), Reader::Processor));
+    logs.flat_map(|log| {
+        let parts = (0..log.door.partitions).map(|partition| Extent::whole(&log, Group::Sessions, partition));
+        parts.map(|part| part.contents()).collect::<Vec<_>>()
+    })
+}
+
+#[test]
+fn the_simulated_shoppers_search_with_every_outcome_and_some_are_suspect() {
+    let mut outcomes: BTreeMap<String, i64> = BTreeMap::new();
+    for ((index, id), (_, body)) in contents().flat_map(|contents| contents.documents) {
+        let counts = ["query-stats", "suspect-queries"].iter().any(|name| index.starts_with(name));
+        let fields = body.as_object().unwrap().iter().filter(|_| counts);
+        for (name, count) in fields.filter(|(name, _)| *name != "partition") {
+            *outcomes.entry(name.clone()).or_default() += count.as_i64().unwrap_or_default();
+        }
+        *outcomes.entry(id.split('|').next().unwrap().to_owned()).or_default() += 1;
+    }
+    let kinds =
+        ["funnels", "queries", "suspect", "suspect-queries", "zero_results", "clicked", "refunded_units"];
+    let seen = kinds.map(|kind| outcomes.get(kind).copied().unwrap_or_default());
+    assert!(seen.iter().all(|count| *count > 10), "{kinds:?}: {seen:?}");
+}
+
 #[test]
 fn the_simulated_logs_hold_every_kind_of_trouble() {
     let mut fates = [0; 5];
-    for seed in 0..40 {
-        let log = Log::random(&mut StdRng::seed_from_u64(seed), Reader::Processor);
-        let parts = (0..log.door.partitions).map(|partition| Extent::whole(&log, Group::Sessions, partition));
-        for counts in parts.flat_map(|part| part.contents().ledger.into_values()) {
-            let seen = [counts.folded, counts.duplicate, counts.late, counts.dead, counts.ticks];
-            fates.iter_mut().zip(seen).for_each(|(sum, count)| *sum += count);
-        }
+    for counts in contents().flat_map(|contents| contents.ledger.into_values()) {
+        let seen = [counts.folded, counts.duplicate, counts.late, counts.dead, counts.ticks];
+        fates.iter_mut().zip(seen).for_each(|(sum, count)| *sum += count);
     }
     assert!(fates.iter().all(|count| *count > 10), "folded, duplicate, late, dead, ticks: {fates:?}");
 }

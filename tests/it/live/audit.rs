@@ -61,8 +61,8 @@ async fn an_audit_agrees_with_the_processor_about_duplicates_late_and_corrupt_re
         assert_eq!(report.differences, []);
         assert_eq!((report.records, report.drained_partitions), (10, 1));
         let kinds = ["late-events", "dead-letters", "product-trends", "events", "ledger"];
-        // Late for trends, funnels and velocity; one corrupt record; a document a minute and topic.
-        assert_eq!(kinds.map(|what| compared(&report, what)), [3, 1, 4, 8, 14]);
+        // Late for trends and visits; one corrupt record; a document a minute and topic.
+        assert_eq!(kinds.map(|what| compared(&report, what)), [2, 1, 4, 8, 11]);
         let (code, printed) = program(shop, &["--json"]);
         let printed: Value = serde_json::from_str(&printed).unwrap();
         assert_eq!((code, &printed["records"]), (0, &json!(10)));
@@ -107,9 +107,12 @@ async fn an_audit_names_every_document_that_somebody_changed_added_or_deleted() 
         let update = json!({ "doc": { "viewed": 7 } });
         send(Method::Post, format!("category-funnels-{day}/_update/{}", in_path(&funnel)), Some(update))
             .await;
+        let query = format!("queries|{start}|0|query|chair");
+        let update = json!({ "doc": { "zero_results": 1 } });
+        send(Method::Post, format!("query-stats-{day}/_update/{}", in_path(&query)), Some(update)).await;
         let trend = format!("trends|{start}|0|p-1|order-events");
         send(Method::Delete, format!("product-trends-{day}/_doc/{}", in_path(&trend)), None).await;
-        let late = format!("velocity|{start}|product-events-0-5");
+        let late = format!("visits|{start}|product-events-0-5");
         send(Method::Delete, format!("late-events-{month}/_doc/{}", in_path(&late)), None).await;
         let fact = json!({ "day": minute(0), "partition": 0, "user": "nobody", "support": 1 });
         send(Method::Put, format!("fraud-facts-{month}/_doc/by-hand"), Some(fact)).await;
@@ -129,11 +132,12 @@ async fn an_audit_names_every_document_that_somebody_changed_added_or_deleted() 
             ("late-events", late.as_str(), "missing"),
             ("processor-frontiers", "fraud|0|fraud|order-events", "different"),
             ("product-trends", trend.as_str(), "missing"),
+            ("query-stats", query.as_str(), "different"),
         ];
         assert_eq!(told, expected.map(|(index, id, problem)| (index.to_owned(), id.to_owned(), problem)));
         let (code, printed) = program(shop, &["--show", "1"]);
         assert_eq!(code, 1);
-        assert!(printed.ends_with("and 5 more; --show prints more of them\n6 differences\n"), "{printed}");
+        assert!(printed.ends_with("and 6 more; --show prints more of them\n7 differences\n"), "{printed}");
     })
     .await;
 }

@@ -19,6 +19,7 @@ mod relevance;
 mod replay;
 mod rollup;
 mod search;
+mod searches;
 mod shop;
 mod small_log;
 mod small_shop;

@@ -1,15 +1,17 @@
 //! Mending on the real servers: dead letters sent back, closed windows repaired.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use shoplens::audit::report::Early;
 use shoplens::model::event::Stream;
 use shoplens::model::money::Currency;
 use shoplens::store::Missing;
 
 use crate::live::audit::report;
 use crate::live::shop::Shop;
-use crate::live::small_log::{drain, minute, with_small_log};
+use crate::live::small_log::{drain, drain_with, minute, with_small_log};
 
 /// What `replay` prints.
 fn replay(shop: &Shop, currency: &str, arguments: &[&str]) -> String {
@@ -44,24 +46,45 @@ async fn late_events_are_put_into_their_closed_windows_and_the_audit_agrees() {
         drain(shop, Currency::EUR).await;
         assert_eq!(viewed(shop).await, 1.0);
         let told = replay(shop, "EUR", &["late", "repair"]);
-        // Trends, funnels and velocity; one document of trends and three of funnels: all, home, home.chairs.
-        assert_eq!(told, "3 windows repaired: 3 late events are in them now; 4 of 4 documents changed\n");
+        // Trends and visits; one document of trends and three of funnels: all, home, home.chairs.
+        assert_eq!(told, "2 windows repaired: 2 late events are in them now; 4 of 4 documents changed\n");
         assert_eq!(viewed(shop).await, 2.0);
         let audited = report(shop, Currency::EUR).await;
-        assert_eq!((audited.differences.as_slice(), audited.repaired_windows), (&[][..], 3));
+        assert_eq!((audited.differences.as_slice(), audited.repaired_windows), (&[][..], 2));
 
         log.event("view", minute(0));
         drain(shop, Currency::EUR).await;
         assert_eq!(report(shop, Currency::EUR).await.differences, [], "an event that came after the repair");
         assert!(
             replay(shop, "EUR", &["late", "list"])
-                .ends_with("6 late events in 3 windows, 3 of them repaired\n")
+                .ends_with("4 late events in 2 windows, 2 of them repaired\n")
         );
         replay(shop, "EUR", &["late", "repair", "--operator", "trends"]);
         assert_eq!(viewed(shop).await, 3.0);
         assert_eq!(report(shop, Currency::EUR).await.differences, []);
         let again = replay(shop, "EUR", &["late", "repair", "--operator", "trends"]);
         assert_eq!(again, "0 windows repaired: 0 late events are in them now; 0 of 0 documents changed\n");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_that_were_closed_early_are_told_apart_and_are_whole_when_they_are_repaired() {
+    with_small_log(async |shop, log| {
+        // More open visits than fit into the least memory.
+        log.events("view", (0..3_000).map(|number| minute(number / 50)));
+        drain_with(shop, Currency::EUR, &["--memory-mb", "1"]).await;
+        log.event("view", minute(0));
+        log.close(minute(400));
+        drain_with(shop, Currency::EUR, &["--memory-mb", "1"]).await;
+        let audited = report(shop, Currency::EUR).await;
+        assert_eq!(audited.differences, []);
+        assert_eq!(audited.closed_early, BTreeMap::from([("visits", Early { windows: 1, events: 1 })]));
+        assert!(audited.to_string().contains("1 windows of visits were closed early and lack 1 events"));
+        replay(shop, "EUR", &["late", "repair", "--operator", "visits"]);
+        let audited = report(shop, Currency::EUR).await;
+        assert_eq!((audited.differences.as_slice(), audited.closed_early), (&[][..], BTreeMap::new()));
+        assert_eq!(audited.repaired_windows, 1);
     })
     .await;
 }
@@ -74,9 +97,9 @@ async fn a_window_that_a_topic_still_holds_open_is_left_to_the_processor() {
         drain(shop, Currency::EUR).await;
         let told = replay(shop, "EUR", &["late", "repair"]);
         let lines: Vec<&str> = told.lines().collect();
-        assert_eq!(lines.len(), 3, "{told}");
+        assert_eq!(lines.len(), 2, "{told}");
         assert!(lines[0].starts_with("1 windows repaired: 1 late events"), "trends: {told}");
-        assert!(lines[1].starts_with("left funnels") && lines[2].starts_with("left velocity"), "{told}");
+        assert!(lines[1].starts_with("left visits"), "{told}");
         assert_eq!(report(shop, Currency::EUR).await.differences, []);
     })
     .await;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::model::event::{Event, EventType};
 use crate::model::time::Timestamp;
-use crate::stream::sim::naive::{Expected, Place, distinct, prefixes};
+use crate::stream::sim::naive::{Expected, Place, amount, by_session, distinct, lies_in, prefixes};
 
 const WHOLE_SHOP: &str = "all";
 
@@ -19,7 +19,11 @@ struct Journey {
     by_search: bool,
     /// Entered, viewed, carted, purchased.
     reached: [bool; 4],
-    revenue: i64,
+    refunded: bool,
+    /// Of what was put into the cart, bought and given back.
+    cents: [i64; 3],
+    /// Milliseconds from the search to the view, from that to the cart, from that to the purchase.
+    took: [Option<i64>; 3],
 }
 
 pub fn documents(events: &[&Event], place: Place) -> Vec<Expected> {
@@ -30,20 +34,15 @@ pub fn documents(events: &[&Event], place: Place) -> Vec<Expected> {
 }
 
 fn document(events: &[&Event], place: Place, category: &str) -> Expected {
-    let sessions = distinct(events.iter().map(|event| &event.session_id));
-    let journeys: Vec<Journey> = sessions
-        .into_iter()
-        .filter_map(|session| {
-            let own: Vec<&Event> =
-                events.iter().copied().filter(|event| event.session_id == *session).collect();
-            own.iter().any(|event| touches(event, category)).then(|| journey(&own, category))
-        })
-        .collect();
+    let sessions = by_session(events).into_iter();
+    let touching = sessions.filter(|(_, own)| own.iter().any(|event| touches(event, category)));
+    let journeys: Vec<Journey> = touching.map(|(_, own)| journey(&own, category)).collect();
     let stages = |belongs: fn(&Journey) -> bool| {
         let [entered, viewed, carted, purchased] = [0, 1, 2, 3]
             .map(|stage: usize| journeys.iter().filter(|one| belongs(one) && one.reached[stage]).count());
         json!({ "entered": entered, "viewed": viewed, "carted": carted, "purchased": purchased })
     };
+    let cents = |kind: usize| journeys.iter().map(|one| one.cents[kind]).sum::<i64>();
     let support: usize = journeys.iter().map(|one| one.events).sum();
     let mut body = stages(|_| true);
     let more = json!({
@@ -55,7 +54,11 @@ fn document(events: &[&Event], place: Place, category: &str) -> Expected {
         "searched": journeys.iter().filter(|one| one.searched).count(),
         "by_search": stages(|one| one.by_search),
         "by_browse": stages(|one| !one.by_search),
-        "revenue_cents": journeys.iter().map(|one| one.revenue).sum::<i64>(),
+        "refunded": journeys.iter().filter(|one| one.refunded).count(),
+        "carted_cents": cents(0),
+        "revenue_cents": cents(1),
+        "refunded_cents": cents(2),
+        "times": times(&journeys),
     });
     if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
         body.extend(more);
@@ -68,19 +71,28 @@ fn document(events: &[&Event], place: Place, category: &str) -> Expected {
     }
 }
 
-fn touches(event: &Event, category: &str) -> bool {
-    category == WHOLE_SHOP || event.items().iter().any(|item| lies_in(item.category.as_str(), category))
+/// By step, how many sessions took between 2^k - 1 and 2^(k + 1) - 1 seconds for it; from 2^13 - 1 on all are one.
+fn times(journeys: &[Journey]) -> Value {
+    let mut times = json!({});
+    for (number, step) in ["view", "cart", "purchase"].into_iter().enumerate() {
+        for took in journeys.iter().filter_map(|one| one.took[number]) {
+            let longest = (0..14).rev().find(|k| took / 1_000 >= (1 << k) - 1).unwrap();
+            let count = &mut times[step][format!("b{longest}")];
+            *count = json!(count.as_u64().unwrap_or(0) + 1);
+        }
+    }
+    times
 }
 
-fn lies_in(path: &str, category: &str) -> bool {
-    path.strip_prefix(category).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+fn touches(event: &Event, category: &str) -> bool {
+    category == WHOLE_SHOP || event.items().iter().any(|item| lies_in(item.category.as_str(), category))
 }
 
 fn journey(session: &[&Event], category: &str) -> Journey {
     let times = |kind: EventType| {
         let of_kind =
             session.iter().filter(move |event| event.event_type() == kind && touches(event, category));
-        of_kind.map(|event| (event.timestamp, event.event_type(), event.event_id)).collect::<Vec<Instant>>()
+        distinct(of_kind.map(|event| (event.timestamp, event.event_type(), event.event_id)))
     };
     let [views, carts, purchases] = [EventType::View, EventType::AddToCart, EventType::Purchase].map(times);
     // In the whole shop the searches themselves, in a category those that led to a look at it.
@@ -92,24 +104,30 @@ fn journey(session: &[&Event], category: &str) -> Journey {
         let led_here = views.flat_map(|event| event.items()).filter_map(|item| item.attribution.as_ref());
         led_here.map(|attribution| attribution.searched_at).collect()
     };
-    let first_view = views.iter().min();
-    let carted = carts.iter().any(|cart| first_view.is_some_and(|view| view < cart));
-    let bought_after = |cart: &Instant| purchases.iter().any(|purchase| cart < purchase);
-    let purchased = carts.iter().any(|cart| first_view.is_some_and(|view| view < cart) && bought_after(cart));
-    let first_search = searches.iter().min();
-    let searched_first = |search: &Timestamp| first_view.is_none_or(|(view, ..)| search <= view);
+    let view = views.first();
+    let cart = carts.iter().find(|cart| view.is_some_and(|view| view < *cart));
+    let purchase = purchases.iter().find(|purchase| cart.is_some_and(|cart| cart < *purchase));
+    let search = searches.iter().min();
+    let by_search = search.is_some_and(|search| view.is_none_or(|(view, ..)| search <= view));
+    let between = |from: Option<&Instant>, to: Option<&Instant>| Some((to?.0 - from?.0).num_milliseconds());
+    let searched_for = search.filter(|_| by_search).zip(view).map(|(search, (view, ..))| *view - *search);
     Journey {
         events: session.len(),
-        searched: first_search.is_some(),
-        by_search: first_search.is_some_and(searched_first),
-        reached: [first_search.is_some() || first_view.is_some(), first_view.is_some(), carted, purchased],
-        revenue: revenue(session, category),
+        searched: search.is_some(),
+        by_search,
+        reached: [search.is_some() || view.is_some(), view.is_some(), cart.is_some(), purchase.is_some()],
+        refunded: !times(EventType::Refund).is_empty(),
+        cents: [EventType::AddToCart, EventType::Purchase, EventType::Refund]
+            .map(|kind| cents(session, kind, category)),
+        took: [
+            searched_for.map(|took| took.num_milliseconds()),
+            between(view, cart),
+            between(cart, purchase),
+        ],
     }
 }
 
-fn revenue(session: &[&Event], category: &str) -> i64 {
-    let bought = session.iter().filter(|event| event.event_type() == EventType::Purchase);
-    let items = bought.flat_map(|event| event.items());
-    let within = items.filter(|item| category == WHOLE_SHOP || lies_in(item.category.as_str(), category));
-    within.map(|item| item.unit_price_cents.0 * i64::from(item.quantity)).sum()
+fn cents(session: &[&Event], kind: EventType, category: &str) -> i64 {
+    let items = session.iter().filter(|event| event.event_type() == kind).flat_map(|event| event.items());
+    items.filter(|item| category == WHOLE_SHOP || lies_in(item.category.as_str(), category)).map(amount).sum()
 }

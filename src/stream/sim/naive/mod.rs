@@ -1,15 +1,17 @@
 //! What each operator is defined to compute, written once more in the plainest way: from all events of a
 //! window at once, without any state. Shares nothing with the operators but the types of events.
 
+mod bots;
 mod fraud;
 mod funnels;
+mod queries;
 mod receipts;
+mod suspects;
 mod trends;
-mod velocity;
 
 use serde_json::Value;
 
-use crate::model::event::{Action, Event, EventType};
+use crate::model::event::{Action, Event, EventType, Item};
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::stream::groups::Group;
 
@@ -45,7 +47,7 @@ pub struct Definition {
 }
 
 /// All of them.
-pub const DEFINITIONS: [Definition; 5] = [
+pub const DEFINITIONS: [Definition; 4] = [
     Definition {
         operator: "trends",
         group: Group::Trends,
@@ -56,22 +58,13 @@ pub const DEFINITIONS: [Definition; 5] = [
         documents: trends::documents,
     },
     Definition {
-        operator: "funnels",
-        group: Group::Sessions,
-        together: true,
-        window_ms: MINUTE_MS,
-        lateness_ms: 130 * MINUTE_MS,
-        time: |event| (event.event_type() != EventType::Refund).then_some(event.session_started_at),
-        documents: funnels::documents,
-    },
-    Definition {
-        operator: "velocity",
+        operator: "visits",
         group: Group::Sessions,
         together: true,
         window_ms: MINUTE_MS,
         lateness_ms: 130 * MINUTE_MS,
         time: |event| Some(event.session_started_at),
-        documents: velocity::documents,
+        documents: visits,
     },
     Definition {
         operator: "fraud",
@@ -97,6 +90,28 @@ pub const DEFINITIONS: [Definition; 5] = [
         documents: receipts::documents,
     },
 ];
+
+fn visits(events: &[&Event], place: Place) -> Vec<Expected> {
+    let all = [funnels::documents, queries::documents, bots::documents, suspects::documents];
+    all.into_iter().flat_map(|documents| documents(events, place)).collect()
+}
+
+/// The sessions, each with its events.
+fn by_session<'a>(events: &[&'a Event]) -> Vec<(&'a str, Vec<&'a Event>)> {
+    let sessions = distinct(events.iter().map(|event| event.session_id.as_str()));
+    let own =
+        |session: &str| events.iter().copied().filter(|event| event.session_id.as_str() == session).collect();
+    sessions.into_iter().map(|session| (session, own(session))).collect()
+}
+
+/// Whether a category is this one or lies in it.
+fn lies_in(path: &str, category: &str) -> bool {
+    path.strip_prefix(category).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn amount(item: &Item) -> i64 {
+    item.unit_price_cents.0 * i64::from(item.quantity)
+}
 
 /// The values without repetition, in order.
 fn distinct<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {

@@ -5,60 +5,49 @@
 
 use serde_json::json;
 
-use crate::model::event::EventType;
+use crate::model::ids::SessionId;
 use crate::model::rules::{Rule, Rules};
-use crate::stream::operators::signal::{Evidence, Finding};
-use crate::stream::operators::velocity::visit::{Rhythm, Visit};
+use crate::stream::document::Document;
+use crate::stream::fold::Pane;
+use crate::stream::operators::signal::{Evidence, Finding, Subject};
+use crate::stream::operators::visits::figures::{Rhythm, Seen};
+use crate::stream::operators::visits::visit::{Visit, Visitor};
 
 /// The greatest score of a rhythm: a metronome's would have no bound.
 const RHYTHM_SCORE_MAX: f64 = 10.0;
 
 /// Whether any rule may have something to say: most visits are short, and need not be looked at.
-pub fn is_long_enough(visit: &Visit, rules: &Rules) -> bool {
-    let least = [
-        rules.bot_velocity.per_minute,
-        rules.bot_rhythm.requests,
-        rules.catalogue_crawl.categories,
-        rules.search_flood.searches,
-        rules.cart_hoarding.additions,
-    ];
-    least.into_iter().any(|events| visit.len() as u64 >= events)
+fn is_worth_a_look(visit: &Visit, seen: &Seen, rules: &Rules) -> bool {
+    seen.searches + seen.views >= rules.bot_velocity.per_minute
+        || seen.requests() >= rules.bot_rhythm.requests
+        || seen.searches >= rules.search_flood.searches
+        || seen.carts >= rules.cart_hoarding.additions
+        || seen.views >= rules.catalogue_crawl.categories
+            && visit.categories() >= rules.catalogue_crawl.categories
 }
 
-/// What is to be written of a visit.
-pub fn judge<'a>(
-    visit: &Visit,
-    evidence: &'a Evidence,
-    rules: &Rules,
-) -> impl Iterator<Item = Finding<'a>> + use<'a> {
-    let seen = Seen::of(visit);
-    let findings = [
-        bot_velocity(visit, &seen, evidence, rules),
-        bot_rhythm(visit, &seen, evidence, rules),
-        catalogue_crawl(visit, &seen, evidence, rules),
-        search_flood(&seen, evidence, rules),
-        cart_hoarding(&seen, evidence, rules),
-    ];
-    findings.into_iter().flatten()
-}
-
-/// Events by type.
-struct Seen {
-    searches: u64,
-    views: u64,
-    carts: u64,
-    purchases: u64,
-}
-
-impl Seen {
-    fn of(visit: &Visit) -> Self {
-        Self {
-            searches: visit.count(EventType::Search),
-            views: visit.count(EventType::View),
-            carts: visit.count(EventType::AddToCart),
-            purchases: visit.count(EventType::Purchase),
-        }
+/// What is to be written of a visit whose steps are in order; nothing of nearly all.
+pub fn documents(visit: &Visit, session: &SessionId, pane: &Pane, rules: &Rules) -> Vec<Document> {
+    let seen = visit.seen();
+    if !is_worth_a_look(visit, &seen, rules) {
+        return Vec::new();
     }
+    let evidence = visit.evidence();
+    let visitor = visit.visitor();
+    let subject = Subject {
+        visitor: visitor.map(Visitor::key).unwrap_or_default(),
+        user_id: visitor.and_then(Visitor::user_id),
+        session_id: Some(session),
+        support: visit.len().into(),
+    };
+    let findings = [
+        bot_velocity(visit, &seen, &evidence, rules),
+        bot_rhythm(visit, &seen, &evidence, rules),
+        catalogue_crawl(visit, &seen, &evidence, rules),
+        search_flood(&seen, &evidence, rules),
+        cart_hoarding(&seen, &evidence, rules),
+    ];
+    findings.into_iter().flatten().map(|finding| finding.document(&subject, pane, rules)).collect()
 }
 
 /// Faster than anybody reads.
@@ -92,7 +81,7 @@ fn bot_velocity<'a>(
 /// Too even, or too hasty for too long.
 fn bot_rhythm<'a>(visit: &Visit, seen: &Seen, evidence: &'a Evidence, rules: &Rules) -> Option<Finding<'a>> {
     let rule = &rules.bot_rhythm;
-    let requests = Some(visit.requests()).filter(|requests| *requests >= rule.requests)?;
+    let requests = Some(seen.requests()).filter(|requests| *requests >= rule.requests)?;
     let Rhythm { dispersion, median_ms } = visit.rhythm()?;
     let evenness = rule.dispersion / dispersion.max(rule.dispersion / RHYTHM_SCORE_MAX);
     let haste = rule.hasty_gap_ms as f64 / median_ms.max(1) as f64;

@@ -1,46 +1,28 @@
 //! The funnel's definition, told by example and held against a naive recount.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::model::event::Attribution;
-use crate::model::event::tests::{add_to_cart, at, event_id, purchase, search, view};
-use crate::model::ids::QueryId;
+use crate::model::event::tests::{add_to_cart, at, event_id, purchase, refund, search, view};
+use crate::model::event::{Event, EventType};
+use crate::model::ids::SessionId;
+use crate::model::time::Timestamp;
+use crate::stream::operators::visits::tests::{attributed, documents_of};
 
 fn seconds(seconds: i64) -> Timestamp {
     at(seconds * 1000)
 }
 
-/// The documents by category after these events, rendered after each `flush_every`-th of them.
+/// The funnels by category after these events, rendered after each `flush_every`-th of them.
 fn documents(events: &[Event], flush_every: usize) -> HashMap<String, Value> {
-    let (mut state, mut out) = (Cohort::default(), Vec::new());
-    let pane = Pane { start: at(0), partition: 0, topic: None };
-    for (number, event) in events.iter().enumerate() {
-        Funnels.fold(&mut state, event);
-        if number % flush_every == flush_every - 1 {
-            Funnels.render(&mut state, &pane, &mut out);
-        }
-    }
-    Funnels.render(&mut state, &pane, &mut out);
-    let value = |document: &Document| serde_json::from_slice::<Value>(&document.source).unwrap();
-    out.iter().map(value).map(|body| (body["category"].as_str().unwrap().to_owned(), body)).collect()
+    let funnels = documents_of(events, flush_every).into_iter().filter(|(id, _)| id.starts_with("funnels|"));
+    funnels.map(|(_, body)| (body["category"].as_str().unwrap().to_owned(), body)).collect()
 }
 
 fn stages(body: &Value) -> Value {
     json!([body["entered"], body["viewed"], body["carted"], body["purchased"]])
-}
-
-fn attributed(mut event: Event, searched_at: Timestamp) -> Event {
-    let id = QueryId::parse("q1").unwrap();
-    if let Action::View(touch) | Action::AddToCart(touch) = &mut event.action {
-        let query = "headphones".into();
-        touch.item.attribution =
-            Some(Attribution { query_id: id.clone(), intent_id: id, query, searched_at, position: 1 });
-    }
-    event
 }
 
 #[test]
@@ -72,6 +54,22 @@ fn a_search_that_led_nowhere_enters_only_the_whole_shop() {
     let documents = documents(&[search(seconds(1))], 1);
     assert_eq!(stages(&documents["all"]), json!([1, 0, 0, 0]));
     assert_eq!(documents.len(), 1);
+}
+
+#[test]
+fn what_was_given_back_and_how_long_each_step_took_stand_beside_the_stages() {
+    let events = [
+        search(seconds(1)),
+        attributed(view(seconds(4)), seconds(1)),
+        add_to_cart(seconds(64)),
+        purchase(seconds(65)),
+        refund(seconds(70), seconds(65)),
+    ];
+    let body = &documents(&events, 2)["electronics"];
+    assert_eq!(body["times"], json!({ "view": { "b2": 1 }, "cart": { "b5": 1 }, "purchase": { "b1": 1 } }));
+    assert_eq!((&body["refunded"], &body["refunded_cents"]), (&json!(1), &json!(11_998)));
+    assert_eq!((&body["carted_cents"], &body["revenue_cents"]), (&json!(11_998), &json!(11_998)));
+    assert_eq!(body["support"], 5);
 }
 
 #[test]

@@ -5,18 +5,20 @@ use serde_json::{Value, json};
 use crate::model::event::{Action, Event, EventType};
 use crate::model::severity::Severity;
 use crate::model::time::{DAY_MS, MINUTE_MS};
-use crate::stream::sim::naive::{Expected, Place, distinct, evidence, first_seen, last_seen};
+use crate::stream::sim::naive::{Expected, Place, by_session, distinct, evidence, first_seen, last_seen};
 
 pub fn documents(events: &[&Event], place: Place) -> Vec<Expected> {
-    let sessions = distinct(events.iter().map(|event| event.session_id.as_str()));
-    sessions.into_iter().flat_map(|session| of_session(events, place, session)).collect()
+    by_session(events).into_iter().flat_map(|(session, own)| of_session(&own, place, session)).collect()
 }
 
-fn of_session(events: &[&Event], place: Place, session: &str) -> Vec<Expected> {
-    let own: Vec<&Event> =
-        events.iter().copied().filter(|event| event.session_id.as_str() == session).collect();
-    let visit = Visit { events: &own };
-    let verdicts = [speed(&visit), rhythm(&visit), crawl(&visit), flood(&visit), hoard(&visit)];
+/// What the rules find about a session, whether it holds or not.
+pub fn verdicts(own: &[&Event]) -> Vec<Value> {
+    let visit = Visit { events: own };
+    let all = [speed(&visit), rhythm(&visit), crawl(&visit), flood(&visit), hoard(&visit)];
+    all.into_iter().flatten().collect()
+}
+
+fn of_session(own: &[&Event], place: Place, session: &str) -> Vec<Expected> {
     let expected = |verdict: Value| Expected {
         index: format!("fraud-signals-{}", place.start.month()),
         id: format!(
@@ -26,9 +28,9 @@ fn of_session(events: &[&Event], place: Place, session: &str) -> Vec<Expected> {
             place.partition
         ),
         version: own.len() as u64,
-        body: signal(&own, place, session, verdict),
+        body: signal(own, place, session, verdict),
     };
-    verdicts.into_iter().flatten().map(expected).collect()
+    verdicts(own).into_iter().map(expected).collect()
 }
 
 fn signal(own: &[&Event], place: Place, session: &str, verdict: Value) -> Value {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::audit::recount::Expected;
+use crate::audit::recount::sessions::sessions;
 use crate::audit::recount::verdict::Verdict;
 use crate::audit::recount::windows::Pane;
 use crate::model::event::{Event, EventType};
@@ -13,16 +14,13 @@ use crate::model::rules::{Rule, Rules};
 use crate::model::time::{MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 
-/// The documents of one minute's sessions.
+/// The verdicts on one minute's sessions.
 pub fn documents(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
-    let mut sessions: BTreeMap<&SessionId, Vec<&Event>> = BTreeMap::new();
-    for event in events {
-        sessions.entry(&event.session_id).or_default().push(event);
-    }
-    sessions.iter().flat_map(|(session, events)| of_session(pane, session, events)).collect()
+    sessions(events).iter().flat_map(|(session, events)| of_session(pane, session, events)).collect()
 }
 
-fn of_session(pane: &Pane, session: &SessionId, events: &[&Event]) -> Vec<Expected> {
+/// The verdicts on one session.
+pub fn of_session(pane: &Pane, session: &SessionId, events: &[&Event]) -> Vec<Expected> {
     let Some(who) = events.iter().min_by_key(|event| event.event_id) else { return Vec::new() };
     let visit = Visit::of(events);
     let rules = Rules::embedded();

@@ -1,0 +1,110 @@
+//! Visits: what each does as a whole. How far it comes, what it searches for and what comes of that, and whether a
+//! person makes it at all.
+//!
+//! Everything that is said of visits is folded together, since it is kept together: the steps of each, once. That
+//! is all the memory that the group takes, and tells duplicates too.
+
+mod categories;
+mod figures;
+pub mod funnels;
+mod queries;
+mod rules;
+mod suspects;
+mod visit;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::model::event::Event;
+use crate::model::ids::SessionId;
+use crate::model::rules::Rules;
+use crate::model::time::{HOUR_MS, MINUTE_MS, Timestamp};
+use crate::stream::document::Document;
+use crate::stream::fold::{Operator, Pane};
+use crate::stream::footprint::{Footprint, Weighed, text};
+use crate::stream::operators::keyed::Keyed;
+use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
+use crate::stream::operators::visits::funnels::Walks;
+use crate::stream::operators::visits::visit::Visit;
+
+/// A visit lasts two hours at most; ten minutes more for what comes late.
+const LATENESS: TimeDelta = TimeDelta::milliseconds(2 * HOUR_MS + 10 * MINUTE_MS);
+
+/// The operator. Its window is the minute of the session's start. `funnels`, `queries`, `rules` and `suspects` say what
+/// the support of each kind of result is.
+pub struct Visits {
+    /// By which visits are judged.
+    pub rules: Arc<Rules>,
+}
+
+/// The visits that began in one minute.
+#[derive(Default)]
+pub struct Cohort {
+    visits: Keyed<SessionId, Visit>,
+    funnels: Keyed<CategoryNumber, funnels::Total>,
+    queries: Keyed<queries::Scope, queries::Tally>,
+    categories: Categories,
+}
+
+impl Weighed for Cohort {
+    fn footprint(&self) -> Footprint {
+        let visits = self.visits.footprint(|session, visit| text(session.as_str()) + visit.bytes());
+        let funnels = self.funnels.footprint(|_, _| 0);
+        let queries = self.queries.footprint(|scope, _| scope.bytes());
+        let bytes = visits.bytes + funnels.bytes + queries.bytes + self.categories.bytes();
+        Footprint { entries: visits.entries, bytes }
+    }
+}
+
+impl Operator for Visits {
+    type State = Cohort;
+
+    fn name(&self) -> &'static str {
+        "visits"
+    }
+
+    fn window_ms(&self) -> i64 {
+        MINUTE_MS
+    }
+
+    fn lateness(&self) -> TimeDelta {
+        LATENESS
+    }
+
+    fn time(&self, event: &Event) -> Option<Timestamp> {
+        Some(event.session_started_at)
+    }
+
+    fn holds(&self, state: &Cohort, event: &Event) -> Option<bool> {
+        Some(state.visits.get(&event.session_id).is_some_and(|visit| visit.holds(event)))
+    }
+
+    fn fold(&self, state: &mut Cohort, event: &Event) {
+        let Cohort { visits, categories, .. } = state;
+        visits.change(&event.session_id).add(event, categories);
+    }
+
+    fn render(&self, state: &mut Cohort, pane: &Pane, out: &mut Vec<Document>) {
+        let Cohort { visits, funnels, queries, categories } = state;
+        let mut walks = Walks::default();
+        visits.take_changed(|session, visit| {
+            visit.sort();
+            walks.recount(visit, categories, funnels);
+            queries::recount(visit, categories, queries);
+            let findings = rules::documents(visit, session, pane, &self.rules);
+            let is_suspect = !findings.is_empty();
+            if is_suspect {
+                suspects::documents(visit, session, pane, categories, out);
+                queries::suspects(visit, session, pane, categories, out);
+            }
+            out.extend(findings);
+            visit.count(is_suspect);
+        });
+        funnels::render(funnels, categories, pane, out);
+        queries::render(queries, categories, pane, out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,338 @@
+//! Searches: how often something was searched for and what came of it, by query, by category, by filter and in all.
+//!
+//! A visit's events *touch* a query when they are a search for it, or name a product that a search for it led to;
+//! a category when they are a search narrowed to it, or name a product in it that a search led to; a filter when they
+//! are a search that has it set. Searches are told apart by their query id, so that a search and what it led to
+//! belong together. What a visit adds to a query depends on the events alone that touch the query, which are
+//! therefore the support.
+
+use serde::Serialize;
+use smol_str::SmolStr;
+use uuid::Uuid;
+
+use crate::model::event::EventType;
+use crate::model::ids::SessionId;
+use crate::model::query::normalised;
+use crate::model::time::Timestamp;
+use crate::store::schema::Schema;
+use crate::stream::document::Document;
+use crate::stream::fold::Pane;
+use crate::stream::footprint::text;
+use crate::stream::operators::keyed::Keyed;
+use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
+use crate::stream::operators::visits::funnels::ROOT;
+use crate::stream::operators::visits::visit::{Sought, Step, Visit};
+use crate::stream::tables::Table;
+
+/// Reciprocal ranks are added up in millionths, so that their sum does not depend on the order.
+const MILLIONTHS: u32 = 1_000_000;
+
+/// What searches are added up by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those narrowed to a category, and those that led to a product in it.
+    Category(CategoryNumber),
+    /// Those for the same, as [`normalised`] writes it.
+    Query(SmolStr),
+    /// Those that have this filter set.
+    Filter(SmolStr),
+}
+
+macro_rules! tally {
+    ($($(#[$doc:meta])* $figure:ident),* $(,)?) => {
+        /// What searches and what came of them add up to. Signed, for a visit is taken out and put in again.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        pub struct Tally {
+            $($(#[$doc])* pub $figure: i64,)*
+        }
+
+        impl Tally {
+            fn add(&mut self, other: &Self, sign: i64) {
+                $(self.$figure = self.$figure.saturating_add(sign * other.$figure);)*
+            }
+        }
+    };
+}
+
+tally! {
+    /// Events that touch the key.
+    support,
+    /// Visits with a search.
+    sessions,
+    /// Distinct searches.
+    searches,
+    /// Distinct first searches of chains of refinements.
+    intents,
+    /// Searches that found nothing.
+    zero_results,
+    /// Searches of which a result was viewed.
+    clicked,
+    /// Views of results.
+    clicks,
+    /// Their places among the results.
+    position_sum,
+    /// One over the best place that was viewed, of each clicked search.
+    reciprocal_rank_millionths,
+    /// Searches of which a result was put into the cart.
+    carted,
+    /// Searches of which a result was ordered.
+    purchased,
+    /// Pieces ordered.
+    units,
+    /// What they cost.
+    revenue_cents,
+    /// Pieces given back.
+    refunded_units,
+    /// What was paid back for them.
+    refunded_cents,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    minute: Timestamp,
+    partition: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a SessionId>,
+    scope: &'a str,
+    key: &'a str,
+    #[serde(flatten)]
+    tally: &'a Tally,
+}
+
+impl Scope {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Category(_) => "category",
+            Self::Query(_) => "query",
+            Self::Filter(_) => "filter",
+        }
+    }
+
+    fn key<'a>(&'a self, categories: &'a Categories) -> &'a str {
+        match self {
+            Self::All => ROOT,
+            Self::Category(number) => categories.name(*number),
+            Self::Query(text) | Self::Filter(text) => text,
+        }
+    }
+
+    /// Bytes that it takes on the heap.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::All | Self::Category(_) => 0,
+            Self::Query(key) | Self::Filter(key) => text(key),
+        }
+    }
+
+    /// The document of a whole window, in `query-stats`.
+    fn document(&self, tally: &Tally, pane: &Pane, categories: &Categories) -> Document {
+        let (scope, key) = (self.name(), self.key(categories));
+        let body =
+            Body { minute: pane.start, partition: pane.partition, session_id: None, scope, key, tally };
+        let id = format!("queries|{}|{}|{scope}|{key}", pane.start.millis(), pane.partition);
+        Document::result(&Schema::QUERY_STATS, pane.start, id, support(tally), &body)
+    }
+
+    /// The document of one suspect visit, in `suspect-queries`.
+    fn suspect(&self, tally: &Tally, pane: &Pane, session: &SessionId, categories: &Categories) -> Document {
+        let (scope, key) = (self.name(), self.key(categories));
+        let session_id = Some(session);
+        let body = Body { minute: pane.start, partition: pane.partition, session_id, scope, key, tally };
+        let id =
+            format!("suspect-queries|{}|{}|{session}|{scope}|{key}", pane.start.millis(), pane.partition);
+        Document::result(&Schema::SUSPECT_QUERIES, pane.start, id, support(tally), &body)
+    }
+}
+
+fn support(tally: &Tally) -> u64 {
+    u64::try_from(tally.support).unwrap_or_default()
+}
+
+/// Writes what a suspect visit searched for and what came of it: what has changed, or all when it was not
+/// suspect before. Its steps are in order.
+pub fn suspects(
+    visit: &Visit,
+    session: &SessionId,
+    pane: &Pane,
+    categories: &Categories,
+    out: &mut Vec<Document>,
+) {
+    let before = if visit.counted().suspect { counted(visit, categories) } else { Table::default() };
+    for (scope, tally) in tallies(visit, visit.steps().iter(), categories) {
+        if before.get(&scope) != Some(&tally) {
+            out.push(scope.suspect(&tally, pane, session, categories));
+        }
+    }
+}
+
+/// Takes a visit whose steps are in order out of the totals as it was counted last, and puts it in as it is now.
+pub fn recount(visit: &Visit, categories: &Categories, totals: &mut Keyed<Scope, Tally>) {
+    let before = counted(visit, categories);
+    for (scope, now) in tallies(visit, visit.steps().iter(), categories) {
+        let was = before.get(&scope).copied().unwrap_or_default();
+        if was != now {
+            let total = totals.change(&scope);
+            total.add(&was, -1);
+            total.add(&now, 1);
+        }
+    }
+}
+
+/// The results that have changed.
+pub fn render(
+    totals: &mut Keyed<Scope, Tally>,
+    categories: &Categories,
+    pane: &Pane,
+    out: &mut Vec<Document>,
+) {
+    totals.take_changed(|scope, tally| out.push(scope.document(tally, pane, categories)));
+}
+
+/// What the visit was counted as last: not kept but found again.
+fn counted(visit: &Visit, categories: &Categories) -> Table<Scope, Tally> {
+    if visit.counted().events == 0 {
+        return Table::default();
+    }
+    tallies(visit, visit.steps().iter().filter(|step| step.counted), categories)
+}
+
+fn tallies<'a>(
+    visit: &'a Visit,
+    steps: impl Iterator<Item = &'a Step>,
+    categories: &Categories,
+) -> Table<Scope, Tally> {
+    let mut counts: Table<Scope, Count> = Table::default();
+    for step in steps {
+        let Some(search) = visit.search_of(step) else { continue };
+        let mut take = |scope| counts.entry(scope).or_default().take(step, search);
+        take(Scope::All);
+        let query = normalised(&search.query);
+        if !query.is_empty() {
+            take(Scope::Query(query.into()));
+        }
+        for category in categories.upwards(step.category) {
+            let count = counts.entry(Scope::Category(category)).or_default();
+            count.take(step, search);
+            // What it led to tells of the search, which need not be narrowed to the category.
+            if step.kind == EventType::View {
+                count.searched(search);
+            }
+        }
+        if step.kind == EventType::Search {
+            take_filters(visit, step, search, categories, &mut counts);
+        }
+    }
+    counts.into_iter().map(|(scope, count)| (scope, count.tally())).collect()
+}
+
+fn take_filters(
+    visit: &Visit,
+    step: &Step,
+    search: &Sought,
+    categories: &Categories,
+    counts: &mut Table<Scope, Count>,
+) {
+    for filter in visit.filters_of(step.id) {
+        let name = normalised(&filter.name);
+        if !name.is_empty() {
+            counts.entry(Scope::Filter(name.into())).or_default().take(step, search);
+        }
+        for category in filter.category.into_iter().flat_map(|narrowed| categories.upwards(narrowed)) {
+            counts.entry(Scope::Category(category)).or_default().take(step, search);
+        }
+    }
+}
+
+/// A visit's share in one key, while its steps are taken in.
+#[derive(Default)]
+struct Count {
+    tally: Tally,
+    /// The event that was taken in last.
+    last: Option<(Uuid, EventType)>,
+    searches: Vec<Outcome>,
+    intents: Vec<u64>,
+}
+
+/// What came of a search.
+struct Outcome {
+    query_id: u64,
+    /// Whether it is a search of this key.
+    searched: bool,
+    /// The event with the least id that states it, and whether nothing was found.
+    stated: Option<(Uuid, bool)>,
+    best_position: Option<u32>,
+    carted: bool,
+    purchased: bool,
+}
+
+impl Count {
+    fn take(&mut self, step: &Step, search: &Sought) {
+        // An event's steps follow each other.
+        if self.last.replace((step.id, step.kind)) != Some((step.id, step.kind)) {
+            self.tally.support += 1;
+        }
+        let (quantity, amount) = (i64::from(step.quantity), step.amount.0);
+        let outcome = self.outcome(search.query_id);
+        match step.kind {
+            EventType::Search => {
+                let statement = (step.id, step.quantity == 0);
+                outcome.stated = Some(outcome.stated.map_or(statement, |first| first.min(statement)));
+                self.searched(search);
+            }
+            EventType::View => {
+                let best = outcome.best_position.map_or(step.position, |best| best.min(step.position));
+                outcome.best_position = Some(best);
+                self.tally.clicks += 1;
+                self.tally.position_sum += i64::from(step.position);
+            }
+            EventType::AddToCart => outcome.carted = true,
+            EventType::Purchase => {
+                outcome.purchased = true;
+                self.tally.units += quantity;
+                self.tally.revenue_cents += amount;
+            }
+            EventType::Refund => {
+                self.tally.refunded_units += quantity;
+                self.tally.refunded_cents += amount;
+            }
+        }
+    }
+
+    fn searched(&mut self, search: &Sought) {
+        self.outcome(search.query_id).searched = true;
+        self.intents.push(search.intent_id);
+    }
+
+    fn outcome(&mut self, query_id: u64) -> &mut Outcome {
+        let place = self.searches.iter().rposition(|outcome| outcome.query_id == query_id);
+        let place = place.unwrap_or(self.searches.len());
+        if place == self.searches.len() {
+            let (searched, carted, purchased) = (false, false, false);
+            let (stated, best_position) = (None, None);
+            self.searches.push(Outcome { query_id, searched, stated, best_position, carted, purchased });
+        }
+        &mut self.searches[place]
+    }
+
+    fn tally(mut self) -> Tally {
+        let mut tally = self.tally;
+        for search in self.searches.iter().filter(|search| search.searched) {
+            tally.searches += 1;
+            tally.zero_results += i64::from(search.stated.is_some_and(|(_, is_empty)| is_empty));
+            tally.carted += i64::from(search.carted);
+            tally.purchased += i64::from(search.purchased);
+            if let Some(position) = search.best_position {
+                tally.clicked += 1;
+                tally.reciprocal_rank_millionths += i64::from(MILLIONTHS / position.max(1));
+            }
+        }
+        self.intents.sort_unstable();
+        self.intents.dedup();
+        tally.intents = i64::try_from(self.intents.len()).unwrap_or(i64::MAX);
+        tally.sessions = i64::from(tally.searches > 0);
+        tally
+    }
+}

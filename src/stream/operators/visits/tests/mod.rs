@@ -1,0 +1,50 @@
+//! What is said of visits, by example and by naive recounts.
+
+mod funnels;
+mod queries;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::model::event::tests::at;
+use crate::model::event::{Action, Attribution, Event};
+use crate::model::ids::QueryId;
+use crate::model::rules::Rules;
+use crate::model::time::Timestamp;
+use crate::stream::fold::{Operator, Pane};
+use crate::stream::operators::visits::{Cohort, Visits};
+
+/// The documents by id after these events, rendered after each `flush_every`-th of them. What the window holds
+/// already is left out, as the fold does.
+fn documents_of(events: &[Event], flush_every: usize) -> BTreeMap<String, Value> {
+    let (mut state, mut out) = (Cohort::default(), Vec::new());
+    let visits = Visits { rules: Rules::embedded() };
+    let pane = Pane { start: at(0), partition: 0, topic: None };
+    for (number, event) in events.iter().enumerate() {
+        if visits.holds(&state, event) == Some(false) {
+            visits.fold(&mut state, event);
+        }
+        if number % flush_every == flush_every - 1 {
+            visits.render(&mut state, &pane, &mut out);
+        }
+    }
+    visits.render(&mut state, &pane, &mut out);
+    out.into_iter().map(|document| (document.id, serde_json::from_slice(&document.source).unwrap())).collect()
+}
+
+/// An event to which a search for `headphones` led.
+fn attributed(mut event: Event, searched_at: Timestamp) -> Event {
+    let id = QueryId::parse("q1").unwrap();
+    let query = "headphones".into();
+    let search = Attribution { query_id: id.clone(), intent_id: id, query, searched_at, position: 4 };
+    let item = match &mut event.action {
+        Action::Search(_) => return event,
+        Action::View(touch) | Action::AddToCart(touch) => &mut touch.item,
+        Action::Purchase(order) => &mut order.items[0],
+        Action::Refund(refund) => &mut refund.order.items[0],
+    };
+    item.attribution = Some(search);
+    event
+}

@@ -1,0 +1,303 @@
+//! What a visit did, kept as small as can be: there are a million at once.
+
+use smol_str::SmolStr;
+use uuid::Uuid;
+
+use crate::model::category::CategoryPath;
+use crate::model::event::{Action, Attribution, Event, EventType, Item, Search, time_of};
+use crate::model::ids::{ClientId, ProductId, UserId};
+use crate::model::money::Cents;
+use crate::model::time::Timestamp;
+use crate::stream::footprint::text;
+use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
+use crate::stream::tables::fingerprint;
+
+/// Steps that may wait to be put in order: so many are looked through one by one.
+const UNSORTED_MAX: usize = 64;
+/// The filter that names a category.
+const CATEGORY_FILTER: &str = "category";
+
+/// One visit. Every figure is a function of the set of its events.
+#[derive(Default)]
+pub struct Visit {
+    /// Those before `sorted` in order of time, ties by type, then id; an event's steps as the event names them.
+    steps: Vec<Step>,
+    sorted: u32,
+    events: u32,
+    /// What was known of it when it was counted last.
+    counted: Counted,
+    /// The searches that it made or came from.
+    sought: Vec<Sought>,
+    /// Boxed, for most visits set none.
+    filters: Option<Box<Vec<Filtered>>>,
+    /// Who, as the event with the least id says.
+    who: Option<(Uuid, Visitor)>,
+}
+
+/// What was known of a visit when it was counted last.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counted {
+    /// Its events.
+    pub events: u32,
+    /// Whether a rule on bots spoke of it.
+    pub suspect: bool,
+}
+
+/// One thing done with one product, or a search.
+pub struct Step {
+    /// The event's id, which tells its time.
+    pub id: Uuid,
+    /// Which product; `None` for a search.
+    pub product: Option<ProductId>,
+    /// What its pieces cost.
+    pub amount: Cents,
+    /// Its category; the whole shop for a search.
+    pub category: CategoryNumber,
+    sought: u32,
+    /// Place among the results of the search that led there.
+    pub position: u32,
+    /// Pieces, at most [`crate::model::event::QUANTITY_MAX`]; of a search the products found, at most 65,535.
+    pub quantity: u16,
+    /// What was done.
+    pub kind: EventType,
+    /// Whether it was there when the visit was counted last.
+    pub counted: bool,
+}
+
+/// A search, as it was made or as what it led to names it. Hashes of 64 bits: two of a visit's few never share one.
+#[derive(PartialEq, Eq)]
+pub struct Sought {
+    /// Hash of the query's id.
+    pub query_id: u64,
+    /// Hash of the id of the first search of its chain of refinements.
+    pub intent_id: u64,
+    /// What was typed.
+    pub query: SmolStr,
+    /// When.
+    pub searched_at: Timestamp,
+}
+
+/// A filter that was set for a search.
+pub struct Filtered {
+    /// The search's event.
+    pub id: Uuid,
+    /// The filter's name.
+    pub name: SmolStr,
+    /// The category that it narrows to, if it is that filter.
+    pub category: Option<CategoryNumber>,
+}
+
+/// Whose record it was.
+pub enum Visitor {
+    /// Somebody known.
+    LoggedIn(UserId),
+    /// A browser.
+    Anonymous(ClientId),
+}
+
+/// Stands for no search.
+const NOT_SOUGHT: u32 = u32::MAX;
+
+impl Visit {
+    /// Adds an event that it does not hold.
+    pub fn add(&mut self, event: &Event, categories: &mut Categories) {
+        self.events += 1;
+        if self.who.as_ref().is_none_or(|(first, _)| event.event_id < *first) {
+            self.who = Some((event.event_id, Visitor::of(event)));
+        }
+        if let Action::Search(search) = &event.action {
+            self.search(event, search, categories);
+        }
+        for item in event.items() {
+            let step = self.step(event, item, categories);
+            self.steps.push(step);
+        }
+        if self.steps.len() - self.sorted as usize > UNSORTED_MAX {
+            self.sort();
+        }
+    }
+
+    /// Whether it holds an event. An id counts within its topic.
+    pub fn holds(&self, event: &Event) -> bool {
+        let (id, stream) = (event.event_id, event.event_type().stream());
+        let (sorted, unsorted) = self.steps.split_at_checked(self.sorted as usize).unwrap_or_default();
+        let is_there =
+            |kind: EventType| sorted.binary_search_by_key(&(time_of(id), kind, id), Step::order).is_ok();
+        unsorted.iter().any(|step| step.id == id && step.kind.stream() == stream)
+            || EventType::ALL.into_iter().any(|kind| kind.stream() == stream && is_there(kind))
+    }
+
+    fn search(&mut self, event: &Event, search: &Search, categories: &mut Categories) {
+        let sought = Sought {
+            query_id: fingerprint(&search.query_id),
+            intent_id: fingerprint(&search.intent_id),
+            query: search.query.clone(),
+            searched_at: event.timestamp,
+        };
+        let step = Step {
+            id: event.event_id,
+            product: None,
+            amount: Cents(0),
+            category: CategoryNumber::ROOT,
+            sought: self.number(sought),
+            position: 0,
+            quantity: u16::try_from(search.result_count).unwrap_or(u16::MAX),
+            kind: EventType::Search,
+            counted: false,
+        };
+        self.steps.push(step);
+        let filters = search.filters.iter().map(|(name, value)| Filtered {
+            id: event.event_id,
+            name: name.clone(),
+            category: category_of(name, value).map(|path| categories.number(&path)),
+        });
+        if filters.len() > 0 {
+            self.filters.get_or_insert_default().extend(filters);
+        }
+    }
+
+    fn step(&mut self, event: &Event, item: &Item, categories: &mut Categories) -> Step {
+        let attribution = item.attribution.as_ref();
+        Step {
+            id: event.event_id,
+            product: Some(item.product_id.clone()),
+            amount: item.amount(),
+            category: categories.number(&item.category),
+            sought: attribution.map_or(NOT_SOUGHT, |search| self.number(Sought::of(search))),
+            position: attribution.map_or(0, |search| search.position),
+            // No event has more than 10,000.
+            quantity: u16::try_from(item.quantity).unwrap_or(u16::MAX),
+            kind: event.event_type(),
+            counted: false,
+        }
+    }
+
+    /// The number of a search among those of the visit. What it led to comes soon after it.
+    fn number(&mut self, sought: Sought) -> u32 {
+        let place = self.sought.iter().rposition(|known| *known == sought).unwrap_or_else(|| {
+            // Most visits search once: a vector would make room for four.
+            if self.sought.is_empty() {
+                self.sought.reserve_exact(1);
+            }
+            self.sought.push(sought);
+            self.sought.len() - 1
+        });
+        u32::try_from(place).unwrap_or(NOT_SOUGHT)
+    }
+
+    /// Puts the steps in order.
+    pub fn sort(&mut self) {
+        // Stable, for it is quick where most are in order, and an event's steps stay as it names them.
+        self.steps.sort_by_key(Step::order);
+        self.sorted = u32::try_from(self.steps.len()).unwrap_or_default();
+    }
+
+    /// States that everything that there is now is counted.
+    pub fn count(&mut self, suspect: bool) {
+        self.steps.iter_mut().for_each(|step| step.counted = true);
+        self.counted = Counted { events: self.events, suspect };
+    }
+
+    /// What was known of it when it was counted last.
+    pub fn counted(&self) -> Counted {
+        self.counted
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> u32 {
+        self.events
+    }
+
+    /// The steps, in order once they are sorted.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Each event once, when they are sorted: its id and type.
+    pub fn events(&self) -> impl Iterator<Item = (Uuid, EventType)> {
+        let mut last = None;
+        let events = self.steps.iter().map(|step| (step.id, step.kind));
+        events.filter(move |event| last.replace(*event) != Some(*event))
+    }
+
+    /// The search that a step is or came from.
+    pub fn search_of(&self, step: &Step) -> Option<&Sought> {
+        self.sought.get(step.sought as usize)
+    }
+
+    /// The filters of a search.
+    pub fn filters_of(&self, id: Uuid) -> impl Iterator<Item = &Filtered> {
+        self.filters.iter().flat_map(|filters| filters.iter()).filter(move |filter| filter.id == id)
+    }
+
+    /// Whose it is.
+    pub fn visitor(&self) -> Option<&Visitor> {
+        self.who.as_ref().map(|(_, visitor)| visitor)
+    }
+
+    /// Bytes that it takes on the heap.
+    pub fn bytes(&self) -> usize {
+        let products = self.steps.iter().filter_map(|step| step.product.as_ref());
+        self.steps.capacity() * size_of::<Step>()
+            + products.map(|product| text(product.as_str())).sum::<usize>()
+            + self.sought.capacity() * size_of::<Sought>()
+            + self.sought.iter().map(|sought| text(&sought.query)).sum::<usize>()
+            + self.filters.as_ref().map_or(0, |filters| filters.capacity() * size_of::<Filtered>())
+            + self.visitor().map_or(0, |visitor| text(visitor.key()))
+    }
+}
+
+impl Step {
+    /// In which order steps are taken.
+    fn order(&self) -> (Timestamp, EventType, Uuid) {
+        (self.at(), self.kind, self.id)
+    }
+
+    /// When.
+    pub fn at(&self) -> Timestamp {
+        time_of(self.id)
+    }
+
+    /// Whether a search led there.
+    pub fn was_found(&self) -> bool {
+        self.sought != NOT_SOUGHT
+    }
+}
+
+impl Sought {
+    fn of(search: &Attribution) -> Self {
+        Self {
+            query_id: fingerprint(&search.query_id),
+            intent_id: fingerprint(&search.intent_id),
+            query: search.query.clone(),
+            searched_at: search.searched_at,
+        }
+    }
+}
+
+impl Visitor {
+    fn of(event: &Event) -> Self {
+        let anonymous = || Self::Anonymous(event.client_id.clone());
+        event.user_id.clone().map_or_else(anonymous, Self::LoggedIn)
+    }
+
+    /// The record key.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::LoggedIn(user_id) => user_id.as_str(),
+            Self::Anonymous(client_id) => client_id.as_str(),
+        }
+    }
+
+    /// The user, when logged in.
+    pub fn user_id(&self) -> Option<&UserId> {
+        match self {
+            Self::LoggedIn(user_id) => Some(user_id),
+            Self::Anonymous(_) => None,
+        }
+    }
+}
+
+fn category_of(filter: &str, value: &str) -> Option<CategoryPath> {
+    if filter == CATEGORY_FILTER { CategoryPath::parse(value).ok() } else { None }
+}
