@@ -1,6 +1,6 @@
 //! The windows of one operator in one partition.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use crate::model::time::Timestamp;
 use crate::stream::document::Document;
 use crate::stream::footprint::{Footprint, Weighed, hash_table};
 use crate::stream::ledger::Fate;
+use crate::stream::tables::Set;
 
 /// Most topics that one partition's state is made of.
 pub const TOPICS_MAX: usize = 3;
@@ -135,7 +136,7 @@ impl From<Fate> for Offered {
 
 struct Window<S> {
     /// The ids of its events, unless its state tells whether it holds one.
-    ids: HashSet<u128>,
+    ids: Set<u128>,
     first: [Option<FirstEvent>; TOPICS_MAX],
     state: S,
     /// What it takes in memory; `None` when it has changed since that was last asked for.
@@ -235,7 +236,7 @@ impl<O: Operator> Folding for Fold<O> {
             return Fate::Duplicate.into();
         }
         let window = self.windows.entry(start).or_insert_with(|| Window {
-            ids: HashSet::new(),
+            ids: Set::default(),
             first: [None; TOPICS_MAX],
             state: O::State::default(),
             footprint: None,

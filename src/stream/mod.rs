@@ -36,6 +36,7 @@ mod serving;
 #[cfg(test)]
 mod sim;
 mod sink;
+mod tables;
 pub mod take_over;
 pub mod trial;
 mod watch;

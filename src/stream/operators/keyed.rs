@@ -1,13 +1,14 @@
 //! Values by key that remember which of them have changed.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::stream::footprint::{Footprint, hash_table};
+use crate::stream::tables::Table;
 
 /// Values by key that remember which of them have changed since they were last taken out.
 pub struct Keyed<K, V> {
-    entries: HashMap<K, Entry<V>>,
+    /// Boxed, for a table's slots are up to half empty.
+    entries: Table<K, Box<Entry<V>>>,
     changed: Vec<K>,
 }
 
@@ -18,7 +19,7 @@ struct Entry<V> {
 
 impl<K, V> Default for Keyed<K, V> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), changed: Vec::new() }
+        Self { entries: Table::default(), changed: Vec::new() }
     }
 }
 
@@ -57,8 +58,9 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
     /// What they take, with what each key and value takes on the heap besides.
     pub fn footprint(&self, besides: impl Fn(&K, &V) -> usize) -> Footprint {
         let besides: usize = self.entries.iter().map(|(key, entry)| besides(key, &entry.value)).sum();
-        let slots = hash_table::<(K, Entry<V>)>(self.entries.capacity());
-        let bytes = besides + slots + self.changed.capacity() * size_of::<K>();
+        let slots = hash_table::<(K, Box<Entry<V>>)>(self.entries.capacity());
+        let values = self.entries.len() * size_of::<Entry<V>>();
+        let bytes = besides + slots + values + self.changed.capacity() * size_of::<K>();
         Footprint { entries: self.entries.len(), bytes }
     }
 

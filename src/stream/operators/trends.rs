@@ -1,7 +1,5 @@
 //! Trends: what was done with each product in each minute, each topic apart.
 
-use std::collections::HashSet;
-
 use chrono::TimeDelta;
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -17,6 +15,7 @@ use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
 use crate::stream::footprint::{Footprint, Weighed, hash_table, text};
 use crate::stream::operators::keyed::Keyed;
+use crate::stream::tables::Set;
 
 /// How late an event may come.
 const LATENESS: TimeDelta = TimeDelta::minutes(10);
@@ -46,7 +45,7 @@ struct Seen {
 /// What one type of event adds up to.
 #[derive(Default)]
 struct Tally {
-    sessions: HashSet<SessionId>,
+    sessions: Set<SessionId>,
     quantity: u64,
     revenue: Cents,
 }

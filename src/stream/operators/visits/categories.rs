@@ -1,12 +1,11 @@
 //! The categories that the sessions of a minute touch, by number: a session's steps name one a dozen times.
 
-use std::collections::HashMap;
-
 use smol_str::SmolStr;
 
 use crate::model::category::CategoryPath;
 use crate::stream::footprint::{hash_table, text};
 use crate::stream::operators::visits::funnels::ROOT;
+use crate::stream::tables::Table;
 
 /// A category, or the whole shop, within one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,7 +24,7 @@ impl CategoryNumber {
 /// Categories in the order in which they were met, after the whole shop; each after the one above it.
 pub struct Categories {
     known: Vec<Category>,
-    numbers: HashMap<SmolStr, CategoryNumber>,
+    numbers: Table<SmolStr, CategoryNumber>,
 }
 
 struct Category {
@@ -37,7 +36,7 @@ struct Category {
 impl Default for Categories {
     fn default() -> Self {
         let whole_shop = Category { name: SmolStr::new_static(ROOT), above: CategoryNumber::ROOT };
-        let numbers = HashMap::from([(whole_shop.name.clone(), CategoryNumber::ROOT)]);
+        let numbers = Table::from_iter([(whole_shop.name.clone(), CategoryNumber::ROOT)]);
         Self { known: vec![whole_shop], numbers }
     }
 }

@@ -6,8 +6,6 @@
 //! belong together. What a visit adds to a query depends on the events alone that touch the query, which are
 //! therefore the support.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use smol_str::SmolStr;
 use uuid::Uuid;
@@ -24,6 +22,7 @@ use crate::stream::operators::keyed::Keyed;
 use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
 use crate::stream::operators::visits::funnels::ROOT;
 use crate::stream::operators::visits::visit::{Sought, Step, Visit};
+use crate::stream::tables::Table;
 
 /// Reciprocal ranks are added up in millionths, so that their sum does not depend on the order.
 const MILLIONTHS: u32 = 1_000_000;
@@ -161,7 +160,7 @@ pub fn suspects(
     categories: &Categories,
     out: &mut Vec<Document>,
 ) {
-    let before = if visit.counted().suspect { counted(visit, categories) } else { HashMap::new() };
+    let before = if visit.counted().suspect { counted(visit, categories) } else { Table::default() };
     for (scope, tally) in tallies(visit, visit.steps().iter(), categories) {
         if before.get(&scope) != Some(&tally) {
             out.push(scope.suspect(&tally, pane, session, categories));
@@ -193,9 +192,9 @@ pub fn render(
 }
 
 /// What the visit was counted as last: not kept but found again.
-fn counted(visit: &Visit, categories: &Categories) -> HashMap<Scope, Tally> {
+fn counted(visit: &Visit, categories: &Categories) -> Table<Scope, Tally> {
     if visit.counted().events == 0 {
-        return HashMap::new();
+        return Table::default();
     }
     tallies(visit, visit.steps().iter().filter(|step| step.counted), categories)
 }
@@ -204,8 +203,8 @@ fn tallies<'a>(
     visit: &'a Visit,
     steps: impl Iterator<Item = &'a Step>,
     categories: &Categories,
-) -> HashMap<Scope, Tally> {
-    let mut counts: HashMap<Scope, Count> = HashMap::new();
+) -> Table<Scope, Tally> {
+    let mut counts: Table<Scope, Count> = Table::default();
     for step in steps {
         let Some(search) = visit.search_of(step) else { continue };
         let mut take = |scope| counts.entry(scope).or_default().take(step, search);
@@ -234,7 +233,7 @@ fn take_filters(
     step: &Step,
     search: &Sought,
     categories: &Categories,
-    counts: &mut HashMap<Scope, Count>,
+    counts: &mut Table<Scope, Count>,
 ) {
     for filter in visit.filters_of(step.id) {
         let name = normalised(&filter.name);

@@ -1,7 +1,5 @@
 //! What a visit did, kept as small as can be: there are a million at once.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use smol_str::SmolStr;
 use uuid::Uuid;
 
@@ -12,6 +10,7 @@ use crate::model::money::Cents;
 use crate::model::time::Timestamp;
 use crate::stream::footprint::text;
 use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
+use crate::stream::tables::fingerprint;
 
 /// Steps that may wait to be put in order: so many are looked through one by one.
 const UNSORTED_MAX: usize = 64;
@@ -29,7 +28,8 @@ pub struct Visit {
     counted: Counted,
     /// The searches that it made or came from.
     sought: Vec<Sought>,
-    filters: Vec<Filtered>,
+    /// Boxed, for most visits set none.
+    filters: Option<Box<Vec<Filtered>>>,
     /// Who, as the event with the least id says.
     who: Option<(Uuid, Visitor)>,
 }
@@ -129,8 +129,8 @@ impl Visit {
 
     fn search(&mut self, event: &Event, search: &Search, categories: &mut Categories) {
         let sought = Sought {
-            query_id: hash(&search.query_id),
-            intent_id: hash(&search.intent_id),
+            query_id: fingerprint(&search.query_id),
+            intent_id: fingerprint(&search.intent_id),
             query: search.query.clone(),
             searched_at: event.timestamp,
         };
@@ -146,11 +146,14 @@ impl Visit {
             counted: false,
         };
         self.steps.push(step);
-        self.filters.extend(search.filters.iter().map(|(name, value)| Filtered {
+        let filters = search.filters.iter().map(|(name, value)| Filtered {
             id: event.event_id,
             name: name.clone(),
             category: category_of(name, value).map(|path| categories.number(&path)),
-        }));
+        });
+        if filters.len() > 0 {
+            self.filters.get_or_insert_default().extend(filters);
+        }
     }
 
     fn step(&mut self, event: &Event, item: &Item, categories: &mut Categories) -> Step {
@@ -172,6 +175,10 @@ impl Visit {
     /// The number of a search among those of the visit. What it led to comes soon after it.
     fn number(&mut self, sought: Sought) -> u32 {
         let place = self.sought.iter().rposition(|known| *known == sought).unwrap_or_else(|| {
+            // Most visits search once: a vector would make room for four.
+            if self.sought.is_empty() {
+                self.sought.reserve_exact(1);
+            }
             self.sought.push(sought);
             self.sought.len() - 1
         });
@@ -220,7 +227,7 @@ impl Visit {
 
     /// The filters of a search.
     pub fn filters_of(&self, id: Uuid) -> impl Iterator<Item = &Filtered> {
-        self.filters.iter().filter(move |filter| filter.id == id)
+        self.filters.iter().flat_map(|filters| filters.iter()).filter(move |filter| filter.id == id)
     }
 
     /// Whose it is.
@@ -235,7 +242,7 @@ impl Visit {
             + products.map(|product| text(product.as_str())).sum::<usize>()
             + self.sought.capacity() * size_of::<Sought>()
             + self.sought.iter().map(|sought| text(&sought.query)).sum::<usize>()
-            + self.filters.capacity() * size_of::<Filtered>()
+            + self.filters.as_ref().map_or(0, |filters| filters.capacity() * size_of::<Filtered>())
             + self.visitor().map_or(0, |visitor| text(visitor.key()))
     }
 }
@@ -260,8 +267,8 @@ impl Step {
 impl Sought {
     fn of(search: &Attribution) -> Self {
         Self {
-            query_id: hash(&search.query_id),
-            intent_id: hash(&search.intent_id),
+            query_id: fingerprint(&search.query_id),
+            intent_id: fingerprint(&search.intent_id),
             query: search.query.clone(),
             searched_at: search.searched_at,
         }
@@ -293,11 +300,4 @@ impl Visitor {
 
 fn category_of(filter: &str, value: &str) -> Option<CategoryPath> {
     if filter == CATEGORY_FILTER { CategoryPath::parse(value).ok() } else { None }
-}
-
-/// Lives in memory alone, so that it may differ from one build to the next.
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
