@@ -101,8 +101,9 @@ function deciding(decided) {
       text(told, `${words(item.rule)} of ${who(item)} is ${status} now.`);
       decided();
     } catch (problem) {
-      if (problem.status === 401 || problem.status === 403) token = "";
-      text(told, explain(problem));
+      const refused = problem.status === 401;
+      if (refused) token = "";
+      text(told, refused ? "The API does not take this token. Decide again to give another." : explain(problem));
     }
   }
 
