@@ -12,12 +12,12 @@ use crate::rollup::{self, Rolled};
 use crate::store::schema::Schema;
 use crate::store::{Store, StoreError};
 
-/// The range as the results of a kind, named by their minutes, are held of it.
+/// The range as the results of all of these kinds, named by their minutes, are held of it.
 ///
 /// # Errors
 /// As [`Store::search`].
-pub async fn held(store: &Store, kind: &Schema, range: Range) -> Result<Range, StoreError> {
-    Ok(range.read_from(rollup::rolled(store, kind).await?))
+pub async fn held(store: &Store, kinds: &[&Schema], range: Range) -> Result<Range, StoreError> {
+    Ok(range.read_from(rollup::rolled(store, kinds).await?))
 }
 
 /// The names of the indices that hold the panes of a range.

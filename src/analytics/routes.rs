@@ -84,7 +84,7 @@ impl Api {
 
     async fn trending_products(&self, question: &trending::Question) -> Result<Trending, AnalyticsError> {
         let (results, asked) = (self.results().await?, Range::last(question.minutes, Timestamp::now()));
-        let window = panes::held(&results, &Schema::PRODUCT_TRENDS, asked).await?;
+        let window = panes::held(&results, &[&Schema::PRODUCT_TRENDS], asked).await?;
         let trends = trending::store::trends(&results, question, window).await?;
         let shown = trending::store::shown(&results, &trends.listed).await?;
         Ok(Trending::new(window, question.by, self.currency, trends, shown))
@@ -95,14 +95,14 @@ impl Api {
         question: &trending::Question,
     ) -> Result<TrendingCategories, AnalyticsError> {
         let (results, asked) = (self.results().await?, Range::last(question.minutes, Timestamp::now()));
-        let window = panes::held(&results, &Schema::PRODUCT_TRENDS, asked).await?;
+        let window = panes::held(&results, &[&Schema::PRODUCT_TRENDS], asked).await?;
         let trends = trending::store::trends(&results, question, window).await?;
         Ok(TrendingCategories::new(window, question.by, self.currency, trends))
     }
 
     async fn funnels_of(&self, question: &funnels::Question) -> Result<Funnels, AnalyticsError> {
         let (results, asked) = (self.results().await?, question.asked.at(Timestamp::now())?);
-        let range = panes::held(&results, &Schema::CATEGORY_FUNNELS, asked).await?;
+        let range = panes::held(&results, &[&Schema::CATEGORY_FUNNELS], asked).await?;
         let found = funnels::store::funnels(&results, range, question.category.as_ref()).await?;
         Ok(Funnels::new(range, self.currency, question.source, found))
     }

@@ -69,6 +69,16 @@ impl Rolled {
         }
     }
 
+    /// What can be read of both.
+    pub fn and(self, other: Self) -> Self {
+        let both = |level| {
+            let (one, other) = (self.held(level), other.held(level));
+            Held { from: one.from.max(other.from), until: one.until.min(other.until) }
+        };
+        let [quarters, hours, days] = Level::ALL.map(both);
+        Self { minutes_from: self.minutes_from.max(other.minutes_from), quarters, hours, days }
+    }
+
     /// The same without the levels whose spans are longer: for a series whose steps are that long.
     pub fn up_to(mut self, longest: Option<Level>) -> Self {
         for level in Level::ALL.into_iter().filter(|level| longest.is_none_or(|longest| *level > longest)) {
@@ -80,11 +90,13 @@ impl Rolled {
     /// The nearest instant, not later, at which a range can begin or end: the start of its minute while the minutes
     /// are there, else of the shortest span that is.
     pub fn align(&self, at: Timestamp) -> Timestamp {
-        if at >= self.minutes_from {
-            return at;
-        }
+        self.shortest(at).map_or(at, |level| level.floor(at))
+    }
+
+    /// The shortest spans that are there of an instant; `None` for minutes.
+    pub fn shortest(&self, at: Timestamp) -> Option<Level> {
         let is_held = |level: &Level| self.held(*level).from <= at && at < self.held(*level).until;
-        Level::ALL.into_iter().find(is_held).unwrap_or(Level::Day).floor(at)
+        (at < self.minutes_from).then(|| Level::ALL.into_iter().find(is_held).unwrap_or(Level::Day))
     }
 
     /// The pieces that cover everything from `from` to `until`, in the order of time: without gap or overlap, none of

@@ -29,12 +29,14 @@ pub use crate::rollup::settings::Retention;
 use crate::store::schema::Schema;
 use crate::store::{Store, StoreError};
 
-/// What can be read of the results whose minutes are these.
+/// What can be read of all the kinds of results whose minutes are these.
 ///
 /// # Errors
 /// As [`Store::search`].
-pub async fn rolled(store: &Store, minutes: &Schema) -> Result<Rolled, StoreError> {
-    Ok(state::State::read(store).await?.rolled(minutes))
+pub async fn rolled(store: &Store, kinds: &[&Schema]) -> Result<Rolled, StoreError> {
+    let state = state::State::read(store).await?;
+    let rolled = kinds.iter().map(|minutes| state.rolled(minutes));
+    Ok(rolled.reduce(Rolled::and).unwrap_or_default())
 }
 
 /// The kinds of indices that the results whose minutes are these are rolled up into.

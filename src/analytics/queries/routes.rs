@@ -112,10 +112,12 @@ impl Api {
         let asked = asked(minutes.0, from.0, to.0);
         let text = q.0.map(|text| normalised(&text)).filter(|text| !text.is_empty());
         let range = asked.at(Timestamp::now())?;
-        let question =
-            Question { range, scope: scope.0.into(), sort: sort.0, size: size.0, text: text.clone() };
-        let answer = self.queries.get((asked, scope.0, sort.0, size.0, text), async {
-            let ranking = store::ranking(&self.results().await?, &question).await?;
+        let key = (asked, scope.0, sort.0, size.0, text.clone());
+        let answer = self.queries.get(key, async {
+            let results = self.results().await?;
+            let range = store::held(&results, range).await?;
+            let question = Question { range, scope: scope.0.into(), sort: sort.0, size: size.0, text };
+            let ranking = store::ranking(&results, &question).await?;
             Ok::<_, AnalyticsError>(Queries::new(&question, self.currency, ranking))
         });
         Ok(Json(answer.await?))
@@ -140,7 +142,9 @@ impl Api {
         let asked = asked(minutes.0, from.0, to.0);
         let range = asked.at(Timestamp::now())?;
         let answer = self.overviews.get(asked, async {
-            let overview = store::overview(&self.results().await?, range).await?;
+            let results = self.results().await?;
+            let range = store::held(&results, range).await?;
+            let overview = store::overview(&results, range).await?;
             Ok::<_, AnalyticsError>(SearchOverview::new(range, self.currency, overview))
         });
         Ok(Json(answer.await?))
@@ -164,7 +168,9 @@ impl Api {
     ) -> Result<Json<TrendingQueries>, Failure> {
         let window = Range::last(minutes.0, Timestamp::now());
         let answer = self.trending.get((minutes.0, size.0), async {
-            let trends = store::trends(&self.results().await?, window, size.0).await?;
+            let results = self.results().await?;
+            let window = store::held(&results, window).await?;
+            let trends = store::trends(&results, window, size.0).await?;
             Ok::<_, AnalyticsError>(TrendingQueries::new(window, self.currency, trends))
         });
         Ok(Json(answer.await?))

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use crate::analytics::queries::tally::Tally;
 use crate::analytics::range::Range;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::rollup::Level;
 
 /// Longest range that is shown by the minute.
 const BY_MINUTE_MAX: u32 = 3 * 60;
@@ -14,7 +15,7 @@ const BY_MINUTE_MAX: u32 = 3 * 60;
 const BY_HOUR_MAX: u32 = 7 * 24 * 60;
 
 /// How long a stretch is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interval {
     /// A minute, for ranges of up to three hours.
     Minute,
@@ -25,12 +26,28 @@ pub enum Interval {
 }
 
 impl Interval {
-    /// For a range: so long that there are at most 180 stretches and the one that runs.
+    /// For a range: so long that there are at most 180 stretches and the one that runs, and as long as the shortest
+    /// panes that are left of the range's beginning.
     pub fn of(range: Range) -> Self {
-        match range.minutes {
+        let by_length = match range.minutes {
             ..=BY_MINUTE_MAX => Self::Minute,
             ..=BY_HOUR_MAX => Self::Hour,
             _ => Self::Day,
+        };
+        let left = match range.rolled.shortest(range.from) {
+            None => Self::Minute,
+            Some(Level::Quarter | Level::Hour) => Self::Hour,
+            Some(Level::Day) => Self::Day,
+        };
+        by_length.max(left)
+    }
+
+    /// The longest panes that lie in one stretch; `None` for minutes.
+    pub fn longest_pane(self) -> Option<Level> {
+        match self {
+            Self::Minute => None,
+            Self::Hour => Some(Level::Hour),
+            Self::Day => Some(Level::Day),
         }
     }
 
@@ -99,6 +116,8 @@ mod tests {
 
     use super::*;
     use crate::analytics::range::MINUTES_MAX;
+    use crate::rollup::Rolled;
+    use crate::rollup::cover::Held;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
@@ -128,6 +147,19 @@ mod tests {
     fn the_longer_the_range_the_longer_the_stretches() {
         let of = |minutes| Interval::of(Range::last(minutes, at("2026-11-21T10:02:30Z"))).as_str();
         assert_eq!([1, 180, 181, 10_080, 10_081, MINUTES_MAX].map(of), ["1m", "1m", "1h", "1h", "1d", "1d"]);
+    }
+
+    #[test]
+    fn a_range_whose_minutes_are_gone_is_shown_by_the_hours_or_days_that_are_left() {
+        let of = |hours_from: &str| {
+            let hours = Held { from: at(hours_from), until: at("2026-11-21T10:00:00Z") };
+            let days = Held { from: Timestamp::MIN, until: at("2026-11-21T00:00:00Z") };
+            let rolled =
+                Rolled { minutes_from: at("2026-11-21T00:00:00Z"), hours, days, ..Rolled::default() };
+            Interval::of(Range::last(60, at("2026-11-20T10:02:30Z")).read_from(rolled))
+        };
+        assert_eq!(of("2026-11-01T00:00:00Z"), Interval::Hour);
+        assert_eq!(of("2026-11-21T00:00:00Z"), Interval::Day);
     }
 
     proptest! {

@@ -17,7 +17,7 @@ use crate::analytics::queries::tally::Tally;
 use crate::analytics::queries::trending::{self, Candidate, Shop, Trend};
 use crate::analytics::range::Range;
 use crate::analytics::trending::score::{Before, SUPPORT_MIN};
-use crate::analytics::{AnalyticsError, store::progress};
+use crate::analytics::{AnalyticsError, panes, store::progress};
 use crate::model::time::Timestamp;
 use crate::store::found::{Aggregated, Found};
 use crate::store::schema::Schema;
@@ -25,6 +25,14 @@ use crate::store::{Missing, Store, StoreError};
 
 /// The field of sessions.
 const SESSIONS_FIELD: &str = "sessions";
+
+/// The range as everybody's searches and those of bots both are held of it.
+///
+/// # Errors
+/// As [`Store::search`].
+pub async fn held(store: &Store, range: Range) -> Result<Range, StoreError> {
+    panes::held(store, &[&Schema::QUERY_STATS, &Schema::SUSPECT_QUERIES], range).await
+}
 
 /// What is asked for in order.
 #[derive(Debug, Clone)]
@@ -106,6 +114,8 @@ pub struct Overview {
 /// [`AnalyticsError::Store`].
 pub async fn overview(store: &Store, range: Range) -> Result<Overview, AnalyticsError> {
     let (interval, earlier) = (Interval::of(range), range.before());
+    // A point of the series must not be read from panes that are longer than it.
+    let range = Range { rolled: range.rolled.up_to(interval.longest_pane()), ..range };
     let (progress, bots) =
         try_join!(progress(store, SESSIONS), async { Ok(Bots::seen(store, earlier.from, range.to).await?) })?;
     let of = Of::Bots(&bots);
@@ -143,7 +153,7 @@ pub async fn trends(
         progress(store, SESSIONS),
         async { Ok(Bots::seen(store, first, window.to).await?) },
         async { Ok(candidates(store, window, Scope::Query, SESSIONS_FIELD, None).await?) },
-        async { Ok(first_pane(store, Range::from_to(first, window.from)).await?) },
+        async { Ok(first_pane(store, Range::from_to(first, window.from).read_from(window.rolled)).await?) },
     )?;
     let past = spans.map(|span| sessions_before(store, span, &keys, &bots));
     let (now, everybody, of_bots, past) = try_join!(
@@ -196,6 +206,7 @@ async fn sessions_before(
 /// # Errors
 /// As [`Store::search`].
 pub async fn popular(store: &Store, range: Range) -> Result<HashMap<String, Tally>, StoreError> {
+    let range = held(store, range).await?;
     let (bots, keys) = try_join!(
         Bots::seen(store, range.from, range.to),
         candidates(store, range, Scope::Query, SESSIONS_FIELD, None),
@@ -211,7 +222,8 @@ async fn candidates(
     text: Option<&str>,
 ) -> Result<Vec<String>, StoreError> {
     let body = body::candidates(range, scope, measure, text);
-    let found: Option<ByKey> = ask(store, "find the most frequent searches", Of::Everybody, &body).await?;
+    let found: Option<ByKey> =
+        ask(store, "find the most frequent searches", Of::Everybody, range, &body).await?;
     Ok(found.into_iter().flat_map(ByKey::in_order).map(|(key, _)| key).collect())
 }
 
@@ -230,7 +242,7 @@ async fn people(
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let by_key = async |of| {
         let body = body::by_key(range, scope, &keys, fields, of);
-        let found: Option<ByKey> = ask(store, "add searches up", of, &body).await?;
+        let found: Option<ByKey> = ask(store, "add searches up", of, range, &body).await?;
         Ok::<_, StoreError>(found.map(ByKey::by_key).unwrap_or_default())
     };
     let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(bots)))?;
@@ -240,7 +252,7 @@ async fn people(
 /// The filters that people set, the most used first.
 async fn filters(store: &Store, range: Range, bots: &Bots) -> Result<Vec<(String, Tally)>, StoreError> {
     let by_key = async |of| {
-        let found: Option<ByKey> = ask(store, "add filters up", of, &body::filters(range, of)).await?;
+        let found: Option<ByKey> = ask(store, "add filters up", of, range, &body::filters(range, of)).await?;
         Ok::<_, StoreError>(found.map(ByKey::by_key).unwrap_or_default())
     };
     let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(bots)))?;
@@ -260,7 +272,7 @@ fn without(
 }
 
 async fn whole(store: &Store, range: Range, of: Of<'_>) -> Result<Tally, StoreError> {
-    let found: Option<Tally> = ask(store, "add all searches up", of, &body::whole(range, of)).await?;
+    let found: Option<Tally> = ask(store, "add all searches up", of, range, &body::whole(range, of)).await?;
     Ok(found.unwrap_or_default())
 }
 
@@ -271,15 +283,14 @@ async fn by_start(
     of: Of<'_>,
 ) -> Result<BTreeMap<Timestamp, Tally>, StoreError> {
     let body = body::series(range, interval, of);
-    let found: Option<ByTime> = ask(store, "add searches up over time", of, &body).await?;
+    let found: Option<ByTime> = ask(store, "add searches up over time", of, range, &body).await?;
     Ok(found.map(ByTime::by_start).unwrap_or_default())
 }
 
 async fn first_pane(store: &Store, range: Range) -> Result<Option<Timestamp>, StoreError> {
     let what = "find the first minute with searches";
-    let index = Schema::QUERY_STATS.name;
-    let found: Found<body::Pane> =
-        store.search(what, index, Missing::IsEmpty, &body::first_pane(range)).await?;
+    let (indices, body) = (panes::indices(&Schema::QUERY_STATS, range), body::first_pane(range));
+    let found: Found<body::Pane> = store.search(what, &indices, Missing::IsEmpty, &body).await?;
     Ok(found.hits.sources().next().map(|pane| pane.minute))
 }
 
@@ -288,13 +299,15 @@ async fn ask<A: DeserializeOwned>(
     store: &Store,
     what: &'static str,
     of: Of<'_>,
+    range: Range,
     body: &Value,
 ) -> Result<Option<A>, StoreError> {
-    let index = match of {
+    let kind = match of {
         Of::Bots(bots) if bots.is_empty() => return Ok(None),
-        Of::Bots(_) => Schema::SUSPECT_QUERIES.name,
-        Of::Everybody => Schema::QUERY_STATS.name,
+        Of::Bots(_) => &Schema::SUSPECT_QUERIES,
+        Of::Everybody => &Schema::QUERY_STATS,
     };
-    let found: Aggregated<Option<A>> = store.search(what, index, Missing::IsEmpty, body).await?;
+    let indices = panes::indices(kind, range);
+    let found: Aggregated<Option<A>> = store.search(what, &indices, Missing::IsEmpty, body).await?;
     Ok(found.aggregations)
 }

@@ -43,7 +43,7 @@ pub struct Shop {
 
 /// The spans before a window as ranges.
 pub fn ranges_before(window: Range) -> [Range; SPANS] {
-    spans(window).map(|span| Range::from_to(span.from, span.to))
+    spans(window).map(|span| Range::from_to(span.from, span.to).read_from(window.rolled))
 }
 
 /// The queries that trend, greatest score first, at most `size`; equal ones by sessions, then by text.

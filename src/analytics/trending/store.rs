@@ -39,7 +39,7 @@ pub struct Trends {
 /// [`AnalyticsError::BadParameter`] for a category in which nobody did anything and that the catalogue does
 /// not have either; [`AnalyticsError::Store`].
 pub async fn trends(store: &Store, question: &Question, window: Range) -> Result<Trends, AnalyticsError> {
-    let suspects = panes::held(store, &Schema::SUSPECT_PRODUCTS, window).await?;
+    let suspects = panes::held(store, &[&Schema::SUSPECT_PRODUCTS], window).await?;
     let since = query::past_start(window.before());
     let suspects = Suspects { bots: Bots::seen(store, since, window.to).await?, rolled: suspects.rolled };
     let (progress, now, before) = try_join!(

@@ -148,7 +148,7 @@ async fn roll_up(shop: &Shop, flags: &[&str]) -> shoplens::rollup::run::Passed {
 /// The sums of a field by key in a range, as readers ask for them; and the indices that they ask.
 async fn sums(store: &Store, number: usize, range: Range) -> (BTreeMap<String, u64>, Range) {
     let (schema, field, key) = WRITTEN[number];
-    let range = panes::held(store, schema, range).await.unwrap();
+    let range = panes::held(store, &[schema], range).await.unwrap();
     let body = json!({
         "size": 0,
         "query": { "bool": { "filter": [panes(range)] } },
@@ -205,7 +205,7 @@ async fn every_range_is_answered_the_same_before_and_after_rolling_up_and_droppi
         let documents = roll_up(shop, &[]).await.documents;
         assert!(documents > 100, "{documents}");
         assert_eq!(totals::check(&shop.store).await.unwrap(), []);
-        let state = rolled(&shop.store, &Schema::PRODUCT_TRENDS).await.unwrap();
+        let state = rolled(&shop.store, &[&Schema::PRODUCT_TRENDS]).await.unwrap();
         assert_eq!(Level::ALL.map(|level| state.held(level).until), [minute(4_320); 3]);
         assert_that_every_range_is_answered_right(shop).await;
         assert_eq!(roll_up(shop, &[]).await.documents, 0, "nothing is left to do");
@@ -266,7 +266,7 @@ async fn only_what_can_change_no_more_in_any_partition_is_rolled_up() {
     with_three_days(async |shop| {
         complete_until(shop, minute(1_535)).await;
         roll_up(shop, &[]).await;
-        let state = rolled(&shop.store, &Schema::PRODUCT_TRENDS).await.unwrap();
+        let state = rolled(&shop.store, &[&Schema::PRODUCT_TRENDS]).await.unwrap();
         assert_eq!(
             Level::ALL.map(|level| state.held(level).until),
             [minute(1_530), minute(1_500), minute(1_440)]
@@ -318,7 +318,7 @@ async fn minutes_whose_sums_are_not_kept_are_not_dropped() {
         let flags = ["--keep-minutes-days", "3", "--keep-quarters-days", "30"];
         roll_up(shop, &flags).await;
         for (schema, ..) in WRITTEN {
-            let state = rolled(&shop.store, schema).await.unwrap();
+            let state = rolled(&shop.store, &[schema]).await.unwrap();
             assert_eq!(state.minutes_from, Timestamp::MIN, "{}", schema.name);
         }
     })
