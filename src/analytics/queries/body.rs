@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::analytics::bots::Bots;
+use crate::analytics::panes::panes;
 use crate::analytics::queries::series::Interval;
 use crate::analytics::queries::tally::Tally;
-use crate::analytics::panes::panes;
 use crate::analytics::range::Range;
 use crate::model::time::Timestamp;
 
