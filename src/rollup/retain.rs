@@ -30,12 +30,12 @@ struct Summed<'a> {
 /// # Errors
 /// When Elasticsearch does not answer.
 pub async fn retain(store: &Store, retention: &Retention, now: Timestamp) -> anyhow::Result<Vec<String>> {
-    let state = State::read(store).await?;
+    let shelves = Shelves { store, state: State::read(store).await?, indices: store.indices().await? };
     let mut dropped = Vec::new();
     for kind in &KINDS {
         let of_minutes = Summed { kind, longer: kind.levels };
         let before = oldest(Some(retention.keep_minutes_days), now);
-        dropped.extend(retain_one(store, &state, &kind.minutes, before, Some(of_minutes)).await?);
+        dropped.extend(shelves.retain(&kind.minutes, before, Some(of_minutes)).await?);
         for (number, (level, schema)) in kind.levels.iter().enumerate() {
             let days = match level {
                 Level::Quarter => Some(retention.keep_quarters_days),
@@ -44,7 +44,7 @@ pub async fn retain(store: &Store, retention: &Retention, now: Timestamp) -> any
             };
             let longer = kind.levels.get(number + 1..).filter(|longer| !longer.is_empty());
             let summed = longer.map(|longer| Summed { kind, longer });
-            dropped.extend(retain_one(store, &state, schema, oldest(days, now), summed).await?);
+            dropped.extend(shelves.retain(schema, oldest(days, now), summed).await?);
         }
     }
     let others = [
@@ -54,69 +54,76 @@ pub async fn retain(store: &Store, retention: &Retention, now: Timestamp) -> any
         (Schema::FRAUD_SIGNALS, retention.keep_fraud_days),
     ];
     for (schema, days) in &others {
-        dropped.extend(retain_one(store, &state, schema, oldest(*days, now), None).await?);
+        dropped.extend(shelves.retain(schema, oldest(*days, now), None).await?);
     }
     Ok(dropped)
 }
 
-async fn retain_one(
-    store: &Store,
-    state: &State,
-    schema: &Schema,
-    oldest: Option<Timestamp>,
-    summed: Option<Summed<'_>>,
-) -> anyhow::Result<Vec<String>> {
-    let Some(oldest) = oldest else { return Ok(Vec::new()) };
-    let indices = store.indices(schema).await?;
-    let dated = indices.into_iter().filter_map(|index| schema.period(&index).map(|period| (index, period)));
-    let mut aged: Vec<(String, Range<Timestamp>)> =
-        dated.filter(|(_, period)| period.end <= oldest).collect();
-    aged.sort_unstable_by_key(|(_, period)| period.start);
-    let stated = state.held_from(schema);
-    let mut held_from = stated.map(|(from, _)| from).unwrap_or_default();
-    let mut dropped = Vec::new();
-    for (index, period) in aged {
-        if period.end > held_from {
-            if !is_kept_elsewhere(store, state, schema, summed.as_ref(), &period).await? {
-                break;
+/// What there is, and what is stated of it.
+struct Shelves<'a> {
+    store: &'a Store,
+    state: State,
+    indices: Vec<String>,
+}
+
+impl Shelves<'_> {
+    /// Drops and states what lies before `oldest` of one kind of index.
+    async fn retain(
+        &self,
+        schema: &Schema,
+        oldest: Option<Timestamp>,
+        summed: Option<Summed<'_>>,
+    ) -> anyhow::Result<Vec<String>> {
+        let Some(oldest) = oldest else { return Ok(Vec::new()) };
+        let dated = self.indices.iter().filter_map(|index| Some((index, schema.period(index)?)));
+        let mut aged: Vec<(&String, Range<Timestamp>)> =
+            dated.filter(|(_, period)| period.end <= oldest).collect();
+        aged.sort_unstable_by_key(|(_, period)| period.start);
+        let stated = self.state.held_from(schema);
+        let mut held_from = stated.map(|(from, _)| from).unwrap_or_default();
+        let mut dropped = Vec::new();
+        for (index, period) in aged {
+            if period.end > held_from {
+                if !self.is_kept_elsewhere(schema, summed.as_ref(), &period).await? {
+                    break;
+                }
+                held_from = period.end;
+            } else if stated.is_some_and(|(_, stated_at)| stated_at + NOTICE < Timestamp::now()) {
+                self.store.remove_index(index).await?;
+                tracing::info!(index, "dropped an index for its age");
+                dropped.push(index.clone());
             }
-            held_from = period.end;
-        } else if stated.is_some_and(|(_, stated_at)| stated_at + NOTICE < Timestamp::now()) {
-            store.remove_index(&index).await?;
-            tracing::info!(index, "dropped an index for its age");
-            dropped.push(index);
         }
+        if stated.is_none_or(|(from, _)| from < held_from) && held_from > Timestamp::default() {
+            state_held(self.store, schema, held_from).await?;
+        }
+        Ok(dropped)
     }
-    if stated.is_none_or(|(from, _)| from < held_from) && held_from > Timestamp::default() {
-        state_held(store, schema, held_from).await?;
-    }
-    Ok(dropped)
-}
 
-/// Whether all that an index holds is in the sums of every longer span that is held of this time.
-async fn is_kept_elsewhere(
-    store: &Store,
-    state: &State,
-    schema: &Schema,
-    summed: Option<&Summed<'_>>,
-    period: &Range<Timestamp>,
-) -> Result<bool, StoreError> {
-    let Some(Summed { kind, longer }) = summed else { return Ok(true) };
-    let mut is_kept = false;
-    for (_, level) in *longer {
-        if state.held_from(level).is_some_and(|(from, _)| period.start < from) {
-            continue;
+    /// Whether all that an index holds is in the sums of every longer span that is held of this time.
+    async fn is_kept_elsewhere(
+        &self,
+        schema: &Schema,
+        summed: Option<&Summed<'_>>,
+        period: &Range<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let Some(Summed { kind, longer }) = summed else { return Ok(true) };
+        let mut is_kept = false;
+        for (_, level) in *longer {
+            if self.state.held_from(level).is_some_and(|(from, _)| period.start < from) {
+                continue;
+            }
+            if self.state.rolled_until(level).is_none_or(|until| until < period.end) {
+                return Ok(false);
+            }
+            let mismatches = totals::mismatches(self.store, kind, level, schema, period.clone()).await?;
+            if let Some(first) = mismatches.first() {
+                let count = mismatches.len();
+                tracing::warn!(%first, count, "kept although it is old: what was rolled up is not its sum; see admin rollup --check");
+                return Ok(false);
+            }
+            is_kept = true;
         }
-        if state.rolled_until(level).is_none_or(|until| until < period.end) {
-            return Ok(false);
-        }
-        let mismatches = totals::mismatches(store, kind, level, schema, period.clone()).await?;
-        if let Some(first) = mismatches.first() {
-            let count = mismatches.len();
-            tracing::warn!(%first, count, "kept although it is old: what was rolled up is not its sum; see admin rollup --check");
-            return Ok(false);
-        }
-        is_kept = true;
+        Ok(is_kept)
     }
-    Ok(is_kept)
 }

@@ -34,8 +34,10 @@ pub async fn advance(
     let stated = State::read(store).await?.rolled_until(schema);
     let mut reached = stated.unwrap_or(Timestamp::MIN);
     let mut written = 0;
-    // What was acknowledged before the frontier was written must be found.
-    store.refresh(source.name).await?;
+    if reached < end {
+        // What was acknowledged before the frontier was written must be found.
+        store.refresh(source.name).await?;
+    }
     while reached < end {
         for _ in 0..STRETCHES_PER_STATEMENT {
             let first = first_since(store, source, reached.max(Timestamp::default())).await?;

@@ -227,12 +227,12 @@ impl Store {
         }
     }
 
-    /// The names, without prefix, of the indices of one kind that is cut by time.
+    /// The names, without prefix, of all indices of the shop; [`Schema::period`] tells those of a kind.
     ///
     /// # Errors
     /// As [`Store::send`].
-    pub async fn indices(&self, schema: &Schema) -> Result<Vec<String>, StoreError> {
-        let list = format!("/_cat/indices/{}-2*?format=json&h=index", self.name(schema.name));
+    pub async fn indices(&self) -> Result<Vec<String>, StoreError> {
+        let list = format!("/_cat/indices/{}*?format=json&h=index", self.name(""));
         let named: Vec<Named> = self.send("list indices", Method::Get, &list, None).await?;
         let base = |one: Named| one.name.strip_prefix(&self.name("")).map(str::to_owned);
         Ok(named.into_iter().filter_map(base).collect())

@@ -17,6 +17,7 @@ mod processor;
 mod recount;
 mod relevance;
 mod replay;
+mod rollup;
 mod search;
 mod searches;
 mod shop;
