@@ -1,6 +1,7 @@
 //! Questions about partial results, written as the processor writes them, on the real Elasticsearch.
 
 mod funnels;
+mod recount;
 mod trending;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -284,7 +285,7 @@ async fn a_bad_parameter_of_the_analytics_is_named() {
         let service = service(shop, &[]);
         for (path, parameter) in [
             ("/trending?minutes=0", "minutes"),
-            ("/trending?minutes=1441", "minutes"),
+            ("/trending?minutes=129601", "minutes"),
             ("/trending?size=101", "size"),
             ("/trending?category=No%20Such", "category"),
             ("/trending?category=nowhere", "category"),
