@@ -6,9 +6,7 @@ use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use shoplens::bus::{Bus, DEAD_LETTERS};
 use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
-use shoplens::model::event::Stream;
-use shoplens::store::Store;
-use shoplens::stream::promotion;
+use shoplens::{model::event::Stream, rollup, store::Store, stream::promotion};
 
 /// Makes sure of the Kafka topics, changes what readers see, or removes everything of one prefix.
 #[derive(Parser)]
@@ -28,33 +26,35 @@ struct Settings {
 enum Task {
     /// Makes the topics that are not there; checks that all event topics have the same number of partitions.
     Topics,
-    /// Removes the topics, consumer groups, indices and templates whose names begin with SHOPLENS_PREFIX, which must be set.
+    /// Removes all topics, groups, indices and templates whose names begin with SHOPLENS_PREFIX, which must be set.
     Clear,
     /// Says which generation of results readers see, and changes that.
     #[command(subcommand)]
     Generation(promotion::Task),
+    /// Rolls results up into longer spans and drops what is old, as the processor does each minute.
+    Rollup(rollup::RollupTask),
 }
 
 fn main() -> ExitCode {
     config::run(administer)
 }
 
-async fn administer(settings: Settings) -> anyhow::Result<()> {
-    let prefix = &settings.shop.prefix;
-    let (store, bus) = (Store::new(&settings.elasticsearch, prefix)?, Bus::new(&settings.kafka, prefix)?);
+async fn administer(Settings { task, shop, elasticsearch, kafka }: Settings) -> anyhow::Result<()> {
+    let (store, bus) = (Store::new(&elasticsearch, &shop.prefix)?, Bus::new(&kafka, &shop.prefix)?);
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    if let Task::Topics = settings.task {
-        let events = Stream::ALL.map(|topic| bus.topic(topic)).join(", ");
-        println!("{events} with {} partitions, {}", bus.ensure_topics().await?, bus.name(DEAD_LETTERS));
-        return Ok(());
+    if let Task::Topics = task {
+        let (events, count) =
+            (Stream::ALL.map(|topic| bus.topic(topic)).join(", "), bus.ensure_topics().await?);
+        return Ok(println!("{events} with {count} partitions, {}", bus.name(DEAD_LETTERS)));
     }
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    if let Task::Generation(task) = settings.task {
-        return promotion::administer(task, &store, &bus).await;
+    match task {
+        Task::Generation(task) => return promotion::administer(task, &store, &bus).await,
+        Task::Rollup(task) => return rollup::administer(&task, &store, &bus).await,
+        Task::Topics | Task::Clear => {}
     }
-    ensure!(!prefix.is_empty(), "clear needs SHOPLENS_PREFIX, so that it cannot remove another shop's data");
+    ensure!(!shop.prefix.is_empty(), "clear needs SHOPLENS_PREFIX, so that it removes no other shop's data");
     // Kafka first: it refuses while programs still read, and then nothing is half gone.
     println!("removed {} topics and groups", bus.remove_all().await?);
-    println!("removed {} indices and templates", store.remove_all().await?);
-    Ok(())
+    Ok(println!("removed {} indices and templates", store.remove_all().await?))
 }

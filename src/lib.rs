@@ -19,6 +19,7 @@ pub mod model;
 pub mod relevance;
 pub mod replay;
 pub mod review;
+pub mod rollup;
 pub mod search;
 pub mod shutdown;
 pub mod store;

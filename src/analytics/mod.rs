@@ -3,16 +3,19 @@
 //! The processor writes partial results, one document per minute, partition and key; here, and only
 //! here, they are added up, compared and ranked. Nothing here writes. Elasticsearch adds up what is many
 //! ([`query`] says which), everything that decides is a pure function: [`trending`] scores and ranks,
-//! [`funnels`] orders and divides, [`progress`] says how far the numbers can be trusted, [`fraud`] pages.
+//! [`funnels`] orders, divides and compares, [`progress`] says how far the numbers can be trusted, [`fraud`] pages.
 //! [`store`] does the exchanges, [`routes`] are the endpoints, [`answers`] their JSON.
 //!
 //! An index that nobody has written yet reads as empty, so a new shop answers zeros and not errors.
 
 pub mod answers;
+pub mod bots;
 mod found;
 pub mod fraud;
 pub mod funnels;
+pub mod panes;
 pub mod progress;
+pub mod queries;
 pub mod query;
 pub mod range;
 pub mod routes;
@@ -23,6 +26,7 @@ pub mod trending;
 
 use thiserror::Error;
 
+pub use crate::analytics::queries::{Popular, popular};
 use crate::http::parameter::BadParameter;
 use crate::store::StoreError;
 

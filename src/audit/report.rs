@@ -46,8 +46,8 @@ pub enum Problem {
 pub struct Check {
     /// How many were compared.
     pub compared: u64,
-    /// How many were not: windows that are still open, or older than what the topics hold, or that were closed early
-    /// and are not what the events give that are said to be in them.
+    /// How many were not: windows that are still open, older than what the topics hold, or closed early and fuller than
+    /// they are said to be.
     pub skipped: u64,
     /// How many differ.
     pub differences: u64,

@@ -198,9 +198,7 @@ impl Audit {
     /// Reports a comparison. A difference in an open window only counts if the processor has read nothing
     /// since, for it would have written then.
     async fn add(&mut self, what: &'static str, outcome: Outcome, partition: i32) -> Result<(), StoreError> {
-        let Outcome { mut compared, mut skipped, mut differences } = outcome;
-        let early = differences.extract_if(.., |(standing, _)| *standing == Standing::Early).count() as u64;
-        (compared, skipped) = (compared - early, skipped + early);
+        let Outcome { compared, mut skipped, mut differences } = outcome;
         let is_tentative = |(standing, _): &(Standing, _)| *standing == Standing::Tentative;
         if differences.iter().any(is_tentative) && self.has_moved(partition).await? {
             let before = differences.len();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::evaluate::rate::Rate;
+use crate::model::rate::Rate;
 use crate::model::rules::{Quarry, Rule};
 use crate::model::time::Timestamp;
 use crate::traffic::{Class, Label, Persona};

@@ -5,13 +5,11 @@
 
 mod backtest;
 mod judge;
-mod rate;
 mod run;
 mod telling;
 mod text;
 
 pub use crate::evaluate::backtest::{Change, Comparison, RulesSettings, backtest};
 pub use crate::evaluate::judge::{Delay, Evaluation, Flag, Honest, Kind, Score, judge};
-pub use crate::evaluate::rate::Rate;
 pub use crate::evaluate::run::{EvaluateSettings, Report, evaluate};
 pub use crate::evaluate::telling::Telling;

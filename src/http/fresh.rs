@@ -1,5 +1,8 @@
-//! One value that many callers ask for at once and that need not be newer than a moment.
+//! Values that many callers ask for at once and that need not be newer than a moment.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -36,6 +39,40 @@ impl<T: Clone> Fresh<T> {
         let answer = ask.await?;
         *last = Some((Instant::now(), answer.clone()));
         Ok(answer)
+    }
+}
+
+/// Most questions whose answers are kept; beyond it all are forgotten.
+const QUESTIONS_MAX: usize = 1_000;
+
+/// A [`Fresh`] answer for each question.
+#[derive(Debug)]
+pub struct FreshBy<Q, T> {
+    max_age: Duration,
+    answers: std::sync::Mutex<HashMap<Q, Arc<Fresh<T>>>>,
+}
+
+impl<Q: Eq + Hash, T: Clone> FreshBy<Q, T> {
+    /// An empty cache whose answers serve for `max_age`.
+    pub fn new(max_age: Duration) -> Self {
+        Self { max_age, answers: std::sync::Mutex::default() }
+    }
+
+    /// As [`Fresh::get`], among those who ask the same.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub async fn get<E>(&self, question: Q, ask: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let answer = self.answer(question);
+        answer.get(ask).await
+    }
+
+    fn answer(&self, question: Q) -> Arc<Fresh<T>> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= QUESTIONS_MAX && !answers.contains_key(&question) {
+            answers.clear();
+        }
+        answers.entry(question).or_insert_with(|| Arc::new(Fresh::new(self.max_age))).clone()
     }
 }
 
@@ -81,5 +118,18 @@ mod tests {
         let fresh = Fresh::new(MINUTE);
         assert_eq!(fresh.get(async { Err("away") }).await, Err("away"));
         assert_eq!(fresh.get(async { Ok::<_, &str>(2) }).await, Ok(2));
+    }
+
+    #[tokio::test]
+    async fn each_question_has_an_answer_of_its_own_and_few_are_kept() {
+        let fresh = FreshBy::new(MINUTE);
+        assert_eq!(fresh.get("a", async { Ok::<_, ()>(1) }).await, Ok(1));
+        assert_eq!(fresh.get("b", async { Ok::<_, ()>(2) }).await, Ok(2));
+        assert_eq!(fresh.get("a", async { Ok::<_, ()>(3) }).await, Ok(1));
+        let numbers = FreshBy::new(MINUTE);
+        for question in 0..3 * QUESTIONS_MAX {
+            assert_eq!(numbers.get(question, async { Ok::<_, ()>(question) }).await, Ok(question));
+        }
+        assert!(numbers.answers.into_inner().unwrap().len() <= QUESTIONS_MAX);
     }
 }

@@ -9,6 +9,7 @@ pub mod ids;
 pub mod money;
 pub mod product;
 pub mod query;
+pub mod rate;
 pub mod rules;
 pub mod sample;
 pub mod severity;

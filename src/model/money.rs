@@ -20,6 +20,11 @@ impl Cents {
         Self(self.0.saturating_mul(i64::from(quantity)))
     }
 
+    /// What is left of the amount, at least 0.
+    pub fn less(self, part: Self) -> Self {
+        Self(self.0.saturating_sub(part.0).max(0))
+    }
+
     /// The amount in major units, for people and charts only.
     pub fn to_major(self) -> f64 {
         self.0 as f64 / 100.0

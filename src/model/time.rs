@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Milliseconds in one minute.
@@ -109,6 +109,16 @@ impl Timestamp {
     /// The month in UTC as `2026-11`: the end of the names of monthly indices.
     pub fn month(self) -> String {
         self.to_chrono().format("%Y-%m").to_string()
+    }
+
+    /// The year in UTC as `2026`: the end of the names of yearly indices.
+    pub fn year(self) -> String {
+        self.to_chrono().format("%Y").to_string()
+    }
+
+    /// The first instant of a day in UTC.
+    pub fn start_of(day: NaiveDate) -> Self {
+        Self(day.and_time(NaiveTime::MIN).and_utc().timestamp_millis())
     }
 
     /// The text of an instant of the years 1970 to 9999, written without detours: there are two of them in

@@ -156,7 +156,7 @@ async fn write(
         tokio::task::spawn_blocking(compute).await?.context("reading the windows again")?;
     let mut records = Vec::new();
     for start in &batch.starts {
-        let of_window = documents.iter().filter(|document| document.at == *start).count() as u64;
+        let of_window = documents.iter().filter(|document| is_of(document, *start)).count() as u64;
         records.push(record(&batch, *start, of_window));
         repaired.windows += 1;
         repaired.documents += of_window;
@@ -178,6 +178,11 @@ async fn write(
         tag: 0,
     });
     write_all(store, operations.collect()).await.map(drop)
+}
+
+/// Whether a document is of this window: every id tells it. Its own time may be another.
+fn is_of(document: &Document, window: Timestamp) -> bool {
+    document.id.split('|').nth(1).is_some_and(|millis| millis == window.millis().to_string())
 }
 
 /// The documents of the windows, from all of their events.

@@ -124,8 +124,8 @@ impl Store {
         serde_json::from_slice(bytes).map_err(|source| StoreError::Unexpected { what, source })
     }
 
-    /// Searches an index, an alias or a pattern (given without the prefix), all of it: an answer of which a
-    /// shard is missing is a failure, for nobody could tell it from a whole one.
+    /// Searches an index, an alias, or several of them with commas between (given without the prefix), all of
+    /// it: an answer of which a shard is missing is a failure, for nobody could tell it from a whole one.
     ///
     /// # Errors
     /// As [`Store::send`]; [`StoreError::MissingIndex`] unless `missing` is [`Missing::IsEmpty`].
@@ -140,7 +140,8 @@ impl Store {
             Missing::IsEmpty => "&ignore_unavailable=true",
             Missing::IsError => "",
         };
-        let path = format!("/{}/_search?allow_partial_search_results=false{leniency}", self.name(index));
+        let names: Vec<String> = index.split(',').map(|index| self.name(index)).collect();
+        let path = format!("/{}/_search?allow_partial_search_results=false{leniency}", names.join(","));
         for _ in 0..STARTING_ATTEMPTS_MAX {
             match self.send(what, Method::Post, &path, Some(body)).await {
                 Err(StoreError::Refused { status: 503, .. }) => tokio::time::sleep(STARTING_WAIT).await,

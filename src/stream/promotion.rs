@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::bus::Bus;
 use crate::model::generation::Generation;
+use crate::rollup;
 use crate::store::generations::Generations;
 use crate::store::schema::Schema;
 use crate::store::{Store, StoreError, Stored};
@@ -136,7 +137,7 @@ pub async fn remove(store: &Store, bus: &Bus, name: &Generation) -> anyhow::Resu
     bus.remove_groups(&Reader::ALL.map(|reader| name.group(reader.name()))).await?;
     let results = store.of_generation(name);
     let mut removed = 0;
-    for schema in WRITES.iter().chain([&Schema::REPAIRED_WINDOWS]) {
+    for schema in WRITES.iter().chain([&Schema::REPAIRED_WINDOWS]).chain(rollup::writes()) {
         removed += results.remove(schema).await?;
     }
     // Last, so that a removal that was broken off can be taken up again.

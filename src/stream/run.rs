@@ -17,6 +17,7 @@ use crate::model::generation::{Generation, Start};
 use crate::model::money::Currency;
 use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
+use crate::rollup::{self, Retention};
 use crate::store::Store;
 use crate::store::schema::Schema;
 use crate::stream::condition::Conditions;
@@ -52,6 +53,9 @@ pub struct ProcessorSettings {
     /// Share of the sessions whose raw events are kept, from 0 to 1; the results count all of them.
     #[arg(long, env = "ARCHIVE_SHARE", default_value = "1")]
     pub archive_share: Sample,
+    /// Whether results are rolled up into longer spans, and what is old is dropped.
+    #[arg(long, env = "ROLL_UP", default_value_t = true, action = clap::ArgAction::Set)]
+    pub roll_up: bool,
     /// End when the topics are read to their ends and everything is acknowledged.
     #[arg(long)]
     pub until_drained: bool,
@@ -63,6 +67,9 @@ pub struct ProcessorSettings {
     /// processed. A generation that has begun goes on where it is. [default: beginning]
     #[arg(long)]
     pub from: Option<Start>,
+    /// How long results are kept.
+    #[command(flatten)]
+    pub retention: Retention,
 }
 
 /// The indices that the processor writes.
@@ -149,6 +156,9 @@ async fn open(
     let sink = Sink { store: store.clone(), producer, beats, serving: serving.clone() };
     let mut background = JoinSet::new();
     background.spawn(heartbeat::measure(store.clone(), measured));
+    if settings.roll_up {
+        background.spawn(rollup::keep_rolling(store.clone(), partitions, settings.retention.clone()));
+    }
     background.spawn(serving.keep_looking(store, generation.clone()));
     Ok((Common { door: Door { partitions, currency }, start, sink }, background))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::model::event::{Event, Stream};
+use crate::model::ids::SessionId;
 use crate::model::rules::{Rule, Rules};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
@@ -27,6 +28,8 @@ pub struct Case {
     pub rule: Rule,
     /// The record key.
     pub visitor: String,
+    /// The visit, of a rule on visits.
+    pub session_id: Option<SessionId>,
     /// How bad it is.
     pub severity: Severity,
     /// Whether it holds.

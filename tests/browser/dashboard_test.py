@@ -231,9 +231,25 @@ def a_category_opens_its_own_funnel(page):
     eventually(lambda: here() == "All categories", "the way back")
 
 
+def searches_have_figures_and_queries_in_the_chosen_order(page):
+    page.click("#searches-window label:last-of-type")
+    eventually(lambda: page.texts("#searches[data-state=ready] tbody tr"), "a query", DATA_S)
+    must(number(page.text("#searches .search-tiles b")) > 0, "there are no searches")
+    page.click("#searches-order label:nth-of-type(3)")
+    failing = "return new URLSearchParams(location.search).get('order') === 'failing'"
+    eventually(lambda: page.run(failing) and page.texts("#searches[data-state=ready] figcaption"), "what fails")
+
+
 def fraud_signals_or_their_absence_are_shown(page):
     shown = lambda: page.texts("#fraud .signal .badge") or "No fraud signals" in page.text("#fraud .note")
     eventually(shown, "signals, or a sentence that there are none")
+
+
+def a_decision_asks_for_the_admin_token_first(page):
+    if not page.texts("#fraud .decide button"):
+        return  # a shop without signals has nothing to decide
+    page.click("#fraud .decide button")
+    eventually(lambda: page.visible("#fraud-token input"), "the field of the admin token")
 
 
 def nothing_scrolls_sideways_on_a_telephone(page):
@@ -286,7 +302,8 @@ VISIT = [
     the_cheapest_come_first_when_asked, stars_and_stock_narrow_the_results,
     a_price_bar_brings_as_many_products_as_it_says, the_category_tree_narrows_level_by_level,
     nonsense_says_that_nothing_was_found, trending_has_rows, the_funnel_has_a_picture_and_a_table,
-    a_category_opens_its_own_funnel, fraud_signals_or_their_absence_are_shown,
+    a_category_opens_its_own_funnel, searches_have_figures_and_queries_in_the_chosen_order,
+    fraud_signals_or_their_absence_are_shown, a_decision_asks_for_the_admin_token_first,
     nothing_scrolls_sideways_on_a_telephone, the_console_has_no_errors, nothing_is_fetched_from_elsewhere,
 ]
 OUTAGE = [a_lost_connection_is_told_and_comes_back_by_itself, an_api_that_does_not_answer_a_new_page_is_named]

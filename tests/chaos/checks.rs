@@ -144,12 +144,18 @@ async fn check_ledger(shop: &Shop, records: u64, table: &mut Table) {
     }
 }
 
-/// The recount that shares nothing with the processor but the types of events.
 fn check_audit(shop: &Shop, table: &mut Table) {
+    let (code, printed) = audit(shop, &["--require-drained"]);
+    print!("{printed}");
+    table.check("exit code of audit", Some(0), code, |code| format!("{code:?}"));
+}
+
+/// The recount that shares nothing with the processor but the types of events: its exit code and what it prints.
+pub fn audit(shop: &Shop, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = std::process::Command::new(AUDIT);
     let kafka = &shop.servers.kafka.kafka_bootstrap_servers;
     let elasticsearch = shop.servers.elasticsearch.elasticsearch_host.url().as_str();
     command.env("SHOPLENS_PREFIX", &shop.prefix).env("KAFKA_BOOTSTRAP_SERVERS", kafka);
-    let status = command.env("ELASTICSEARCH_HOST", elasticsearch).arg("--require-drained").status().unwrap();
-    table.check("exit code of audit", Some(0), status.code(), |code| format!("{code:?}"));
+    let output = command.env("ELASTICSEARCH_HOST", elasticsearch).args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -7,6 +7,7 @@ use shoplens::store::Missing;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::checks::audit;
 use crate::faults::Plan;
 use crate::outages::OUTAGE;
 use crate::programs::{GENERATOR, PROCESSOR, Program, SEEDER, Stage, lines_with};
@@ -120,6 +121,9 @@ async fn a_processor_at_its_memory_cap_keeps_to_it_says_so_once_and_keeps_what_c
         let log = watched.processor.log();
         assert_eq!(lines_with(&log, "take more memory than they may"), 1, "{log}");
         assert!(watched.processor.terminate().0.success());
+        let (code, printed) = audit(shop, &[]);
+        assert_eq!(code, Some(0), "{printed}");
+        assert!(printed.contains("windows of visits were closed early"), "{printed}");
         stage.remove_files();
     })
     .await;

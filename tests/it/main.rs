@@ -2,6 +2,7 @@
 
 mod settings;
 mod tidy;
+mod trends;
 
 mod detection;
 mod generator;

@@ -3,20 +3,18 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::analytics::{self, Popular};
 use crate::model::time::Timestamp;
-use crate::search::autocomplete::vocabulary::{self, RawBots, RawQueries, Vocabulary};
+use crate::search::autocomplete::vocabulary::{self, RawNames, Vocabulary};
 use crate::store::found::Aggregated;
 use crate::store::schema::Schema;
 use crate::store::{Method, Missing, Store, StoreError};
 
 /// How old suggestions may be.
 const FRESH_FOR: Duration = Duration::from_secs(60);
-/// How long a search counts towards the popularity of its query.
-const POPULAR_FOR: TimeDelta = TimeDelta::days(7);
 
 /// What can be suggested besides products, as last read. Cheap to clone; all clones share it.
 #[derive(Clone)]
@@ -59,24 +57,22 @@ impl Known {
     }
 
     async fn read(&self) -> Result<Arc<Vocabulary>, StoreError> {
-        let (names, rules) = (vocabulary::categories_and_brands(), self.synonyms());
-        let names = self.ask("read categories and brands", &self.store, &Schema::PRODUCTS, &names);
-        let (names, rules, queries) = tokio::try_join!(names, rules, self.queries())?;
+        let (names, queries, rules) = tokio::try_join!(self.names(), self.queries(), self.synonyms())?;
         let vocabulary = Arc::new(Vocabulary::new(names, queries, &rules));
         let kept = vocabulary.clone();
         *self.vocabulary.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         Ok(vocabulary)
     }
 
-    /// What was searched for in the week before the time it is now.
-    async fn queries(&self) -> Result<Option<RawQueries>, StoreError> {
-        let since = Timestamp::now().millis() - POPULAR_FOR.num_milliseconds();
-        let results = self.store.current_results().await?;
-        let bots: Option<RawBots> = self
-            .ask("find the sessions of bots", &results, &Schema::FRAUD_SIGNALS, &vocabulary::bots(since))
-            .await?;
-        let body = vocabulary::queries(since, bots);
-        self.ask("find popular queries", &results, &Schema::EVENTS, &body).await
+    async fn names(&self) -> Result<RawNames, StoreError> {
+        let body = vocabulary::categories_and_brands();
+        let (what, index) = ("read categories and brands", Schema::PRODUCTS.name);
+        let found: Aggregated<RawNames> = self.store.search(what, index, Missing::IsError, &body).await?;
+        Ok(found.aggregations)
+    }
+
+    async fn queries(&self) -> Result<Vec<Popular>, StoreError> {
+        analytics::popular(&self.store.current_results().await?, Timestamp::now()).await
     }
 
     /// The rules that the catalogue which is served now was made with.
@@ -88,18 +84,5 @@ impl Known {
         let pointer = "/settings/index/analysis/filter/shop_synonyms/synonyms";
         let rules = indices.filter_map(|index| Vec::<String>::deserialize(index.pointer(pointer)?).ok());
         Ok(rules.flatten().collect())
-    }
-
-    /// One search for aggregations alone; an index of results that does not exist yet gives none.
-    async fn ask<A: serde::de::DeserializeOwned>(
-        &self,
-        what: &'static str,
-        store: &Store,
-        schema: &Schema,
-        body: &Value,
-    ) -> Result<A, StoreError> {
-        let missing = if schema.name == Schema::PRODUCTS.name { Missing::IsError } else { Missing::IsEmpty };
-        let found: Aggregated<A> = store.search(what, schema.name, missing, body).await?;
-        Ok(found.aggregations)
     }
 }

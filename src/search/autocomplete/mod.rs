@@ -54,7 +54,8 @@ pub struct Suggestion {
     pub kind: Kind,
     /// The product's id, the category's path, the brand or the query.
     pub value: String,
-    /// Products in the category or of the brand; visitors who searched for the query this week.
+    /// Products in the category or of the brand; sessions that searched for the query in the last seven days, without those of
+    /// bots.
     pub count: Option<u64>,
     /// The text in parts, those marked that were typed; none is where a synonym was typed.
     pub parts: Vec<Part>,
@@ -220,7 +221,7 @@ mod tests {
             json!({ "buckets": keys.iter().map(bucket).collect::<Vec<_>>() })
         };
         let names = json!({ "categories": buckets(categories), "brands": buckets(brands) });
-        Vocabulary::new(serde_json::from_value(names).unwrap(), Default::default(), &[])
+        Vocabulary::new(serde_json::from_value(names).unwrap(), Vec::new(), &[])
     }
 
     proptest! {

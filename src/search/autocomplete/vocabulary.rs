@@ -1,26 +1,19 @@
 //! What can be suggested besides products: categories, brands and popular queries, with what else they are
 //! called. Small enough to be looked through at each keystroke. Pure.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::analytics::Popular;
 use crate::model::category;
 use crate::search::autocomplete::typed::{Likeness, Typed, folded_words};
 use crate::search::autocomplete::{Kind, Suggestion};
-use crate::store::found::{Buckets, Counted, Metric};
+use crate::store::found::{Buckets, Counted};
 
 /// Categories that are looked through, of all levels together.
 const CATEGORIES_MAX: u32 = 1000;
 /// Brands that are looked through, those with the most products.
 const BRANDS_MAX: u32 = 2000;
-/// Queries that are looked through, those that were searched for most.
-const QUERIES_MAX: u32 = 500;
-/// Visitors who must have searched for a query before others are told of it: fewer is chance, or private.
-const VISITORS_MIN: u64 = 3;
-/// Sessions of bots that are left out at most.
-const BOTS_MAX: u32 = 10_000;
 
 /// All that can be suggested besides products, the popular ones of each kind first.
 #[derive(Debug, Default)]
@@ -59,64 +52,10 @@ pub struct RawNames {
     brands: Buckets<Counted<String>>,
 }
 
-/// The question for the sessions that the processor takes for a bot's.
-pub fn bots(since_ms: i64) -> Value {
-    json!({
-        "size": 0,
-        "track_total_hits": false,
-        "query": { "bool": { "filter": [
-            { "prefix": { "rule": "bot_" } },
-            { "term": { "active": true } },
-            { "range": { "last_seen": { "gte": since_ms, "format": "epoch_millis" } } },
-        ] } },
-        "aggs": { "sessions": { "terms": { "field": "session_id", "size": BOTS_MAX } } },
-    })
-}
-
-/// Elasticsearch's answer to [`bots`].
-#[derive(Debug, Deserialize)]
-pub struct RawBots {
-    sessions: Buckets<Counted<String>>,
-}
-
-/// The question for what was searched for with success since then, by visitors and not by these bots.
-pub fn queries(since_ms: i64, bots: Option<RawBots>) -> Value {
-    let bots = bots.into_iter().flat_map(|bots| bots.sessions.buckets);
-    let bots: Vec<String> = bots.map(|bucket| bucket.key).collect();
-    json!({
-        "size": 0,
-        "track_total_hits": false,
-        "query": { "bool": {
-            "filter": [
-                { "term": { "event_type": "search" } },
-                { "range": { "result_count": { "gte": 1 } } },
-                { "range": { "timestamp": { "gte": since_ms, "format": "epoch_millis" } } },
-            ],
-            "must_not": [{ "terms": { "session_id": bots } }],
-        } },
-        "aggs": { "queries": {
-            "terms": { "field": "query", "size": QUERIES_MAX, "collect_mode": "breadth_first" },
-            // A visitor counts once, so that whoever repeats a search makes it no more popular.
-            "aggs": { "visitors": { "cardinality": { "field": "client_id", "precision_threshold": 100 } } },
-        } },
-    })
-}
-
-/// Elasticsearch's answer to [`queries`].
-#[derive(Debug, Deserialize)]
-pub struct RawQueries {
-    queries: Buckets<RawQuery>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawQuery {
-    key: String,
-    visitors: Metric<u64>,
-}
-
 impl Vocabulary {
-    /// Puts together what is known. `rules` are the catalogue's synonyms in Solr's format.
-    pub fn new(names: RawNames, queries: Option<RawQueries>, rules: &[String]) -> Self {
+    /// Puts together what is known; the most popular queries come first. `rules` are the catalogue's synonyms in Solr's
+    /// format.
+    pub fn new(names: RawNames, queries: Vec<Popular>, rules: &[String]) -> Self {
         let synonyms: Vec<Synonym> = rules.iter().flat_map(|rule| synonyms(rule)).collect();
         let categories = names.categories.buckets.into_iter().map(|term| {
             let label = category::label(&term.key);
@@ -125,7 +64,8 @@ impl Vocabulary {
             Entry { text: label, value: term.key, count: term.doc_count, words, aliases }
         });
         let brands = names.brands.buckets.into_iter().map(|term| Entry::plain(term.key, term.doc_count));
-        Self { categories: categories.collect(), brands: brands.collect(), queries: popular(queries) }
+        let queries = queries.into_iter().map(|popular| Entry::plain(popular.query, popular.sessions));
+        Self { categories: categories.collect(), brands: brands.collect(), queries: queries.collect() }
     }
 
     /// The suggestions of one kind, those first of which the text begins as typed.
@@ -180,20 +120,6 @@ impl Entry {
     }
 }
 
-/// Queries that differ in capitals and spaces only are one.
-fn popular(raw: Option<RawQueries>) -> Vec<Entry> {
-    let mut visitors: BTreeMap<String, u64> = BTreeMap::new();
-    for RawQuery { key, visitors: Metric { value } } in raw.into_iter().flat_map(|raw| raw.queries.buckets) {
-        let text = key.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
-        *visitors.entry(text).or_default() += value;
-    }
-    visitors.retain(|text, visitors| *visitors >= VISITORS_MIN && !text.is_empty());
-    let mut queries: Vec<Entry> =
-        visitors.into_iter().map(|(text, count)| Entry::plain(text, count)).collect();
-    queries.sort_by_key(|entry| std::cmp::Reverse(entry.count));
-    queries
-}
-
 /// Who searches for `from` is shown `to` as well; both as words.
 struct Synonym {
     from: Vec<String>,
@@ -246,14 +172,10 @@ mod tests {
             ]},
             "brands": { "buckets": [bucket("Élan", 3)] },
         });
-        let query = |key: &str, visitors: u64| json!({ "key": key, "visitors": { "value": visitors } });
-        let queries = json!({ "queries": { "buckets": [
-            query("headset", 4), query("Head lamp", 3), query("head  lamp", 2), query("heather's diary", 2),
-        ]}});
+        let popular = |query: &str, sessions| Popular { query: query.to_owned(), sessions };
+        let queries = vec![popular("head lamp", 5), popular("headset", 4)];
         let rules = ["jacket => jacket, coat", "tv, television", "frock, dress"].map(str::to_owned);
-        let (names, queries) =
-            (serde_json::from_value(names).unwrap(), serde_json::from_value(queries).unwrap());
-        Vocabulary::new(names, Some(queries), &rules)
+        Vocabulary::new(serde_json::from_value(names).unwrap(), queries, &rules)
     }
 
     fn texts(kind: Kind, text: &str, likeness: Likeness) -> Vec<String> {
@@ -280,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_visitors_searched_for_is_suggested_once_the_most_popular_first() {
+    fn what_many_search_for_is_suggested_the_most_popular_first() {
         assert_eq!(texts(Kind::Query, "hea", Likeness::Begins), ["head lamp", "headset"]);
         assert_eq!(texts(Kind::Query, "haed", Likeness::Similar), ["head lamp", "headset"]);
     }

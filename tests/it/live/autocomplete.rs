@@ -56,55 +56,59 @@ async fn a_slip_of_the_finger_and_another_name_still_suggest_what_is_meant() {
     .await;
 }
 
-/// Stores searches as the archiver does: query, visitor, session, results.
-async fn store_searches(shop: &Shop, searches: &[(&str, &str, &str, u32)]) {
-    let index = Schema::EVENTS.name;
-    shop.store.create_index(index, &Schema::EVENTS.body()).await.unwrap();
-    for (query, client, session, results) in searches {
-        let event = json!({
-            "event_type": "search", "timestamp": chrono::Utc::now().to_rfc3339(), "query": query,
-            "client_id": client, "session_id": session, "result_count": results,
+/// Stores what was searched for as the processor does: whose, query, sessions, searches, those that found nothing.
+async fn store_searches(shop: &Shop, schema: &Schema, searches: &[(Option<&str>, &str, u64, u64, u64)]) {
+    shop.store.create_index(schema.name, &schema.body()).await.unwrap();
+    for (session, query, sessions, searches, zero_results) in searches {
+        let mut document = json!({
+            "minute": chrono::Utc::now().to_rfc3339(), "scope": "query", "key": query, "sessions": sessions,
+            "searches": searches, "zero_results": zero_results,
         });
-        let path = format!("/{}/_doc", shop.store.name(index));
-        shop.store.send::<Value>("store a search", Method::Post, &path, Some(&event)).await.unwrap();
+        if let Some(session) = session {
+            document["session_id"] = json!(session);
+        }
+        let path = format!("/{}/_doc", shop.store.name(schema.name));
+        shop.store.send::<Value>("store searches", Method::Post, &path, Some(&document)).await.unwrap();
     }
-    shop.store.refresh(index).await.unwrap();
+    shop.store.refresh(schema.name).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_many_visitors_search_for_is_suggested_and_what_bots_search_for_is_not() {
+async fn what_many_search_for_is_suggested_and_what_bots_search_for_is_not() {
     with_shop(async |shop| {
         seed(shop).await;
-        store_searches(
-            shop,
-            &[
-                ("headphones red", "c-1", "s-1", 5),
-                ("Headphones red", "c-2", "s-2", 5),
-                ("headphones red", "c-3", "s-3", 5),
-                ("headphones for cats", "c-1", "s-1", 0),
-                ("headphones for cats", "c-2", "s-2", 0),
-                ("headphones for cats", "c-3", "s-3", 0),
-                ("headphones cheap", "c-4", "bot", 5),
-                ("headphones cheap", "c-5", "bot", 5),
-                ("headphones cheap", "c-6", "bot", 5),
-                ("headphones secret", "c-1", "s-1", 5),
-                ("headphones secret", "c-1", "s-4", 5),
-            ],
-        )
-        .await;
+        let all = [
+            (None, "headphones red", 3, 5, 1),
+            (None, "headphones red", 2, 2, 0),
+            (None, "headphones for cats", 3, 3, 3),
+            (None, "headphones cheap", 4, 40, 0),
+            (None, "headphones secret", 2, 9, 0),
+        ];
+        store_searches(shop, &Schema::QUERY_STATS, &all).await;
+        let of_bots = [
+            (Some("bot"), "headphones cheap", 1, 20, 0),
+            (Some("bot-2"), "headphones cheap", 1, 18, 0),
+            (Some("bot"), "headphones red", 1, 1, 0),
+            (Some("suspect"), "headphones red", 1, 1, 0),
+        ];
+        store_searches(shop, &Schema::SUSPECT_QUERIES, &of_bots).await;
         let signals = Schema::FRAUD_SIGNALS.name;
         shop.store.create_index(signals, &Schema::FRAUD_SIGNALS.body()).await.unwrap();
         let now = chrono::Utc::now().to_rfc3339();
-        let signal = json!({ "rule": "bot_velocity", "active": true, "session_id": "bot", "last_seen": now });
-        let path = format!("/{}/_doc", shop.store.name(signals));
-        shop.store.send::<Value>("store a signal", Method::Post, &path, Some(&signal)).await.unwrap();
+        for (session, active) in [("bot", true), ("bot-2", true), ("suspect", false)] {
+            let signal = json!({
+                "rule": "search_flood", "active": active, "session_id": session, "first_seen": now, "last_seen": now,
+            });
+            let path = format!("/{}/_doc", shop.store.name(signals));
+            shop.store.send::<Value>("store a signal", Method::Post, &path, Some(&signal)).await.unwrap();
+        }
         shop.store.refresh(signals).await.unwrap();
 
         let answer = service(shop, &[]).get("/autocomplete?q=headp").await;
         let suggestions = answer["suggestions"].as_array().unwrap();
         let queries: Vec<_> = suggestions.iter().filter(|one| one["kind"] == "query").collect();
         assert_eq!(queries.len(), 1, "{answer}");
-        assert_eq!((&queries[0]["text"], &queries[0]["count"]), (&json!("headphones red"), &json!(3)));
+        assert_eq!((&queries[0]["text"], &queries[0]["count"]), (&json!("headphones red"), &json!(4)));
     })
     .await;
 }

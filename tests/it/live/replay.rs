@@ -75,7 +75,7 @@ async fn windows_that_were_closed_early_are_told_apart_and_are_whole_when_they_a
         log.events("view", (0..3_000).map(|number| minute(number / 50)));
         drain_with(shop, Currency::EUR, &["--memory-mb", "1"]).await;
         log.event("view", minute(0));
-        log.close(minute(400));
+        log.close(minute(300));
         drain_with(shop, Currency::EUR, &["--memory-mb", "1"]).await;
         let audited = report(shop, Currency::EUR).await;
         assert_eq!(audited.differences, []);

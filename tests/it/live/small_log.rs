@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use clap::Parser;
 use serde_json::{Value, json};
 use shoplens::bus::Producer;
-use shoplens::model::event::Stream;
+use shoplens::model::event::{Event, Stream};
 use shoplens::model::money::Currency;
 use shoplens::model::time::{MINUTE_MS, Timestamp};
 use shoplens::stream::condition::Conditions;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::live::shop::{PATIENCE, Servers, Shop, with_shop_on};
 
 /// The key of all records.
-const KEY: &str = "c1";
+pub const KEY: &str = "c1";
 
 /// The minute of six hours ago, or so many minutes later.
 pub fn minute(number: i64) -> Timestamp {
@@ -76,6 +76,24 @@ impl Log {
         self.producer.flush(PATIENCE).unwrap();
     }
 
+    /// Adds these events, in this order in each topic.
+    pub fn write(&self, events: &[Value]) {
+        for event in events {
+            let topic = stream(event["event_type"].as_str().unwrap()).topic();
+            self.producer.send(topic, KEY.as_bytes(), event.to_string().as_bytes()).unwrap();
+        }
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Adds these events of whatever visitors.
+    pub fn simulated(&self, events: &[Event]) {
+        for event in events {
+            let (topic, payload) = (event.event_type().stream().topic(), serde_json::to_vec(event).unwrap());
+            self.producer.send(topic, event.visitor().as_bytes(), &payload).unwrap();
+        }
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
     /// Adds a record with headers to any topic.
     pub fn record_with_headers(&self, topic: &str, payload: &[u8], headers: &[(&str, &[u8])]) {
         self.producer.offer_with_headers(topic, KEY.as_bytes(), payload, headers).unwrap();
@@ -96,10 +114,15 @@ fn stream(kind: &str) -> Stream {
     }
 }
 
-fn event(kind: &str, at: Timestamp) -> Value {
+/// A new id of an event at this time.
+pub fn event_id(at: Timestamp) -> Uuid {
     let millis = u64::try_from(at.millis()).unwrap();
     let nanos = u32::try_from(millis % 1_000).unwrap() * 1_000_000;
-    let id = Uuid::new_v7(uuid::Timestamp::from_unix_time(millis / 1_000, nanos, 0, 0));
+    Uuid::new_v7(uuid::Timestamp::from_unix_time(millis / 1_000, nanos, 0, 0))
+}
+
+fn event(kind: &str, at: Timestamp) -> Value {
+    let id = event_id(at);
     let item = json!({
         "product_id": "p-1", "category": "home.chairs", "brand": "Arbor", "unit_price_cents": 500, "quantity": 1,
     });

@@ -1,17 +1,21 @@
 //! Questions about partial results, written as the processor writes them, on the real Elasticsearch.
 
+mod funnels;
+mod recount;
+mod trending;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use poem::http::Method;
 use serde_json::{Value, json};
 use shoplens::analytics::fraud;
-use shoplens::analytics::funnels::{self, Funnel, Steps};
+use shoplens::analytics::funnels::{Funnel, store::funnels};
 use shoplens::analytics::progress::Progress;
 use shoplens::analytics::range::Range;
 use shoplens::analytics::stats::Stats;
-use shoplens::analytics::trending::{self, Counts};
-use shoplens::analytics::{AnalyticsError, store};
+use shoplens::analytics::store;
+use shoplens::analytics::trending::store::trends;
 use shoplens::model::category::CategoryPath;
 use shoplens::model::event::EventType;
 use shoplens::model::money::Cents;
@@ -72,159 +76,6 @@ async fn write_frontiers(shop: &Shop, frontiers: &[Value]) {
     let numbered = frontiers.iter().enumerate();
     let documents = numbered.map(|(n, frontier)| (n.to_string(), now(), frontier.clone())).collect();
     write(shop, &Schema::PROCESSOR_FRONTIERS, documents).await;
-}
-
-/// What one partition saw of a product in a minute: one document for each stream.
-fn pane(product: u64, before: i64, partition: u64, sessions: u64) -> Vec<(String, Timestamp, Value)> {
-    let category = if product.is_multiple_of(2) { "electronics.audio" } else { "garden.tools" };
-    let document = |stream: &str, mut figures: Value| {
-        let id = format!("trends|{}|{partition}|{stream}|p{product}", minute(before));
-        figures["minute"] = json!(minute(before));
-        figures["partition"] = json!(partition);
-        figures["stream"] = json!(stream);
-        figures["product_id"] = json!(format!("p{product}"));
-        figures["category"] = json!(category);
-        figures["categories"] = json!(path(category).prefixes().collect::<Vec<_>>());
-        figures["brand"] = json!("Sonora");
-        figures["support"] = json!(sessions);
-        (id, minute(before), figures)
-    };
-    let figures =
-        |quantity| json!({ "sessions": sessions, "quantity": quantity, "revenue_cents": quantity * 999 });
-    let products = json!({ "view": figures(2 * sessions), "add_to_cart": figures(3) });
-    let orders = json!({ "purchase": figures(sessions), "refund": figures(1) });
-    vec![document("product-events", products), document("order-events", orders)]
-}
-
-#[tokio::test]
-async fn trends_equal_a_recount_of_the_panes_over_partitions_streams_and_days() {
-    with_shop(async |shop| {
-        let mut panes = Vec::new();
-        let mut recount: BTreeMap<String, (Counts, u64)> = BTreeMap::new();
-        for n in 0..600_u64 {
-            // The window of 10 minutes lies over midnight; before it the shop has lived for 59. Some rise.
-            let (product, before, partition) = (n % 23, (n * 11 % 70) as i64, n % 3);
-            let sessions = 1 + u64::from(before <= 10) * (product % 5);
-            panes.extend(pane(product, before, partition, sessions));
-            let (counts, sessions_before) = recount.entry(format!("p{product}")).or_default();
-            if before > 10 {
-                *sessions_before += sessions;
-                continue;
-            }
-            counts.view_sessions += sessions;
-            counts.views += 2 * sessions;
-            counts.carts += 3;
-            counts.purchases += sessions;
-            counts.refunds += 1;
-            counts.revenue += Cents(999).times(sessions as u32);
-        }
-        assert_eq!(panes.iter().map(|(id, ..)| id).collect::<BTreeSet<_>>().len(), panes.len());
-        write(shop, &Schema::PRODUCT_TRENDS, panes).await;
-
-        let question = trending::Question { window: Range::last(10, now()), size: 100, category: None };
-        let (_, trends) = store::trending(&shop.store, &question).await.unwrap();
-        let window_s = 10.0 * 60.0 + 30.0;
-        recount.retain(|_, (counts, sessions_before)| {
-            let expected = *sessions_before as f64 * window_s / (59.0 * 60.0);
-            counts.view_sessions >= 3 && counts.view_sessions as f64 > expected
-        });
-        assert_eq!(trends.len(), recount.len());
-        assert!(trends.len() > 5 && trends.is_sorted_by(|(a, _), (b, _)| a.score >= b.score));
-        for (trend, shown) in trends {
-            let (counts, sessions_before) = &recount[trend.product_id.as_str()];
-            assert_eq!(&trend.counts, counts);
-            let expected = *sessions_before as f64 * window_s / (59.0 * 60.0);
-            assert!((trend.expected - expected).abs() < 1e-9, "{trend:?}, {expected} expected");
-            assert_eq!(shown, None);
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn trends_of_a_category_carry_what_the_catalogue_knows() {
-    with_shop(async |shop| {
-        write(shop, &Schema::PRODUCT_TRENDS, [pane(2, 1, 0, 5), pane(3, 1, 0, 9), pane(4, 1, 0, 4)].concat())
-            .await;
-        write_product(shop, "p2", "electronics.audio").await;
-        write_product(shop, "p9", "toys.puzzles").await;
-        write_frontiers(
-            shop,
-            &[json!({ "group": "trends", "partition": 0, "watermark": now(), "drained": true })],
-        )
-        .await;
-        let ask = async |category| {
-            let question = trending::Question {
-                window: Range::last(5, now()),
-                size: 10,
-                category: Some(path(category)),
-            };
-            store::trending(&shop.store, &question).await
-        };
-        let (progress, trends) = ask("electronics").await.unwrap();
-        assert_eq!(progress, Progress { watermark: Some(now()), complete_until: None });
-        let names: Vec<_> = trends
-            .iter()
-            .map(|(trend, shown)| {
-                (trend.product_id.as_str(), shown.as_ref().map(|shown| shown.name.as_str()))
-            })
-            .collect();
-        assert_eq!(names, [("p2", Some("Product p2")), ("p4", None)]);
-        assert!(ask("toys").await.unwrap().1.is_empty());
-        let error = ask("nowhere").await.unwrap_err();
-        assert_eq!(error.to_string(), "category must be one that has products, but nowhere has none");
-        assert!(matches!(error, AnalyticsError::BadParameter(bad) if bad.parameter == "category"));
-    })
-    .await;
-}
-
-fn funnel(before: i64, partition: u64, category: &str, entered: u64) -> (String, Timestamp, Value) {
-    let steps = |entered: u64| json!({ "entered": entered, "viewed": entered / 2, "carted": entered / 4, "purchased": entered / 8 });
-    let mut document = steps(entered);
-    document["by_search"] = steps(entered - entered / 3);
-    document["by_browse"] = steps(entered / 3);
-    document["minute"] = json!(minute(before));
-    document["partition"] = json!(partition);
-    document["category"] = json!(category);
-    document["level"] = json!(funnels::level(category));
-    document["support"] = json!(entered);
-    document["searched"] = json!(entered - entered / 3);
-    document["revenue_cents"] = json!(entered * 100);
-    (format!("funnels|{}|{partition}|{category}", minute(before)), minute(before), document)
-}
-
-#[tokio::test]
-async fn funnels_add_up_over_minutes_partitions_and_days_and_show_only_the_level_below() {
-    with_shop(async |shop| {
-        let categories = ["all", "toys", "toys.puzzles", "garden", "garden.tools", "garden.tools.saws"];
-        let mut documents = Vec::new();
-        for (n, category) in (0..).zip(categories) {
-            for before in 0..8 {
-                documents.extend((0..3).map(|partition| funnel(before, partition, category, 24 - 4 * n)));
-            }
-        }
-        write(shop, &Schema::CATEGORY_FUNNELS, documents).await;
-        let ask = async |category: Option<&str>| {
-            let window = Range::last(3, now());
-            let (_, funnels) =
-                store::funnels(&shop.store, window, category.map(path).as_ref()).await.unwrap();
-            funnels
-        };
-        let entered = |funnels: Vec<Funnel>| -> Vec<(String, u64)> {
-            funnels.into_iter().map(|funnel| (funnel.category, funnel.steps.entered)).collect()
-        };
-        let shop_wide = ask(None).await;
-        let by_browse = Steps { entered: 96, viewed: 48, carted: 24, purchased: 12 };
-        assert_eq!((shop_wide[0].by_browse, shop_wide[0].revenue), (by_browse, Cents(28_800)));
-        let named = |list: &[(&str, u64)]| -> Vec<(String, u64)> {
-            list.iter().map(|(category, entered)| ((*category).to_owned(), *entered)).collect()
-        };
-        // Three full minutes and the one that runs, times three partitions.
-        assert_eq!(entered(shop_wide), named(&[("all", 288), ("toys", 240), ("garden", 144)]));
-        assert_eq!(entered(ask(Some("garden")).await), named(&[("garden", 144), ("garden.tools", 96)]));
-        assert_eq!(entered(ask(Some("gar")).await), named(&[("gar", 0)]));
-    })
-    .await;
 }
 
 fn signal(n: u64, severity: &str, active: bool) -> (String, Timestamp, Value) {
@@ -360,12 +211,11 @@ async fn the_shop_at_a_glance_counts_what_is_stored() {
 async fn a_shop_that_nobody_has_written_to_answers_zeros() {
     with_shop(async |shop| {
         assert_eq!(store::stats(&shop.store, now()).await.unwrap(), Stats::default());
-        let question =
-            trending::Question { window: Range::last(5, now()), size: 10, category: Some(path("toys")) };
-        let trending = store::trending(&shop.store, &question).await.unwrap();
-        assert_eq!(trending, (Progress::default(), vec![]));
-        let (_, funnels) = store::funnels(&shop.store, Range::last(60, now()), None).await.unwrap();
-        assert_eq!(funnels, [Funnel { category: "all".to_owned(), ..Funnel::default() }]);
+        let window = Range::last(5, now());
+        let found = trends(&shop.store, &trending::products(Some("toys")), window).await.unwrap();
+        assert_eq!((found.progress, found.bots_share, found.listed), (Progress::default(), None, vec![]));
+        let found = funnels(&shop.store, Range::last(60, now()), None).await.unwrap();
+        assert_eq!(found.now, [Funnel { category: "all".to_owned(), ..Funnel::default() }]);
         let question = fraud::Question { severity: None, rule: None, status: None, size: 20, after: None };
         assert_eq!(store::signals(&shop.store, &question, &[]).await.unwrap().total, 0);
     })
@@ -380,8 +230,9 @@ async fn the_endpoints_answer_decimals_and_words() {
             document["minute"] = json!(at.floor_to(60_000));
             (id, at, document)
         };
-        write(shop, &Schema::PRODUCT_TRENDS, pane(2, 0, 0, 5).into_iter().map(pane_now).collect()).await;
-        write(shop, &Schema::CATEGORY_FUNNELS, vec![pane_now(funnel(0, 0, "all", 24))]).await;
+        let panes = trending::pane(2, 0, 0, 5).into_iter().map(pane_now).collect();
+        write(shop, &Schema::PRODUCT_TRENDS, panes).await;
+        write(shop, &Schema::CATEGORY_FUNNELS, vec![pane_now(funnels::funnel(0, 0, "all", 24))]).await;
         write_product(shop, "p2", "electronics.audio").await;
         let service = service(shop, &[]);
         let trending = service.get("/trending").await;
@@ -389,25 +240,37 @@ async fn the_endpoints_answer_decimals_and_words() {
         assert_eq!(
             trending["items"],
             json!([{
-                "rank": 1, "product_id": "p2", "name": "Product p2", "category": "electronics.audio",
+                "rank": 1, "rank_before": null, "product_id": "p2", "name": "Product p2", "category": "electronics.audio",
                 "brand": "Sonora", "image": "p2.jpg", "views": 10, "carts": 3, "purchases": 5, "refunds": 1,
-                "view_sessions": 5, "revenue": 49.95, "expected": 0.0, "score": 5.0,
+                "view_sessions": 5, "sessions": 5, "revenue": 49.95, "expected": 0.0, "score": 5.0,
                 "reason": "5 view sessions, 0.0 expected",
             }])
         );
         let of_the_shop = service.get("/trending?category=all").await;
         assert_eq!(of_the_shop["items"], trending["items"]);
+        let departments = service.get("/trending/categories?by=revenue").await;
+        let department = &departments["items"][0];
+        assert_eq!((&department["label"], &department["revenue"]), (&json!("Electronics"), &json!(49.95)));
+        assert_eq!(department["reason"], "5 order sessions, 0.0 expected");
         let funnels = service.get("/funnels?minutes=5&category=").await;
+        let unknown = json!({ "before": null, "difference": null, "p_value": null, "significant": false });
         assert_eq!(
             funnels["categories"],
             json!([{
                 "category": "all", "label": "All categories", "level": 0, "entered": 24, "searched": 16,
                 "viewed": 12, "carted": 6, "purchased": 3, "view_rate": 0.5, "cart_rate": 0.5,
-                "purchase_rate": 0.5, "conversion": 0.125, "revenue": 24.0,
+                "purchase_rate": 0.5, "conversion": 0.125, "carted_value": 48.0, "revenue": 24.0,
+                "refunded": 2, "refunded_value": 12.0, "refund_rate": 2.0 / 3.0,
+                "median_seconds": { "view": 1.0, "cart": null, "purchase": null },
                 "by_search": { "entered": 16, "viewed": 8, "carted": 4, "purchased": 2 },
                 "by_browse": { "entered": 8, "viewed": 4, "carted": 2, "purchased": 1 },
+                "before": {
+                    "entered": 0, "viewed": 0, "carted": 0, "purchased": 0, "revenue": 0.0, "view_rate": unknown,
+                    "cart_rate": unknown, "purchase_rate": unknown, "conversion": unknown,
+                },
             }])
         );
+        assert_eq!((&funnels["complete"], &funnels["rates_compared"]), (&json!(false), &json!(0)));
         assert_eq!(service.get("/stats").await["products"], 1);
         let fraud = service.get("/fraud?severity=critical&rule=refund_loop&size=100&cursor=").await;
         assert_eq!(fraud, json!({ "total": 0, "next_cursor": null, "items": [] }));
@@ -422,12 +285,18 @@ async fn a_bad_parameter_of_the_analytics_is_named() {
         let service = service(shop, &[]);
         for (path, parameter) in [
             ("/trending?minutes=0", "minutes"),
-            ("/trending?minutes=1441", "minutes"),
+            ("/trending?minutes=129601", "minutes"),
             ("/trending?size=101", "size"),
             ("/trending?category=No%20Such", "category"),
             ("/trending?category=nowhere", "category"),
+            ("/trending?by=luck", "by"),
+            ("/trending/categories?category=electronics&level=1", "level"),
+            ("/trending/categories?level=7", "level"),
             ("/funnels?minutes=ten", "minutes"),
             ("/funnels?category=nowhere", "category"),
+            ("/funnels?source=magic", "source"),
+            ("/funnels?from=yesterday", "from"),
+            ("/funnels?to=2026-11-21T10:00:00Z", "from"),
             ("/fraud?severity=awful", "severity"),
             ("/fraud?rule=unheard_of", "rule"),
             ("/fraud?cursor=abc", "cursor"),

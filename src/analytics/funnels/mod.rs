@@ -3,16 +3,49 @@
 //! The sessions are those that *began* in the minutes asked for; what they did later counts too. Counts
 //! add up over minutes and partitions. They do not add up over categories: a session may visit two.
 
-use crate::model::category;
+pub mod answer;
+pub mod compare;
+pub mod query;
+pub mod store;
+pub mod times;
+
+mod found;
+
+use poem_openapi::Enum;
+
+use crate::analytics::funnels::times::Times;
+use crate::analytics::range::Asked;
+use crate::model::category::{self, CategoryPath};
 use crate::model::money::Cents;
 
 /// The category that stands for the whole shop.
 pub const ROOT: &str = "all";
 
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// Which sessions: those that began then.
+    pub asked: Asked,
+    /// This category and those right below it; the whole shop and its departments without it.
+    pub category: Option<CategoryPath>,
+    /// Only sessions that came this way.
+    pub source: Option<Source>,
+}
+
+/// How a session came to what it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Source {
+    /// Its first step was a search.
+    Search,
+    /// Its first step was a view that no search of its own came before.
+    Browse,
+}
+
 /// Sessions that reached each step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Steps {
-    /// Searched or viewed; within a category: viewed in it, or searched and so came to a view in it.
+    /// Searched or viewed; within a category: viewed in it.
     pub entered: u64,
     /// Viewed a product.
     pub viewed: u64,
@@ -35,8 +68,16 @@ pub struct Funnel {
     pub by_search: Steps,
     /// Those that came by browsing.
     pub by_browse: Steps,
+    /// What was put into carts in the category.
+    pub carted_value: Cents,
     /// What their orders in the category cost.
     pub revenue: Cents,
+    /// Sessions that gave something of the category back, whenever it was bought.
+    pub refunded: u64,
+    /// What they got back.
+    pub refunded_value: Cents,
+    /// How long each step took.
+    pub times: Times,
 }
 
 /// Shares of sessions, 0.0 to 1.0; `None` where there is nothing to divide by.
@@ -69,6 +110,20 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 impl Funnel {
+    /// The steps of all sessions, or of those that came one way.
+    pub fn steps_of(&self, source: Option<Source>) -> Steps {
+        match source {
+            None => self.steps,
+            Some(Source::Search) => self.by_search,
+            Some(Source::Browse) => self.by_browse,
+        }
+    }
+
+    /// refunded / purchased; more than 1 where more sessions gave back than bought, `None` where nobody bought.
+    pub fn refund_rate(&self) -> Option<f64> {
+        share(self.refunded, self.steps.purchased)
+    }
+
     /// Depth: 0 for the root, 1 for a department.
     pub fn level(&self) -> usize {
         level(&self.category)

@@ -1,0 +1,216 @@
+//! The endpoints of search analytics. The clock is read here and nowhere below.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{Enum, OpenApi, Tags};
+
+use crate::analytics::AnalyticsError;
+use crate::analytics::queries::answers::{Queries, SearchOverview, TrendingQueries};
+use crate::analytics::queries::body::Scope;
+use crate::analytics::queries::rank::Sort;
+use crate::analytics::queries::store::{self, Question};
+use crate::analytics::range::{Asked, Range};
+use crate::http::fresh::{Fresh, FreshBy};
+use crate::http::parameter::Given;
+use crate::http::problem::Failure;
+use crate::model::money::Currency;
+use crate::model::query::normalised;
+use crate::model::time::Timestamp;
+use crate::store::Store;
+
+/// How old an answer may be.
+const MAX_AGE: Duration = Duration::from_secs(5);
+
+/// How soon answers follow a change of generations.
+const GENERATION_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// The endpoints of search analytics.
+pub struct Api {
+    store: Store,
+    results: Fresh<Store>,
+    currency: Currency,
+    queries: FreshBy<(Asked, Listed, Sort, usize, Option<String>), Queries>,
+    overviews: FreshBy<Asked, SearchOverview>,
+    trending: FreshBy<(u32, usize), TrendingQueries>,
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// What the shop's numbers say.
+    Analytics,
+}
+
+/// What is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum)]
+#[oai(rename_all = "lowercase")]
+enum Listed {
+    /// Queries; those that differ in capitals and blanks are one.
+    Query,
+    /// Categories of every level.
+    Category,
+}
+
+impl Api {
+    /// The endpoints, answering from this store; its amounts are in this currency.
+    pub fn new(store: Store, currency: Currency) -> Self {
+        Self {
+            store,
+            results: Fresh::new(GENERATION_MAX_AGE),
+            currency,
+            queries: FreshBy::new(MAX_AGE),
+            overviews: FreshBy::new(MAX_AGE),
+            trending: FreshBy::new(MAX_AGE),
+        }
+    }
+
+    /// The results of the generation that readers see.
+    async fn results(&self) -> Result<Store, AnalyticsError> {
+        Ok(self.results.get(self.store.current_results()).await?)
+    }
+}
+
+#[OpenApi(tag = "Tag::Analytics")]
+impl Api {
+    /// Lists queries or categories with what their searches came to.
+    ///
+    /// Counted are the searches of people, not of bots, in the sessions that *began* in the range, with all that these
+    /// sessions did since; a click, an order or a refund counts for the search that led to the product. `top` sorts by
+    /// searches, `revenue` by what was bought. `rising` sorts by z = (sessions − expected) / √(expected + 1) where expected
+    /// are the sessions of the range before, from 3 sessions and a z of 2 on. `failing` sorts by the share of searches that
+    /// found nothing or of which nothing was viewed, `refunded` by the share of units given back: by the lower end of
+    /// Wilson's 95 % interval, from 5 searches or units on, so that few that failed by chance do not come first. Places are
+    /// found among the 1,000 with the most searches, revenue or refunds.
+    /// A category's searches are those filtered by it or one below it, and those that led to a view in it.
+    /// An answer is up to 5 s old. Example: `/analytics/queries?sort=failing&minutes=1440`.
+    #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]
+    #[oai(path = "/analytics/queries", method = "get", operation_id = "search_queries")]
+    async fn queries(
+        &self,
+        /// Queries or categories.
+        #[oai(default = "queries")]
+        scope: Query<Listed>,
+        /// What comes first.
+        #[oai(default = "top")]
+        sort: Query<Sort>,
+        /// The last so many minutes, and the one that runs; up to 90 days.
+        #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "129600")))]
+        minutes: Query<u32>,
+        /// Instead of `minutes`: the first minute, such as `2026-11-21T10:00:00Z`.
+        from: Query<Given<DateTime<Utc>>>,
+        /// The first minute after the range; without it the range ends now.
+        to: Query<Given<DateTime<Utc>>>,
+        /// Items at most.
+        #[oai(default = "twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        size: Query<usize>,
+        /// Only queries or paths in which this stands.
+        #[oai(validator(max_length = 200))]
+        q: Query<Option<String>>,
+    ) -> Result<Json<Queries>, Failure> {
+        let asked = asked(minutes.0, from.0, to.0);
+        let text = q.0.map(|text| normalised(&text)).filter(|text| !text.is_empty());
+        let range = asked.at(Timestamp::now())?;
+        let key = (asked, scope.0, sort.0, size.0, text.clone());
+        let answer = self.queries.get(key, async {
+            let results = self.results().await?;
+            let range = store::held(&results, range).await?;
+            let question = Question { range, scope: scope.0.into(), sort: sort.0, size: size.0, text };
+            let ranking = store::ranking(&results, &question).await?;
+            Ok::<_, AnalyticsError>(Queries::new(&question, self.currency, ranking))
+        });
+        Ok(Json(answer.await?))
+    }
+
+    /// Shows what the searches of the whole shop came to, now, before, and over time.
+    ///
+    /// Counted are the searches of people, not of bots, in the sessions that *began* in the range, with all that these
+    /// sessions did since. The series goes by minutes in ranges of up to 3 hours, by hours up to a week, else by days in
+    /// UTC. An answer is up to 5 s old. Example: `/analytics/overview?minutes=1440`.
+    #[oai(path = "/analytics/overview", method = "get", operation_id = "search_overview")]
+    async fn overview(
+        &self,
+        /// The last so many minutes, and the one that runs; up to 90 days.
+        #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "129600")))]
+        minutes: Query<u32>,
+        /// Instead of `minutes`: the first minute, such as `2026-11-21T10:00:00Z`.
+        from: Query<Given<DateTime<Utc>>>,
+        /// The first minute after the range; without it the range ends now.
+        to: Query<Given<DateTime<Utc>>>,
+    ) -> Result<Json<SearchOverview>, Failure> {
+        let asked = asked(minutes.0, from.0, to.0);
+        let range = asked.at(Timestamp::now())?;
+        let answer = self.overviews.get(asked, async {
+            let results = self.results().await?;
+            let range = store::held(&results, range).await?;
+            let overview = store::overview(&results, range).await?;
+            Ok::<_, AnalyticsError>(SearchOverview::new(range, self.currency, overview))
+        });
+        Ok(Json(answer.await?))
+    }
+
+    /// Lists queries that more sessions search for than usually do.
+    ///
+    /// Counted are the sessions of people, not of bots, that began in the last `minutes` full minutes and the one that runs.
+    /// The score is z = (sessions − expected) / √(expected + 1), with what is expected as for `/trending`: the query's own
+    /// decayed rate before, times how much busier than usual the shop is. A query is listed from 3 sessions and a score of
+    /// 2 on. An answer is up to 5 s old. Example: `/trending/queries?minutes=10`.
+    #[oai(path = "/trending/queries", method = "get", operation_id = "trending_queries")]
+    async fn trending(
+        &self,
+        /// Length of the window.
+        #[oai(default = "five_minutes", validator(minimum(value = "1"), maximum(value = "129600")))]
+        minutes: Query<u32>,
+        /// Queries at most.
+        #[oai(default = "ten", validator(minimum(value = "1"), maximum(value = "100")))]
+        size: Query<usize>,
+    ) -> Result<Json<TrendingQueries>, Failure> {
+        let window = Range::last(minutes.0, Timestamp::now());
+        let answer = self.trending.get((minutes.0, size.0), async {
+            let results = self.results().await?;
+            let window = store::held(&results, window).await?;
+            let trends = store::trends(&results, window, size.0).await?;
+            Ok::<_, AnalyticsError>(TrendingQueries::new(window, self.currency, trends))
+        });
+        Ok(Json(answer.await?))
+    }
+}
+
+impl From<Listed> for Scope {
+    fn from(listed: Listed) -> Self {
+        match listed {
+            Listed::Query => Self::Query,
+            Listed::Category => Self::Category,
+        }
+    }
+}
+
+fn asked(minutes: u32, from: Given<DateTime<Utc>>, to: Given<DateTime<Utc>>) -> Asked {
+    let instant = |given: DateTime<Utc>| Timestamp::from_millis(given.timestamp_millis());
+    Asked { minutes, from: from.0.map(instant), to: to.0.map(instant) }
+}
+
+fn queries() -> Listed {
+    Listed::Query
+}
+
+fn top() -> Sort {
+    Sort::Top
+}
+
+fn five_minutes() -> u32 {
+    5
+}
+
+fn an_hour() -> u32 {
+    60
+}
+
+fn ten() -> usize {
+    10
+}
+
+fn twenty() -> usize {
+    20
+}

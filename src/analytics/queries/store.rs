@@ -1,0 +1,313 @@
+//! The exchanges with Elasticsearch. The results are those of the store's generation.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::future::try_join_all;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::try_join;
+
+use crate::analytics::bots::Bots;
+use crate::analytics::progress::{Progress, SESSIONS};
+use crate::analytics::queries::body::{self, Of, Scope};
+use crate::analytics::queries::found::{ByKey, ByTime};
+use crate::analytics::queries::rank::{self, Ranked, Row, Sort};
+use crate::analytics::queries::series::{self, Interval, Point};
+use crate::analytics::queries::tally::Tally;
+use crate::analytics::queries::trending::{self, Candidate, Shop, Trend};
+use crate::analytics::range::Range;
+use crate::analytics::trending::score::{Before, SUPPORT_MIN};
+use crate::analytics::{AnalyticsError, panes, store::progress};
+use crate::model::time::Timestamp;
+use crate::store::found::{Aggregated, Found};
+use crate::store::schema::Schema;
+use crate::store::{Missing, Store, StoreError};
+
+/// The field of sessions.
+const SESSIONS_FIELD: &str = "sessions";
+
+/// The range as everybody's searches and those of bots both are held of it.
+///
+/// # Errors
+/// As [`Store::search`].
+pub async fn held(store: &Store, range: Range) -> Result<Range, StoreError> {
+    panes::held(store, &[&Schema::QUERY_STATS, &Schema::SUSPECT_QUERIES], range).await
+}
+
+/// What is asked for in order.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// When the sessions began.
+    pub range: Range,
+    /// Queries or categories.
+    pub scope: Scope,
+    /// Which come first.
+    pub sort: Sort,
+    /// Most items of the answer.
+    pub size: usize,
+    /// Only keys in which this stands.
+    pub text: Option<String>,
+}
+
+/// The answer to a [`Question`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranking {
+    /// How far the numbers reach.
+    pub progress: Progress,
+    /// Whether every bot could be taken off.
+    pub all_bots_left_out: bool,
+    /// In order.
+    pub items: Vec<Ranked>,
+}
+
+/// Queries or categories in order, without bots.
+///
+/// # Errors
+/// [`AnalyticsError::Store`].
+pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, AnalyticsError> {
+    let Question { range, scope, sort, size, ref text } = *question;
+    let before = range.before();
+    let (progress, bots, keys) = try_join!(
+        progress(store, SESSIONS),
+        async { Ok(Bots::seen(store, before.from, range.to).await?) },
+        async { Ok(candidates(store, range, scope, sort.measure(), text.as_deref()).await?) },
+    )?;
+    let (now, before) = try_join!(
+        people(store, range, scope, &keys, sort.fields(), &bots),
+        people(store, before, scope, &keys, &[SESSIONS_FIELD], &bots),
+    )?;
+    let sessions_before = |key: &str| before.get(key).map_or(0, |tally| tally.sessions);
+    let row = |(key, tally): (String, Tally)| Row { sessions_before: sessions_before(&key), key, tally };
+    let growth = range.length().as_seconds_f64() / range.before().length().as_seconds_f64();
+    let mut items = rank::rank(now.into_iter().map(row).collect(), sort, growth, size);
+    // All figures of the few that are shown.
+    let keys: Vec<String> = items.iter().map(|item| item.row.key.clone()).collect();
+    let figures = people(store, range, scope, &keys, Tally::FIELDS, &bots).await?;
+    for Row { key, tally, .. } in items.iter_mut().map(|item| &mut item.row) {
+        *tally = figures.get(key).copied().unwrap_or(*tally);
+    }
+    Ok(Ranking { progress, all_bots_left_out: !bots.is_cut, items })
+}
+
+/// The searches of the whole shop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Overview {
+    /// How far the numbers reach.
+    pub progress: Progress,
+    /// Whether every bot could be taken off.
+    pub all_bots_left_out: bool,
+    /// In the range.
+    pub now: Tally,
+    /// In the range before.
+    pub before: Tally,
+    /// What bots searched in the range.
+    pub bots: Tally,
+    /// The range, stretch by stretch.
+    pub points: Vec<Point>,
+    /// The filters, the most used first.
+    pub filters: Vec<(String, Tally)>,
+}
+
+/// The searches of the whole shop, without bots.
+///
+/// # Errors
+/// [`AnalyticsError::Store`].
+pub async fn overview(store: &Store, range: Range) -> Result<Overview, AnalyticsError> {
+    let (interval, earlier) = (Interval::of(range), range.before());
+    // A point of the series must not be read from panes that are longer than it.
+    let range = Range { rolled: range.rolled.up_to(interval.longest_pane()), ..range };
+    let (progress, bots) =
+        try_join!(progress(store, SESSIONS), async { Ok(Bots::seen(store, earlier.from, range.to).await?) })?;
+    let of = Of::Bots(&bots);
+    let (everybody, of_bots, before, before_of_bots, filters) = try_join!(
+        by_start(store, range, interval, Of::Everybody),
+        by_start(store, range, interval, of),
+        whole(store, earlier, Of::Everybody),
+        whole(store, earlier, of),
+        filters(store, range, &bots),
+    )?;
+    let points = series::points(range, interval, &everybody, &of_bots);
+    Ok(Overview {
+        progress,
+        all_bots_left_out: !bots.is_cut,
+        now: series::total(&points),
+        before: before.without(&before_of_bots),
+        bots: of_bots.values().fold(Tally::default(), |sum, tally| sum.and(tally)),
+        points,
+        filters,
+    })
+}
+
+/// Queries that more sessions search for than usual, without bots, and how far the numbers reach.
+///
+/// # Errors
+/// [`AnalyticsError::Store`].
+pub async fn trends(
+    store: &Store,
+    window: Range,
+    size: usize,
+) -> Result<(Progress, Vec<Trend>), AnalyticsError> {
+    let spans = trending::ranges_before(window);
+    let first = spans.iter().map(|span| span.from).min().unwrap_or(window.from);
+    let (progress, bots, keys, first_pane) = try_join!(
+        progress(store, SESSIONS),
+        async { Ok(Bots::seen(store, first, window.to).await?) },
+        async { Ok(candidates(store, window, Scope::Query, SESSIONS_FIELD, None).await?) },
+        async { Ok(first_pane(store, Range::from_to(first, window.from).read_from(window.rolled)).await?) },
+    )?;
+    let past = spans.map(|span| sessions_before(store, span, &keys, &bots));
+    let (now, everybody, of_bots, past) = try_join!(
+        people(store, window, Scope::Query, &keys, &[SESSIONS_FIELD], &bots),
+        whole(store, window, Of::Everybody),
+        whole(store, window, Of::Bots(&bots)),
+        try_join_all(past),
+    )?;
+    let before = |count: &dyn Fn(&Past) -> u64| -> Before {
+        let mut counts = past.iter().map(count);
+        std::array::from_fn(|_| counts.next().unwrap_or_default())
+    };
+    let of_query = |query: &str| before(&|past| past.queries.get(query).map_or(0, |tally| tally.sessions));
+    let shop =
+        Shop { now: everybody.without(&of_bots).sessions, before: before(&|past| past.all), first_pane };
+    let candidate = |(query, tally): (String, Tally)| Candidate { before: of_query(&query), query, tally };
+    let candidates = now.into_iter().filter(|(_, tally)| tally.sessions >= SUPPORT_MIN).map(candidate);
+    let mut trends = trending::rank(candidates.collect(), window, &shop, size);
+    // All figures of the few that are shown.
+    let keys: Vec<String> = trends.iter().map(|trend| trend.query.clone()).collect();
+    let figures = people(store, window, Scope::Query, &keys, Tally::FIELDS, &bots).await?;
+    for Trend { query, tally, .. } in &mut trends {
+        *tally = figures.get(query).copied().unwrap_or(*tally);
+    }
+    Ok((progress, trends))
+}
+
+/// The sessions that searched in a span of the past.
+struct Past {
+    all: u64,
+    queries: HashMap<String, Tally>,
+}
+
+async fn sessions_before(
+    store: &Store,
+    span: Range,
+    keys: &[String],
+    bots: &Bots,
+) -> Result<Past, StoreError> {
+    let (queries, all, of_bots) = try_join!(
+        people(store, span, Scope::Query, keys, &[SESSIONS_FIELD], bots),
+        whole(store, span, Of::Everybody),
+        whole(store, span, Of::Bots(bots)),
+    )?;
+    Ok(Past { all: all.without(&of_bots).sessions, queries })
+}
+
+/// The queries that everybody, bots too, searched for most in the last time, by what people searched.
+///
+/// # Errors
+/// As [`Store::search`].
+pub async fn popular(store: &Store, range: Range) -> Result<HashMap<String, Tally>, StoreError> {
+    let range = held(store, range).await?;
+    let (bots, keys) = try_join!(
+        Bots::seen(store, range.from, range.to),
+        candidates(store, range, Scope::Query, SESSIONS_FIELD, None),
+    )?;
+    people(store, range, Scope::Query, &keys, &[SESSIONS_FIELD, "searches", "zero_results"], &bots).await
+}
+
+async fn candidates(
+    store: &Store,
+    range: Range,
+    scope: Scope,
+    measure: &str,
+    text: Option<&str>,
+) -> Result<Vec<String>, StoreError> {
+    let body = body::candidates(range, scope, measure, text);
+    let found: Option<ByKey> =
+        ask(store, "find the most frequent searches", Of::Everybody, range, &body).await?;
+    Ok(found.into_iter().flat_map(ByKey::in_order).map(|(key, _)| key).collect())
+}
+
+/// What people searched, by key: what everybody did without what bots did.
+async fn people(
+    store: &Store,
+    range: Range,
+    scope: Scope,
+    keys: &[String],
+    fields: &[&str],
+    bots: &Bots,
+) -> Result<HashMap<String, Tally>, StoreError> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let by_key = async |of| {
+        let body = body::by_key(range, scope, &keys, fields, of);
+        let found: Option<ByKey> = ask(store, "add searches up", of, range, &body).await?;
+        Ok::<_, StoreError>(found.map(ByKey::by_key).unwrap_or_default())
+    };
+    let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(bots)))?;
+    Ok(without(everybody, &of_bots).collect())
+}
+
+/// The filters that people set, the most used first.
+async fn filters(store: &Store, range: Range, bots: &Bots) -> Result<Vec<(String, Tally)>, StoreError> {
+    let by_key = async |of| {
+        let found: Option<ByKey> = ask(store, "add filters up", of, range, &body::filters(range, of)).await?;
+        Ok::<_, StoreError>(found.map(ByKey::by_key).unwrap_or_default())
+    };
+    let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(bots)))?;
+    let mut filters: Vec<_> = without(everybody, &of_bots).filter(|(_, tally)| tally.searches > 0).collect();
+    filters.sort_by(|(a, of_a), (b, of_b)| of_b.searches.cmp(&of_a.searches).then_with(|| a.cmp(b)));
+    Ok(filters)
+}
+
+fn without(
+    everybody: HashMap<String, Tally>,
+    bots: &HashMap<String, Tally>,
+) -> impl Iterator<Item = (String, Tally)> {
+    everybody.into_iter().map(|(key, all)| {
+        let people = bots.get(&key).map_or(all, |part| all.without(part));
+        (key, people)
+    })
+}
+
+async fn whole(store: &Store, range: Range, of: Of<'_>) -> Result<Tally, StoreError> {
+    let found: Option<Tally> = ask(store, "add all searches up", of, range, &body::whole(range, of)).await?;
+    Ok(found.unwrap_or_default())
+}
+
+async fn by_start(
+    store: &Store,
+    range: Range,
+    interval: Interval,
+    of: Of<'_>,
+) -> Result<BTreeMap<Timestamp, Tally>, StoreError> {
+    let body = body::series(range, interval, of);
+    let found: Option<ByTime> = ask(store, "add searches up over time", of, range, &body).await?;
+    Ok(found.map(ByTime::by_start).unwrap_or_default())
+}
+
+async fn first_pane(store: &Store, range: Range) -> Result<Option<Timestamp>, StoreError> {
+    let what = "find the first minute with searches";
+    let (indices, body) = (panes::indices(&Schema::QUERY_STATS, range), body::first_pane(range));
+    let found: Found<body::Pane> = store.search(what, &indices, Missing::IsEmpty, &body).await?;
+    Ok(found.hits.sources().next().map(|pane| pane.minute))
+}
+
+/// One search for aggregations. An index that nobody has written yet is empty; nothing is asked of no bots.
+async fn ask<A: DeserializeOwned>(
+    store: &Store,
+    what: &'static str,
+    of: Of<'_>,
+    range: Range,
+    body: &Value,
+) -> Result<Option<A>, StoreError> {
+    let kind = match of {
+        Of::Bots(bots) if bots.is_empty() => return Ok(None),
+        Of::Bots(_) => &Schema::SUSPECT_QUERIES,
+        Of::Everybody => &Schema::QUERY_STATS,
+    };
+    let indices = panes::indices(kind, range);
+    let found: Aggregated<Option<A>> = store.search(what, &indices, Missing::IsEmpty, body).await?;
+    Ok(found.aggregations)
+}

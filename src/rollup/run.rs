@@ -1,0 +1,175 @@
+//! The roll-up from beginning to end: once, and again and again beside the processor.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::bus::{Bus, LogReader};
+use crate::model::time::Timestamp;
+use crate::rollup::kind::{KINDS, Kind};
+use crate::rollup::level::Level;
+use crate::rollup::repairs::{self, Repaired};
+use crate::rollup::retain::retain;
+use crate::rollup::roll::{advance, roll};
+use crate::rollup::sealed::sealed;
+use crate::rollup::settings::Retention;
+use crate::rollup::span::Stretch;
+use crate::rollup::state::State;
+use crate::rollup::totals;
+use crate::store::Store;
+use crate::store::schema::Schema;
+
+/// Time between two passes.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// How to roll up by hand.
+#[derive(Debug, Clone, Args)]
+pub struct RollupTask {
+    /// Compare what was rolled up with what it was made from; changes nothing. Fails where they differ.
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    retention: Retention,
+}
+
+/// What a pass did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// Documents that were written or replaced.
+    pub documents: u64,
+    /// Indices that were dropped.
+    pub dropped: Vec<String>,
+}
+
+/// The indices that the roll-up writes.
+pub fn writes() -> impl Iterator<Item = &'static Schema> {
+    let levels = KINDS.iter().flat_map(|kind| kind.levels.iter().map(|(_, schema)| schema));
+    levels.chain([&Schema::ROLLUPS])
+}
+
+/// One pass: rolls up what is sealed, rolls up again what was repaired since `then` (ever, for `None`), drops what
+/// is old. Any number of passes may be under way at once: each writes the same.
+///
+/// # Errors
+/// When Elasticsearch does not answer, or refuses a document.
+pub async fn pass(
+    store: &Store,
+    partitions: i32,
+    retention: &Retention,
+    then: Option<Timestamp>,
+) -> anyhow::Result<Passed> {
+    let mut passed = Passed::default();
+    // Before the levels: what is repaired from now on, the next pass looks at.
+    let repaired = repairs::since(store, then).await?;
+    for kind in &KINDS {
+        let context = || format!("rolling up {}", kind.minutes.name);
+        passed.documents += roll_kind(store, kind, partitions).await.with_context(context)?;
+        passed.documents += roll_again(store, kind, &repaired).await.with_context(context)?;
+    }
+    passed.dropped = retain(store, retention, Timestamp::now()).await.context("dropping what is old")?;
+    Ok(passed)
+}
+
+async fn roll_kind(store: &Store, kind: &'static Kind, partitions: i32) -> anyhow::Result<u64> {
+    let Some(sealed) = sealed(store, kind.group, partitions).await? else { return Ok(0) };
+    let mut documents = 0;
+    for (level, schema) in kind.levels {
+        let source = kind.source(*level);
+        let sealed = match level {
+            Level::Quarter | Level::Hour => sealed,
+            Level::Day => State::read(store).await?.rolled_until(source).unwrap_or(Timestamp::MIN),
+        };
+        documents += advance(store, kind, (*level, schema), sealed).await?;
+    }
+    Ok(documents)
+}
+
+/// Rolls up again the spans in which windows were repaired. Those that are not rolled up yet, and those whose source
+/// is gone, stay as they are.
+async fn roll_again(store: &Store, kind: &Kind, repaired: &[Repaired]) -> anyhow::Result<u64> {
+    let hours = repairs::hours(kind, repaired);
+    if hours.is_empty() {
+        return Ok(0);
+    }
+    let state = State::read(store).await?;
+    let mut documents = 0;
+    for (level, schema) in kind.levels {
+        let source = kind.source(*level);
+        let held_from = state.held_from(source).map(|(from, _)| from).unwrap_or_default();
+        let until = state.rolled_until(schema).unwrap_or_default();
+        let mut spans: Vec<Timestamp> = hours.iter().map(|hour| level.floor(*hour)).collect();
+        spans.dedup();
+        store.refresh(source.name).await?;
+        for from in spans {
+            let length = level.span_ms().max(Level::Hour.span_ms());
+            let end = Timestamp::from_millis(from.millis() + length).min(until);
+            if held_from <= from && from < end {
+                documents += roll(store, kind, schema, Stretch { level: *level, from, until: end }).await?;
+            }
+        }
+        store.refresh(schema.name).await?;
+    }
+    Ok(documents)
+}
+
+/// Passes again and again, for ever. A pass that fails is told, and the next one makes it good.
+pub async fn keep_rolling(store: Store, partitions: i32, retention: Retention) {
+    let mut then = None;
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let began = Timestamp::now();
+        match ensure_and_pass(&store, partitions, &retention, then).await {
+            Ok(Passed { documents, dropped }) => {
+                then = Some(began);
+                tracing::debug!(documents, dropped = dropped.len(), "rolled up");
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::warn!(error, "results were not rolled up; trying again in a minute");
+            }
+        }
+    }
+}
+
+async fn ensure_and_pass(
+    store: &Store,
+    partitions: i32,
+    retention: &Retention,
+    then: Option<Timestamp>,
+) -> anyhow::Result<Passed> {
+    // The first time, and after a failure, which may have been that something was not there.
+    if then.is_none() {
+        for schema in writes() {
+            store.ensure(schema).await.context("making sure of the indices")?;
+        }
+    }
+    pass(store, partitions, retention, then).await
+}
+
+/// Carries out `admin rollup` and prints what came of it.
+///
+/// # Errors
+/// As [`pass`]; where the check finds a difference.
+pub async fn administer(task: &RollupTask, store: &Store, bus: &Bus) -> anyhow::Result<()> {
+    let store = &store.current_results().await?;
+    if task.check {
+        let mismatches = totals::check(store).await?;
+        mismatches.iter().for_each(|one| println!("{one}"));
+        return match mismatches.len() {
+            0 => Ok(println!("what was rolled up is the sum of what it was made from")),
+            count => {
+                bail!("{count} sums differ: `replay` and `admin rollup` make good what a repair left behind")
+            }
+        };
+    }
+    let reader = LogReader::new(bus)?;
+    let partitions = tokio::task::spawn_blocking(move || reader.event_partitions()).await??;
+    let Passed { documents, dropped } = ensure_and_pass(store, partitions, &task.retention, None).await?;
+    println!("rolled up: {documents} documents written; dropped {} indices", dropped.len());
+    for schema in KINDS.iter().flat_map(|kind| kind.levels).map(|(_, schema)| schema) {
+        let until = State::read(store).await?.rolled_until(schema);
+        println!("{:<26} {}", schema.name, until.map_or("not begun".to_owned(), |until| until.to_string()));
+    }
+    Ok(())
+}
