@@ -119,7 +119,7 @@ function picture(top, currency) {
       "p",
       { class: "small funnel-sum" },
       h("b", {}, percent(top.conversion)),
-      " of all sessions bought",
+      " of these sessions bought",
       top.revenue !== null && [", for ", h("b", {}, money(top.revenue, currency, true)), ` of ${money(top.carted_value, currency, true)} put into carts`],
       top.refunded > 0 && `; ${count(top.refunded)} gave back ${money(top.refunded_value, currency, true)}`,
       ".",

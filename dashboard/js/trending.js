@@ -87,7 +87,7 @@ export function trending({ find }) {
 
 function row(item, best, currency, title) {
   const share = best > 0 ? Math.max(0, item.score) / best : 0;
-  const what = item.label ? item.category : [item.brand, categoryName(item.category)].filter(Boolean).join(" · ");
+  const what = item.label ? (item.level > 1 ? item.category : "") : [item.brand, categoryName(item.category)].filter(Boolean).join(" · ");
   return h(
     "li",
     { class: "trend" },
