@@ -284,7 +284,7 @@ async fn a_bad_parameter_of_the_analytics_is_named() {
         let service = service(shop, &[]);
         for (path, parameter) in [
             ("/trending?minutes=0", "minutes"),
-            ("/trending?minutes=1441", "minutes"),
+            ("/trending?minutes=129601", "minutes"),
             ("/trending?size=101", "size"),
             ("/trending?category=No%20Such", "category"),
             ("/trending?category=nowhere", "category"),
