@@ -1,7 +1,7 @@
 // What the page shows, kept in its address, so that reload, back and a shared link show the same:
 // the search (`q`, `category`, `brand`, `min_price`, `max_price`, `min_rating`, `in_stock`, `attr.<name>`,
 // `sort`, `fuzzy`, `page`), with values as they are, one for each time a name is given, and the choices
-// of the other panels (`trending`, `funnels`, `in`, `severity`). Other parameters are kept.
+// of the other panels (`trending`, `by`, `of`, `trending-in`, `funnels`, `source`, `in`, `searches`, `order`, `severity`). Other parameters are kept.
 
 const SINGLE = ["q", "category", "min_price", "max_price", "min_rating", "in_stock", "sort"];
 const SEARCH = [...SINGLE, "brand", "fuzzy", "page"];

@@ -24,7 +24,21 @@ export class Problem extends Error {
  * `Problem`, or the abort of `signal` unchanged.
  */
 export async function get(path, params, signal) {
-  const { response, body } = await ask(path, params, signal);
+  return judged(path, await ask(path, params, { signal }));
+}
+
+/** Changes what is at `path`, on behalf of who has the admin token. Throws a `Problem`. */
+export async function patch(path, change, token) {
+  const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+  return judged(path, await ask(path, {}, { method: "PATCH", headers, body: JSON.stringify(change) }));
+}
+
+/** Calls `tell` with each message that the API sends of its own accord at `path`. The browser connects again by itself. */
+export function listen(path, tell) {
+  new EventSource(API_ADDRESS + path).addEventListener("message", ({ data }) => tell(parse(data)));
+}
+
+function judged(path, { response, body }) {
   if (response.ok && body !== undefined) return body;
   throw new Problem({
     reachable: true,
@@ -38,11 +52,11 @@ export async function get(path, params, signal) {
 
 /** Names of the dependencies that the API says are not ready, each with its detail. */
 export async function notReady(signal) {
-  const { body } = await ask("/health/ready", {}, signal);
+  const { body } = await ask("/health/ready", {}, { signal });
   return (body?.dependencies ?? []).filter((dependency) => !["up", "ready", "ok"].includes(dependency.status));
 }
 
-async function ask(path, params, signal) {
+async function ask(path, params, { signal, headers, ...request }) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params ?? {})) {
     for (const one of [value].flat()) if (one !== undefined && one !== null && one !== "") query.append(name, one);
@@ -52,8 +66,9 @@ async function ask(path, params, signal) {
   try {
     const response = await fetch(url, {
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-      headers: { accept: "application/json" },
+      headers: { accept: "application/json", ...headers },
       credentials: "omit",
+      ...request,
     });
     return { response, body: parse(await response.text()) };
   } catch (error) {

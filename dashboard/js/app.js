@@ -6,6 +6,7 @@ import { header } from "./connection.js";
 import { fraud } from "./fraud.js";
 import { funnels } from "./funnels.js";
 import { poll } from "./poll.js";
+import { queries } from "./queries.js";
 import { search } from "./search.js";
 import { statistics } from "./stats.js";
 import { trending } from "./trending.js";
@@ -49,5 +50,6 @@ const products = search();
 panels = [
   trending({ find: products.find }),
   funnels(),
+  queries({ find: products.find }),
   fraud({ settled, noEvents: () => latest?.events?.total === 0, currency: () => latest?.currency }),
 ];

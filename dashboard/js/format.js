@@ -28,6 +28,9 @@ export const decimal = (value) => (known(value) ? (Math.abs(value) >= 100 ? whol
 /** `12.3 %`. */
 export const percent = (value) => (known(value) ? percents.format(value) : NOTHING);
 
+/** A difference of two shares in percentage points, `+1.2 pp`. */
+export const points = (value) => (known(value) ? `${value > 0 ? "+" : value < 0 ? "−" : "±"}${tenth.format(Math.abs(value) * 100)} pp` : NOTHING);
+
 /** An amount in major units, without cents when `round` is set; a bare number while no answer has named the currency. */
 export function money(value, currency, round = false) {
   if (!known(value)) return NOTHING;

@@ -1,5 +1,6 @@
 // How many sessions get from the first look to a purchase: a picture of the root or of the chosen
-// category, how those that searched compare with those that browsed, and its parts as a table.
+// category, how its rates changed since the range before, how long the steps take, what is lost to refunds,
+// how those that searched compare with those that browsed, and its parts as a table.
 
 import { get } from "./api.js";
 import { readChoice, writeChoice } from "./address.js";
@@ -7,7 +8,7 @@ import { categoryName, learn } from "./categories.js";
 import { funnel } from "./chart.js";
 import { choices } from "./choices.js";
 import { byId, h, replace } from "./dom.js";
-import { count, money, percent } from "./format.js";
+import { count, duration, money, percent, points } from "./format.js";
 import { panel } from "./panel.js";
 import { poll } from "./poll.js";
 
@@ -17,28 +18,30 @@ const WINDOW = "60";
 const EVERY_MS = 5_000;
 const SLOWEST_MS = 60_000;
 const STAGES = [
-  ["entered", "Came", null, "sessions"],
-  ["viewed", "Viewed", "view_rate", "of those who came"],
-  ["carted", "In cart", "cart_rate", "of those who viewed"],
-  ["purchased", "Bought", "purchase_rate", "of those with a cart"],
+  ["entered", "Came", null, "sessions", null],
+  ["viewed", "Viewed", "view_rate", "of those who came", "view"],
+  ["carted", "In cart", "cart_rate", "of those who viewed", "cart"],
+  ["purchased", "Bought", "purchase_rate", "of those with a cart", "purchase"],
 ];
+const SOURCES = [["", "All"], ["search", "Search"], ["browse", "Browse"]];
 
 /** Starts the panel and returns the poll. */
 export function funnels() {
   const view = panel(byId("funnels"));
   let minutes = readChoice("funnels", WINDOW, WINDOWS.map(([value]) => value));
   let category = readChoice("in", ROOT);
+  let source = readChoice("source", "", SOURCES.map(([value]) => value));
 
   const asking = poll({
     everyMs: EVERY_MS,
     slowestMs: SLOWEST_MS,
-    load: (signal) => get("/funnels", { minutes, category: category === ROOT ? "" : category }, signal),
+    load: (signal) => get("/funnels", { minutes, source, category: category === ROOT ? "" : category }, signal),
     fail: (problem) => view.error(problem),
     show(answer) {
       for (const one of answer.categories) learn(one.category, one.label);
       crumbs(category, open); // now that the names are known
       const [top, ...parts] = answer.categories;
-      replace(view.body, top ? [picture(top, answer.currency), byOrigin(top), table(parts, answer.currency, open)] : []);
+      replace(view.body, top ? [picture(top, answer.currency), compared(answer), byOrigin(top), table(parts, answer.currency, open)] : []);
       if (top?.entered > 0) view.ready();
       else if (!answer.watermark) view.empty("No events yet: start the generator and the processor.");
       else view.empty("No session began in this window. Try a longer one, or start the generator.");
@@ -66,6 +69,18 @@ export function funnels() {
       asking.now();
     },
   });
+  choices(byId("funnels-source"), {
+    name: "funnels-source",
+    legend: "How sessions came",
+    options: SOURCES,
+    value: source,
+    pick(value) {
+      source = value;
+      writeChoice("source", value, "");
+      view.loading();
+      asking.now();
+    },
+  });
   return asking;
 }
 
@@ -87,19 +102,45 @@ function picture(top, currency) {
     h(
       "ol",
       { class: "stages" },
-      STAGES.map(([key, name, rate, of]) =>
+      STAGES.map(([key, name, rate, of, step]) =>
         h(
           "li",
           {},
           h("span", { class: "small muted" }, name),
           h("b", { "data-stage": key }, count(top[key])),
-          h("span", { class: "small" }, rate ? percent(top[rate]) : of, rate && h("span", { class: "unseen" }, ` ${of}`)),
+          h("span", { class: "small rate" }, rate ? percent(top[rate]) : of, rate && h("span", { class: "unseen" }, ` ${of}`)),
+          rate && change(top.before[rate]),
+          step && top.median_seconds && h("span", { class: "small muted", title: "half of the sessions took at most so long" }, took(top.median_seconds[step])),
         ),
       ),
     ),
     funnel(STAGES.map(([key]) => top[key])),
-    h("p", { class: "small funnel-sum" }, h("b", {}, percent(top.conversion)), " of all sessions bought, for ", h("b", {}, money(top.revenue, currency, true)), "."),
+    h(
+      "p",
+      { class: "small funnel-sum" },
+      h("b", {}, percent(top.conversion)),
+      " of these sessions bought",
+      top.revenue !== null && [", for ", h("b", {}, money(top.revenue, currency, true)), ` of ${money(top.carted_value, currency, true)} put into carts`],
+      top.refunded > 0 && `; ${count(top.refunded)} gave back ${money(top.refunded_value, currency, true)}`,
+      ".",
+    ),
   );
+}
+
+const took = (seconds) => (seconds === null ? "" : `after ${duration(Math.round(seconds) * 1000)}`);
+
+// A change since the range before; one that may be chance is pale.
+function change({ before, difference, p_value: chance, significant }) {
+  if (difference === null) return null;
+  const title = `${percent(before)} in the range before; by chance alone in ${percent(chance)} of cases`;
+  const way = significant ? (difference > 0 ? "up" : "down") : "same";
+  return h("span", { class: `small change ${way}`, title }, points(difference), h("span", { class: "unseen" }, significant ? " significant" : " may be chance"));
+}
+
+function compared({ complete, rates_compared: compared }) {
+  if (compared === 0) return null;
+  const open = complete ? "" : " Sessions may still be under way, so the last steps may yet rise.";
+  return h("p", { class: "small muted" }, `Changes are against the range before; pale ones may be chance.${open}`);
 }
 
 function byOrigin(top) {

@@ -13,6 +13,7 @@ pub mod pages;
 pub mod parameter;
 pub mod problem;
 pub mod server;
+pub mod written;
 
 use std::sync::Arc;
 use std::time::Duration;

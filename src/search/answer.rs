@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use crate::model::money::Cents;
 use crate::model::product::Product;
@@ -20,7 +21,8 @@ use crate::search::sort::Sort;
 use crate::store::found::{Aggregated, Buckets, Hit, Hits, Passed};
 
 /// A page of products.
-#[derive(Debug, Clone, PartialEq, Object)]
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Object, Serialize)]
 #[oai(example, skip_serializing_if_is_none)]
 pub struct SearchAnswer {
     /// Names this answer, so that what follows from it can be counted for it; a UUID that sorts by time.
@@ -54,8 +56,9 @@ pub struct SearchAnswer {
 }
 
 /// How far the words had to be relaxed until something was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Relaxation {
     /// Not at all: products have most of the words, or their synonyms.
     None,
@@ -82,7 +85,8 @@ impl From<&Stage> for Relaxation {
 }
 
 /// A product that was found. What the catalogue does not know of it is left out.
-#[derive(Debug, Clone, PartialEq, Object)]
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Item {
     /// The product's id.
@@ -124,7 +128,8 @@ pub struct Item {
 }
 
 /// What was found in a product's texts, as safe HTML: matches stand in `<mark>`, everything else is escaped.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Highlight {
     /// The whole name; left out if nothing was found in it.
@@ -282,5 +287,57 @@ fn example_item() -> Item {
             description: Some("A light <mark>laptop</mark> with a 14 inch screen.".to_owned()),
         }),
         reasons: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::written::tests::expect_written_as_described;
+    use crate::search::explain::ReasonKind;
+    use poem_openapi::types::ToJSON;
+
+    #[test]
+    fn an_answer_is_written_as_its_schema_says_with_everything_and_with_nothing_optional() {
+        let mut answer = SearchAnswer::example();
+        let reason = Reason {
+            kind: ReasonKind::Word,
+            text: "found".to_owned(),
+            field: None,
+            found: Some("laptop".to_owned()),
+            weight: Some(0.1),
+            edits: None,
+            points: Some(1e-7),
+            factor: None,
+        };
+        answer.items[0].reasons = Some(vec![reason]);
+        answer.next_cursor = Some("x".to_owned());
+        answer.facets.price.min = None;
+        expect_written_as_described(&answer);
+        let item = &mut answer.items[0];
+        (item.description, item.price, item.rating, item.highlight, item.reasons) =
+            (None, None, None, None, None);
+        answer.next_cursor = None;
+        expect_written_as_described(&answer);
+    }
+
+    #[test]
+    fn every_order_and_every_stage_has_the_name_that_the_schema_gives_it() {
+        for sort in [
+            Sort::Relevance,
+            Sort::Price,
+            Sort::PriceDescending,
+            Sort::Rating,
+            Sort::Popularity,
+            Sort::Newest,
+        ] {
+            expect_written_as_described(&sort);
+        }
+        for stage in
+            [Relaxation::None, Relaxation::SimilarWords, Relaxation::AnyWord, Relaxation::BestSellers]
+        {
+            expect_written_as_described(&stage);
+            assert!(stage.to_json().is_some());
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! that multiply their sum. So `sum of points × product of factors = score`.
 
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use crate::model::product::Product;
 use crate::search::query::Stage;
@@ -15,7 +17,8 @@ use crate::search::request::Words;
 use crate::store::found::Explained;
 
 /// One part of why a product stands where it does.
-#[derive(Debug, Clone, PartialEq, Object)]
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Reason {
     /// What kind of reason it is.
@@ -37,8 +40,9 @@ pub struct Reason {
 }
 
 /// The kinds of reasons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum ReasonKind {
     /// A word, its stem or a synonym.
     Word,

@@ -2,11 +2,11 @@
 
 use poem::Request;
 use poem_openapi::param::Query;
-use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
 use crate::http::parameter::Given;
 use crate::http::problem::Failure;
+use crate::http::written::Written;
 use crate::search::answer::SearchAnswer;
 use crate::search::autocomplete::Suggestions;
 use crate::search::request::{Page, RawSearch, Words};
@@ -80,7 +80,7 @@ impl Api {
         /// Whether to add what was sent to Elasticsearch, and to each product why it stands where it does.
         #[oai(default)]
         explain: Query<bool>,
-    ) -> Result<Json<SearchAnswer>, Failure> {
+    ) -> Result<Written<SearchAnswer>, Failure> {
         let raw = RawSearch {
             q: q.0,
             fuzzy: fuzzy.0,
@@ -96,7 +96,7 @@ impl Api {
             cursor: cursor.0.0,
             explain: explain.0,
         };
-        Ok(Json(self.search.search(&raw.check()?).await?))
+        Ok(Written(self.search.search(&raw.check()?).await?))
     }
 
     /// Suggests categories, popular queries, brands and products while a shopper types.
@@ -112,8 +112,8 @@ impl Api {
         /// Suggestions at most.
         #[oai(default = "suggestions", validator(minimum(value = "1"), maximum(value = "20")))]
         size: Query<u32>,
-    ) -> Result<Json<Suggestions>, Failure> {
-        Ok(Json(self.search.suggest(&Words::read(&q), size.0).await?))
+    ) -> Result<Written<Suggestions>, Failure> {
+        Ok(Written(self.search.suggest(&Words::read(&q), size.0).await?))
     }
 }
 

@@ -1,11 +1,13 @@
 //! The order of the results. Pure.
 
 use poem_openapi::Enum;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The order of the results. Products that lack what is sorted by come last.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Enum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Sort {
     /// The best match first.
     #[default]
@@ -14,6 +16,7 @@ pub enum Sort {
     Price,
     /// The highest price first.
     #[oai(rename = "-price")]
+    #[serde(rename = "-price")]
     PriceDescending,
     /// The most stars first.
     Rating,

@@ -213,6 +213,19 @@ def trending_has_rows(page):
     must(number(page.text("#trending .rank")) == 1, "the first rank is not 1")
 
 
+def categories_trend_by_what_is_counted(page):
+    page.click("#trending-of label:last-of-type")
+    page.click("#trending-by label:last-of-type")
+    address = page.run("return location.search")
+    must("of=categories" in address and "by=revenue" in address, f"the choices are not in the address: {address}")
+    # Of a shop that goes on as ever nothing trends; then the panel says so.
+    state = lambda: page.run("return document.getElementById('trending').dataset.state")
+    eventually(lambda: state() in ("ready", "empty"), "an answer")
+    must(all("order sessions" in text for text in page.texts("#trending .reason")), "the reasons are of other counts")
+    page.click("#trending-of label:first-of-type")
+    page.click("#trending-by label:first-of-type")
+
+
 def the_funnel_has_a_picture_and_a_table(page):
     page.click("#funnels-window label:last-of-type")
     shown = lambda: [number(text) for text in page.texts("#funnels[data-state=ready] [data-stage]")]
@@ -220,6 +233,7 @@ def the_funnel_has_a_picture_and_a_table(page):
     must(len(stages) == 4 and stages == sorted(stages, reverse=True), f"a later stage exceeds an earlier one: {stages}")
     must(page.run("return document.querySelectorAll('#funnels .funnel-block').length") == 4, "no picture")
     must(any(number(text) > 0 for text in page.texts("#funnels tbody td")), "the table has no numbers")
+    must(any(text.startswith("after ") for text in page.texts("#funnels .stages .muted")), "no step has a time")
 
 
 def a_category_opens_its_own_funnel(page):
@@ -231,9 +245,25 @@ def a_category_opens_its_own_funnel(page):
     eventually(lambda: here() == "All categories", "the way back")
 
 
+def searches_have_figures_and_queries_in_the_chosen_order(page):
+    page.click("#searches-window label:last-of-type")
+    eventually(lambda: page.texts("#searches[data-state=ready] tbody tr"), "a query", DATA_S)
+    must(number(page.text("#searches .search-tiles b")) > 0, "there are no searches")
+    page.click("#searches-order label:nth-of-type(3)")
+    failing = "return new URLSearchParams(location.search).get('order') === 'failing'"
+    eventually(lambda: page.run(failing) and page.texts("#searches[data-state=ready] figcaption"), "what fails")
+
+
 def fraud_signals_or_their_absence_are_shown(page):
     shown = lambda: page.texts("#fraud .signal .badge") or "No fraud signals" in page.text("#fraud .note")
     eventually(shown, "signals, or a sentence that there are none")
+
+
+def a_decision_asks_for_the_admin_token_first(page):
+    if not page.texts("#fraud .decide button"):
+        return  # a shop without signals has nothing to decide
+    page.click("#fraud .decide button")
+    eventually(lambda: page.visible("#fraud-token input"), "the field of the admin token")
 
 
 def nothing_scrolls_sideways_on_a_telephone(page):
@@ -285,8 +315,10 @@ VISIT = [
     a_brand_narrows_the_results_and_back_undoes_it, an_attribute_brings_as_many_products_as_it_says,
     the_cheapest_come_first_when_asked, stars_and_stock_narrow_the_results,
     a_price_bar_brings_as_many_products_as_it_says, the_category_tree_narrows_level_by_level,
-    nonsense_says_that_nothing_was_found, trending_has_rows, the_funnel_has_a_picture_and_a_table,
-    a_category_opens_its_own_funnel, fraud_signals_or_their_absence_are_shown,
+    nonsense_says_that_nothing_was_found, trending_has_rows, categories_trend_by_what_is_counted,
+    the_funnel_has_a_picture_and_a_table,
+    a_category_opens_its_own_funnel, searches_have_figures_and_queries_in_the_chosen_order,
+    fraud_signals_or_their_absence_are_shown, a_decision_asks_for_the_admin_token_first,
     nothing_scrolls_sideways_on_a_telephone, the_console_has_no_errors, nothing_is_fetched_from_elsewhere,
 ]
 OUTAGE = [a_lost_connection_is_told_and_comes_back_by_itself, an_api_that_does_not_answer_a_new_page_is_named]

@@ -55,6 +55,17 @@ impl Sort {
         }
     }
 
+    /// The stored fields that say in which place a row is.
+    pub fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Top => &["searches"],
+            Self::Rising => &["searches", "sessions"],
+            Self::Failing => &["searches", "clicked"],
+            Self::Revenue => &["searches", "revenue_cents"],
+            Self::Refunded => &["searches", "refunded_units", "units"],
+        }
+    }
+
     /// How far ahead a row is; `None` where too little is known of it, or nothing speaks for it.
     fn score(self, row: &Row, growth: f64) -> Option<f64> {
         let Row { tally, sessions_before, .. } = row;
@@ -161,6 +172,27 @@ mod tests {
             prop_assert!(ranked.len() <= size && ranked.is_sorted_by(|a, b| a.score >= b.score));
             prop_assert!(ranked.iter().all(|one| one.score > 0.0 && one.score.is_finite()));
             prop_assert_eq!(ranked, rank(turned, sort, 1.0, size));
+        }
+
+        #[test]
+        fn a_place_is_known_from_the_fields_that_are_asked_for(
+            tally in tallies(), before in 0u64..100,
+            sort in prop::sample::select(vec![Sort::Top, Sort::Rising, Sort::Failing, Sort::Revenue, Sort::Refunded]),
+        ) {
+            let asked: serde_json::Map<_, _> = sort.fields().iter().map(|field| {
+                let value = match *field {
+                    "searches" => tally.searches,
+                    "sessions" => tally.sessions,
+                    "clicked" => tally.clicked,
+                    "revenue_cents" => tally.revenue_cents,
+                    "refunded_units" => tally.refunded_units,
+                    _ => tally.units,
+                };
+                ((*field).to_owned(), serde_json::json!({ "value": value }))
+            }).collect();
+            let part: Tally = serde_json::from_value(asked.into()).unwrap();
+            let place = |tally| sort.score(&Row { key: "q".to_owned(), tally, sessions_before: before }, 1.0);
+            prop_assert_eq!(place(part), place(tally));
         }
 
         #[test]

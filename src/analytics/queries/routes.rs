@@ -82,7 +82,7 @@ impl Api {
     /// are the sessions of the range before, from 3 sessions and a z of 2 on. `failing` sorts by the share of searches that
     /// found nothing or of which nothing was viewed, `refunded` by the share of units given back: by the lower end of
     /// Wilson's 95 % interval, from 5 searches or units on, so that few that failed by chance do not come first. Places are
-    /// found among the 2,000 with the most searches, revenue or refunds.
+    /// found among the 1,000 with the most searches, revenue or refunds.
     /// A category's searches are those filtered by it or one below it, and those that led to a view in it.
     /// An answer is up to 5 s old. Example: `/analytics/queries?sort=failing&minutes=1440`.
     #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]

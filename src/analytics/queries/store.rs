@@ -73,13 +73,19 @@ pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, Anal
         async { Ok(candidates(store, range, scope, sort.measure(), text.as_deref()).await?) },
     )?;
     let (now, before) = try_join!(
-        people(store, range, scope, &keys, Tally::FIELDS, &bots),
+        people(store, range, scope, &keys, sort.fields(), &bots),
         people(store, before, scope, &keys, &[SESSIONS_FIELD], &bots),
     )?;
     let sessions_before = |key: &str| before.get(key).map_or(0, |tally| tally.sessions);
     let row = |(key, tally): (String, Tally)| Row { sessions_before: sessions_before(&key), key, tally };
     let growth = range.length().as_seconds_f64() / range.before().length().as_seconds_f64();
-    let items = rank::rank(now.into_iter().map(row).collect(), sort, growth, size);
+    let mut items = rank::rank(now.into_iter().map(row).collect(), sort, growth, size);
+    // All figures of the few that are shown.
+    let keys: Vec<String> = items.iter().map(|item| item.row.key.clone()).collect();
+    let figures = people(store, range, scope, &keys, Tally::FIELDS, &bots).await?;
+    for Row { key, tally, .. } in items.iter_mut().map(|item| &mut item.row) {
+        *tally = figures.get(key).copied().unwrap_or(*tally);
+    }
     Ok(Ranking { progress, all_bots_left_out: !bots.is_cut, items })
 }
 
@@ -151,7 +157,7 @@ pub async fn trends(
     )?;
     let past = spans.map(|span| sessions_before(store, span, &keys, &bots));
     let (now, everybody, of_bots, past) = try_join!(
-        people(store, window, Scope::Query, &keys, Tally::FIELDS, &bots),
+        people(store, window, Scope::Query, &keys, &[SESSIONS_FIELD], &bots),
         whole(store, window, Of::Everybody),
         whole(store, window, Of::Bots(&bots)),
         try_join_all(past),
@@ -165,7 +171,14 @@ pub async fn trends(
         Shop { now: everybody.without(&of_bots).sessions, before: before(&|past| past.all), first_pane };
     let candidate = |(query, tally): (String, Tally)| Candidate { before: of_query(&query), query, tally };
     let candidates = now.into_iter().filter(|(_, tally)| tally.sessions >= SUPPORT_MIN).map(candidate);
-    Ok((progress, trending::rank(candidates.collect(), window, &shop, size)))
+    let mut trends = trending::rank(candidates.collect(), window, &shop, size);
+    // All figures of the few that are shown.
+    let keys: Vec<String> = trends.iter().map(|trend| trend.query.clone()).collect();
+    let figures = people(store, window, Scope::Query, &keys, Tally::FIELDS, &bots).await?;
+    for Trend { query, tally, .. } in &mut trends {
+        *tally = figures.get(query).copied().unwrap_or(*tally);
+    }
+    Ok((progress, trends))
 }
 
 /// The sessions that searched in a span of the past.

@@ -39,13 +39,16 @@ pub struct Trends {
 /// [`AnalyticsError::BadParameter`] for a category in which nobody did anything and that the catalogue does
 /// not have either; [`AnalyticsError::Store`].
 pub async fn trends(store: &Store, question: &Question, window: Range) -> Result<Trends, AnalyticsError> {
-    let suspects = panes::held(store, &[&Schema::SUSPECT_PRODUCTS], window).await?;
-    let since = query::past_start(window.before());
-    let suspects = Suspects { bots: Bots::seen(store, since, window.to).await?, rolled: suspects.rolled };
-    let (progress, now, before) = try_join!(
+    let window_before = window.before();
+    let (progress, suspects, now, before) = try_join!(
         progress(store, TRENDS),
-        rank(store, question, window, &suspects),
-        rank(store, question, window.before(), &suspects),
+        Suspects::of(store, window),
+        leaders(store, question, window),
+        leaders(store, question, window_before),
+    )?;
+    let (now, before) = try_join!(
+        rank(store, question, window, now, &suspects),
+        rank(store, question, window_before, before, &suspects),
     )?;
     if let (true, Some(category)) = (now.is_idle, question.among.category()) {
         refuse_unknown(store, category).await?;
@@ -83,6 +86,16 @@ struct Suspects {
     rolled: Rolled,
 }
 
+impl Suspects {
+    /// Of a window, the one before, and their past.
+    async fn of(store: &Store, window: Range) -> Result<Self, AnalyticsError> {
+        let since = query::past_start(window.before());
+        let held = panes::held(store, &[&Schema::SUSPECT_PRODUCTS], window);
+        let (held, bots) = try_join!(held, Bots::seen(store, since, window.to))?;
+        Ok(Self { bots, rolled: held.rolled })
+    }
+}
+
 /// Everything that trends in a window.
 struct Ranked {
     trends: Vec<Trend>,
@@ -95,10 +108,10 @@ async fn rank(
     store: &Store,
     question: &Question,
     window: Range,
+    mut now: Tally,
     Suspects { bots, rolled }: &Suspects,
 ) -> Result<Ranked, AnalyticsError> {
     let Question { among, by, .. } = question;
-    let mut now = leaders(store, question, window).await?;
     let is_idle = now.by_key.is_empty();
     now.by_key.retain(|_, counted| counted.sessions >= SUPPORT_MIN);
     let keys: Vec<String> = now.by_key.keys().cloned().collect();

@@ -20,8 +20,11 @@ pub struct Line<'a> {
     pub minute: Timestamp,
     /// The product.
     pub product: &'a ProductId,
-    items: Vec<(&'a Event, &'a Item)>,
+    items: Vec<Named<'a>>,
 }
+
+/// An event and an item of it.
+type Named<'a> = (&'a Event, &'a Item);
 
 /// The documents of one minute of one topic.
 pub fn documents(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
@@ -37,7 +40,7 @@ pub fn documents(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
 
 /// What the events say of each product, minute and topic.
 pub fn lines<'a>(events: &[&'a Event]) -> Vec<Line<'a>> {
-    let mut lines: BTreeMap<(Stream, Timestamp, &ProductId), Vec<(&Event, &Item)>> = BTreeMap::new();
+    let mut lines: BTreeMap<(Stream, Timestamp, &ProductId), Vec<Named<'_>>> = BTreeMap::new();
     for event in events {
         let (stream, minute) = (event.event_type().stream(), event.timestamp.floor_to(MINUTE_MS));
         for item in event.items() {
@@ -80,7 +83,7 @@ impl Line<'_> {
 }
 
 /// By type of event: distinct sessions, pieces and money. A type that did not happen is left out.
-fn tallies(lines: &[(&Event, &Item)]) -> Map<String, Value> {
+fn tallies(lines: &[Named<'_>]) -> Map<String, Value> {
     let kinds = EventType::ALL.into_iter().filter(|kind| *kind != EventType::Search);
     let tally = |kind: EventType| {
         let of_kind = || lines.iter().filter(move |(event, _)| event.event_type() == kind);

@@ -12,8 +12,9 @@ use std::collections::HashSet;
 
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use serde_with::skip_serializing_none;
 
 use crate::model::ids::ProductId;
 use crate::search::autocomplete::vocabulary::Vocabulary;
@@ -31,7 +32,7 @@ const EXPANSIONS_MAX: u32 = 50;
 const BEGINNINGS: [&str; 2] = ["name.prefix", "brand_text.prefix"];
 
 /// What the words so far may become.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(example)]
 pub struct Suggestions {
     /// The words so far, after cutting.
@@ -43,7 +44,8 @@ pub struct Suggestions {
 }
 
 /// One thing that the words so far may become.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Suggestion {
     /// What to show.
@@ -60,8 +62,9 @@ pub struct Suggestion {
 }
 
 /// What a suggestion is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// One product.
     Product,
@@ -182,6 +185,11 @@ mod tests {
     use super::*;
     use crate::search::request::Words;
     use proptest::prelude::*;
+
+    #[test]
+    fn suggestions_are_written_as_their_schema_says() {
+        crate::http::written::tests::expect_written_as_described(&Suggestions::example());
+    }
 
     fn typed(text: &str) -> Typed {
         Typed::read(&Words::read(text))

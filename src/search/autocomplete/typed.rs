@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use poem_openapi::Object;
+use serde::Serialize;
 
 use crate::search::request::Words;
 
@@ -26,7 +27,7 @@ pub enum Likeness {
 pub struct Typed(Vec<String>);
 
 /// A stretch of a suggestion's text.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 pub struct Part {
     /// The text; all parts together are the whole.
     pub text: String,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use poem_openapi::Object;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::product;
@@ -25,7 +25,7 @@ const VALUES_MAX: usize = 12;
 const HAVE_IT_MIN: u64 = 5;
 
 /// An attribute that results have.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 pub struct AttributeFacet {
     /// Its name; the filter is `attr.<name>`.
     pub name: String,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use poem_openapi::Object;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::category::{self, CategoryPath};
@@ -12,7 +13,7 @@ use crate::store::found::{Buckets, Counted};
 const CATEGORIES_MAX: u32 = 300;
 
 /// A category and how many results are in it.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 pub struct CategoryCount {
     /// The path, to be given as `category`.
     pub value: String,

@@ -7,7 +7,7 @@ mod price;
 
 use poem_openapi::Object;
 use poem_openapi::types::Example;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use crate::search::facets::attributes::AttributeFacet;
@@ -23,7 +23,7 @@ const BRANDS_MAX: u32 = 30;
 const STARS: [u8; 4] = [4, 3, 2, 1];
 
 /// What the filters would bring.
-#[derive(Debug, Clone, PartialEq, Object)]
+#[derive(Debug, Clone, PartialEq, Object, Serialize)]
 pub struct Facets {
     /// The chosen categories with the levels above them, then the level below; departments when none is chosen.
     pub category: Vec<CategoryCount>,
@@ -40,7 +40,7 @@ pub struct Facets {
 }
 
 /// A value and how many results have it.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 pub struct ValueCount {
     /// The value, to be given to the filter; with `\,` for each comma in it.
     pub value: String,
@@ -49,7 +49,7 @@ pub struct ValueCount {
 }
 
 /// How many results have so many stars or more.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 pub struct RatingCount {
     /// Least mean stars, to be given as `min_rating`.
     pub from: u8,

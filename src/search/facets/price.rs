@@ -1,7 +1,7 @@
 //! How prices are spread: a histogram of a few ranges that begin at round numbers.
 
 use poem_openapi::Object;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::money::Cents;
@@ -15,7 +15,7 @@ const ROUND: [i64; 7] = [100, 150, 200, 300, 400, 500, 750];
 const DECADES: [i64; 5] = [1, 10, 100, 1_000, 10_000];
 
 /// How prices are spread.
-#[derive(Debug, Clone, PartialEq, Object)]
+#[derive(Debug, Clone, PartialEq, Object, Serialize)]
 pub struct PriceFacet {
     /// Lowest price; null without results.
     pub min: Option<f64>,
@@ -26,7 +26,7 @@ pub struct PriceFacet {
 }
 
 /// A range of prices.
-#[derive(Debug, Clone, PartialEq, Object)]
+#[derive(Debug, Clone, PartialEq, Object, Serialize)]
 pub struct PriceBucket {
     /// From this price on; null from the lowest.
     pub from: Option<f64>,

@@ -109,6 +109,14 @@ struct Sent {
     payload: Vec<u8>,
 }
 
+/// Who does something, in the visit that began when, and when.
+#[derive(Clone, Copy)]
+struct Moment {
+    visitor: usize,
+    began: Timestamp,
+    now: Timestamp,
+}
+
 /// What the visitors have done so far.
 struct Shop {
     door: Door,
@@ -153,7 +161,8 @@ impl Shop {
             self.sessions[visitor] = self.clock;
         }
         let action = self.action(rng, number, visitor);
-        let event = self.visit(visitor, self.sessions[visitor], self.clock, number, action);
+        let event =
+            self.event(Moment { visitor, began: self.sessions[visitor], now: self.clock }, number, action);
         let event = match self.last.take().filter(|_| self.shares_ids) {
             Some(last)
                 if rng.random_ratio(1, 12) && last.event_type().stream() != event.event_type().stream() =>
@@ -258,26 +267,20 @@ impl Shop {
                 Action::Purchase(order) => order.order_id = OrderId::parse(&format!("b{number}")).unwrap(),
                 Action::Refund(refund) => refund.order.items = vec![item(rng, now)],
             }
-            let session = if number < BOT_EVENTS / 2 { first_half } else { began };
-            let event = self.visit(bot, session, now, 1_000 + number as u64, action);
+            let began = if number < BOT_EVENTS / 2 { first_half } else { began };
+            let event = self.event(Moment { visitor: bot, began, now }, 1_000 + number as u64, action);
             self.store(rng, event);
         }
     }
 
-    fn visit(
-        &self,
-        visitor: usize,
-        session_started_at: Timestamp,
-        now: Timestamp,
-        number: u64,
-        action: Action,
-    ) -> Event {
-        let session = if self.shares_ids { 0 } else { session_started_at.millis() };
+    fn event(&self, moment: Moment, number: u64, action: Action) -> Event {
+        let Moment { visitor, began, now } = moment;
+        let session = if self.shares_ids { 0 } else { began.millis() };
         Event {
             event_id: event_id(now, number),
             user_id: (visitor > 0).then(|| UserId::parse(&format!("u{visitor}")).unwrap()),
             session_id: SessionId::parse(&format!("s{visitor}-{session}")).unwrap(),
-            session_started_at,
+            session_started_at: began,
             ..events::event(now, action)
         }
     }

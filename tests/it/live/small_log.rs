@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use clap::Parser;
 use serde_json::{Value, json};
 use shoplens::bus::Producer;
-use shoplens::model::event::Stream;
+use shoplens::model::event::{Event, Stream};
 use shoplens::model::money::Currency;
 use shoplens::model::time::{MINUTE_MS, Timestamp};
 use shoplens::stream::condition::Conditions;
@@ -81,6 +81,15 @@ impl Log {
         for event in events {
             let topic = stream(event["event_type"].as_str().unwrap()).topic();
             self.producer.send(topic, KEY.as_bytes(), event.to_string().as_bytes()).unwrap();
+        }
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Adds these events of whatever visitors.
+    pub fn simulated(&self, events: &[Event]) {
+        for event in events {
+            let (topic, payload) = (event.event_type().stream().topic(), serde_json::to_vec(event).unwrap());
+            self.producer.send(topic, event.visitor().as_bytes(), &payload).unwrap();
         }
         self.producer.flush(PATIENCE).unwrap();
     }

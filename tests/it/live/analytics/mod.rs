@@ -1,6 +1,7 @@
 //! Questions about partial results, written as the processor writes them, on the real Elasticsearch.
 
 mod funnels;
+mod recount;
 mod trending;
 
 use std::collections::{BTreeMap, BTreeSet};
