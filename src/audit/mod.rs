@@ -6,6 +6,9 @@
 //! no fault here. [`compare`] holds the documents against the indices, [`letters`] the refused records
 //! against `dead-letters`, [`ledger`] the processor's own books against the recount.
 //!
+//! Two things no log says, and the processor's or `replay`'s word is taken: which windows were repaired ([`repairs`]), and
+//! which were closed before their time ([`early`]). Both are told in the report.
+//!
 //! On a live system it compares what is closed; where a partition is read to its end, everything. In memory
 //! it holds the records of one partition number, the id of every raw event and a digest of every dead letter.
 

@@ -260,3 +260,50 @@ impl Tally {
         self.refunded_cents += other.refunded_cents;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::{at, search, view};
+    use crate::model::event::{Touch, tests::item};
+    use crate::model::money::Currency;
+    use serde_json::{Value, json};
+
+    fn id(text: &str) -> QueryId {
+        QueryId::parse(text).unwrap()
+    }
+
+    /// A search of the intent `q1`.
+    fn searched(millis: i64, query_id: &str, query: &str, result_count: u64) -> Event {
+        let mut event = search(at(millis));
+        if let Action::Search(search) = &mut event.action {
+            (search.query_id, search.query, search.result_count) = (id(query_id), query.into(), result_count);
+        }
+        event
+    }
+
+    #[test]
+    fn a_refined_search_is_one_intent_and_its_click_counts_for_what_was_typed() {
+        let (query_id, intent_id, searched_at) = (id("q2"), id("q1"), at(2));
+        let led = Attribution { query_id, intent_id, query: " Head phones".into(), searched_at, position: 3 };
+        let item = Item { attribution: Some(led), ..item() };
+        let click = Action::View(Touch { item, currency: Currency::EUR });
+        let events = [
+            searched(1, "q1", "hedphones", 0),
+            searched(2, "q2", "head phones", 7),
+            Event { action: click, ..view(at(3)) },
+        ];
+        let pane = Pane { window: at(0).floor_to(60_000), partition: 0, stream: None };
+        let documents = documents(&pane, &events.iter().collect::<Vec<_>>());
+        let of = |scope: &str, key: &str| -> [Value; 6] {
+            let is_it = |one: &&Expected| one.body["scope"] == scope && one.body["key"] == key;
+            let body = &documents.iter().find(is_it).unwrap().body;
+            ["support", "searches", "intents", "zero_results", "clicked", "reciprocal_rank_millionths"]
+                .map(|field| body[field].clone())
+        };
+        assert_eq!(of("all", "all"), [3, 2, 1, 1, 1, 333_333].map(|count| json!(count)));
+        assert_eq!(of("query", "hedphones"), [1, 1, 1, 1, 0, 0].map(|count| json!(count)));
+        assert_eq!(of("query", "head phones"), [2, 1, 1, 0, 1, 333_333].map(|count| json!(count)));
+        assert_eq!(of("category", "electronics"), [1, 1, 1, 0, 1, 333_333].map(|count| json!(count)));
+    }
+}
