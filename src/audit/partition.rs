@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::audit::compare::Standing;
 use crate::audit::frontiers::Frontiers;
+use crate::audit::held::Held;
 use crate::audit::logs::Logs;
 use crate::audit::recount::windows::{Horizon, Pane, Scope, Windows, Word};
 use crate::audit::recount::{self, Expected, KINDS};
 use crate::audit::rules::Operator;
 use crate::model::event::Stream;
-use crate::model::event::door::AGE_MAX;
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
 
@@ -29,19 +29,24 @@ pub struct Recounted<'a> {
     logs: &'a Logs,
     /// By operator whose group has reported: how much of the logs it processed, and its windows.
     operators: BTreeMap<Operator, (Scope, Windows<'a>)>,
-    /// Indices of results before it may have been dropped.
-    oldest: Timestamp,
+    /// By operator: indices of results before it may have been dropped.
+    oldest: BTreeMap<Operator, Timestamp>,
+    /// Those of late events.
+    oldest_late: Timestamp,
 }
 
 impl<'a> Recounted<'a> {
     /// Recounts what the groups say that they have processed.
-    pub fn new(logs: &'a Logs, frontiers: &Frontiers, word: &Word<'_>, now: Timestamp) -> Self {
+    pub fn new(logs: &'a Logs, frontiers: &Frontiers, word: &Word<'_>, held: &Held) -> Self {
         let recount = |operator: Operator| {
             let scope = frontiers.of(operator.group(), logs.partition)?.scope(logs);
             Some((operator, (scope, Windows::sort(operator, logs, &scope, word))))
         };
         let operators = Operator::ALL.into_iter().filter_map(recount).collect();
-        Self { logs, operators, oldest: now - AGE_MAX }
+        let results =
+            |operator| KINDS.iter().filter(move |kind| kind.operator == operator).map(|kind| &kind.schema);
+        let oldest = Operator::ALL.into_iter().map(|operator| (operator, held.since(results(operator))));
+        Self { logs, operators, oldest: oldest.collect(), oldest_late: held.since([&Schema::LATE_EVENTS]) }
     }
 
     /// The windows of a group's operators.
@@ -79,7 +84,9 @@ impl<'a> Recounted<'a> {
         let stream = id.rsplit('|').next().and_then(stream_named).filter(|_| operator.folds_topics_apart());
         let pane = Pane { window, partition: self.logs.partition, stream };
         let horizon = Horizon { operator, logs: self.logs, scope: *scope };
-        if window < self.oldest || !horizon.is_known(window, stream) {
+        if self.oldest.get(&operator).is_none_or(|oldest| window < *oldest)
+            || !horizon.is_known(window, stream)
+        {
             return Standing::Unknown;
         }
         if windows.closed_early.contains_key(&pane) {
@@ -100,7 +107,7 @@ impl<'a> Recounted<'a> {
         let horizon = Horizon { operator, logs: self.logs, scope: *scope };
         let stream_of_window = operator.folds_topics_apart().then_some(stream);
         let is_processed = offset < scope.next_in(stream);
-        if is_processed && window >= self.oldest && horizon.is_known(window, stream_of_window) {
+        if is_processed && window >= self.oldest_late && horizon.is_known(window, stream_of_window) {
             return Standing::Final;
         }
         Standing::Unknown
@@ -160,7 +167,7 @@ mod tests {
     fn a_document_whose_id_says_nothing_is_compared_and_so_found_out() {
         let logs = Logs::of_topics(0, Vec::new());
         let word = Word { repairs: &Repairs::default(), early: &ClosedEarly::default() };
-        let recounted = Recounted::new(&logs, &Frontiers::default(), &word, at(0));
+        let recounted = Recounted::new(&logs, &Frontiers::default(), &word, &Held::at(at(0)));
         assert_eq!(recounted.standing("made by hand"), Standing::Final);
         assert_eq!(recounted.standing("trends|60000|3|p-1|order-events"), Standing::Unknown);
     }

@@ -10,6 +10,7 @@ use crate::audit::archive::Archive;
 use crate::audit::compare::{Comparison, Outcome, Standing};
 use crate::audit::early::ClosedEarly;
 use crate::audit::frontiers::Frontiers;
+use crate::audit::held::Held;
 use crate::audit::ledger::{self, ARCHIVER};
 use crate::audit::letters::Letters;
 use crate::audit::logs::Logs;
@@ -20,7 +21,7 @@ use crate::audit::repairs::Repairs;
 use crate::audit::report::{Difference, Problem, Report};
 use crate::bus::{Bus, BusError, LogReader};
 use crate::model::event::Stream;
-use crate::model::event::door::{AGE_MAX, Door};
+use crate::model::event::door::Door;
 use crate::model::money::Currency;
 use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
@@ -56,6 +57,7 @@ struct Audit {
     frontiers: Frontiers,
     repairs: Repairs,
     early: ClosedEarly,
+    held: Held,
     letters: Arc<Letters>,
     archive: Archive,
     now: Timestamp,
@@ -88,6 +90,8 @@ pub async fn audit(
     let letters = tokio::task::spawn_blocking(move || Letters::read(&blocking)).await?;
     let letters = Arc::new(letters.context("reading the dead letters")?);
     let now = Timestamp::now();
+    let held = Held::read(&store, now).await?;
+    let archive = Archive::new(settings.archive_share, held.since([&Schema::EVENTS]));
     let mut audit = Audit {
         store,
         reader,
@@ -95,8 +99,9 @@ pub async fn audit(
         frontiers,
         repairs,
         early,
+        held,
         letters,
-        archive: Archive::new(settings.archive_share, now - AGE_MAX),
+        archive,
         now,
         report: Report::new(settings.show),
     };
@@ -124,7 +129,7 @@ impl Audit {
         self.report.records += logs.sightings.len() as u64 + logs.refused.len() as u64;
         self.note(&logs);
         let word = Word { repairs: &self.repairs, early: &self.early };
-        let recounted = Recounted::new(&logs, &self.frontiers, &word, self.now);
+        let recounted = Recounted::new(&logs, &self.frontiers, &word, &self.held);
         for (operator, windows, events) in recounted.closed_early() {
             self.report.add_early(operator.name(), windows, events);
         }

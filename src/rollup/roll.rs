@@ -18,6 +18,8 @@ use crate::store::{Missing, Store};
 const CONNECTIONS: usize = 1;
 /// Stretches after which it is stated how far a level is: so much is done again after a crash.
 const STRETCHES_PER_STATEMENT: usize = 24;
+/// Most documents that are added up in one stretch if it is longer than an hour: some tens of ms for each page.
+const STRETCH_DOCUMENTS_MAX: u64 = 500_000;
 
 /// Rolls one level of one kind up to the last whole span before `sealed`, where results can change no more. Gives
 /// how many documents were written or replaced.
@@ -46,7 +48,7 @@ pub async fn advance(
                 break;
             };
             let from = level.floor(first);
-            let until = end_of_stretch(level, from).min(end);
+            let until = end_of_stretch(store, source, level, from).await?.min(end);
             written += roll(store, kind, schema, Stretch { level, from, until }).await?;
             reached = until;
         }
@@ -57,13 +59,18 @@ pub async fn advance(
     Ok(written)
 }
 
-/// An hour of a large shop is some millions of documents, of which each page of the answer reads all.
-fn end_of_stretch(level: Level, from: Timestamp) -> Timestamp {
-    let length = match level {
-        Level::Quarter | Level::Hour => HOUR_MS,
-        Level::Day => DAY_MS,
-    };
-    Timestamp::from_millis(from.floor_to(length).millis() + length)
+/// A day at once, or an hour where a day has too many documents: each page of the answer reads all of a stretch.
+async fn end_of_stretch(
+    store: &Store,
+    source: &Schema,
+    level: Level,
+    from: Timestamp,
+) -> anyhow::Result<Timestamp> {
+    let end = |length| Timestamp::from_millis(from.floor_to(length).millis() + length);
+    let body = span::count(from, end(DAY_MS), STRETCH_DOCUMENTS_MAX + 1);
+    let found: Found = store.search("count what to roll up", source.name, Missing::IsEmpty, &body).await?;
+    let is_small = found.total() <= STRETCH_DOCUMENTS_MAX;
+    Ok(if is_small || level == Level::Day { end(DAY_MS) } else { end(HOUR_MS) })
 }
 
 #[derive(Deserialize)]

@@ -63,6 +63,11 @@ pub fn first_since(at: Timestamp) -> Value {
     })
 }
 
+/// Asks how many documents there are in a stretch of time, up to a bound.
+pub fn count(from: Timestamp, until: Timestamp, most: u64) -> Value {
+    json!({ "size": 0, "track_total_hits": most, "query": within(from, until) })
+}
+
 /// Asks for the sums of each day.
 pub fn sums_by_day(kind: &Kind, time: &Range<Timestamp>) -> Value {
     json!({

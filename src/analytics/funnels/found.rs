@@ -18,6 +18,7 @@ pub struct Funnels {
 #[derive(Deserialize)]
 pub struct FunnelBucket {
     key: String,
+    /// Named, so that it is not taken for a sum.
     #[serde(rename = "doc_count")]
     _doc_count: u64,
     /// By the names that [`name`] gives.

@@ -29,6 +29,8 @@ pub struct Trends {
     pub progress: Progress,
     /// The share of the shop's session-minutes that were bots' and taken off; `None` where nobody did anything.
     pub bots_share: Option<f64>,
+    /// Whether every bot could be taken off.
+    pub all_bots_left_out: bool,
     /// The list.
     pub listed: Vec<Listed>,
 }
@@ -63,7 +65,8 @@ pub async fn trends(store: &Store, question: &Question, window: Range) -> Result
         figures: figures.get(&trend.key).copied().unwrap_or_default(),
         trend,
     });
-    Ok(Trends { progress, bots_share, listed: listed.collect() })
+    let all_bots_left_out = !suspects.bots.is_cut;
+    Ok(Trends { progress, bots_share, all_bots_left_out, listed: listed.collect() })
 }
 
 /// What the catalogue shows of the products; one that has left it is absent.

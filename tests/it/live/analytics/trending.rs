@@ -86,53 +86,53 @@ impl Recounted {
     }
 }
 
+type Documents = Vec<(String, Timestamp, Value)>;
+
+/// Panes of 70 minutes, what suspects did in them, and what people did by product.
+fn panes_of_70_minutes() -> (Documents, Documents, BTreeMap<String, Recounted>) {
+    let (mut panes, mut suspects) = (Vec::new(), Vec::new());
+    let mut recount: BTreeMap<String, Recounted> = BTreeMap::new();
+    for n in 0..600_u64 {
+        // The window lies over midnight; before it the shop has lived for 59 minutes. Some rise.
+        let (product, before, partition) = (n % 23, (n * 11 % 70) as i64, n % 3);
+        let sessions = 1 + u64::from(before <= WINDOW) * (product % 5);
+        panes.extend(pane(product, before, partition, sessions));
+        // A bot is among the sessions of every fifth pane, a person under suspicion among others.
+        let is_bots = n % 5 == 0;
+        suspects.push(suspect(if is_bots { "s-bot" } else { "s-person" }, product, before, partition));
+        let recounted = recount.entry(format!("p{product}")).or_default();
+        let viewing = sessions - u64::from(is_bots);
+        if before > WINDOW {
+            recounted.before.push((before - WINDOW, viewing));
+            continue;
+        }
+        let figures = &mut recounted.figures;
+        figures.view_sessions += viewing;
+        figures.views += 2 * viewing;
+        figures.carts += 3;
+        figures.purchases += sessions;
+        figures.refunds += 1;
+        figures.revenue += Cents(999).times(sessions as u32);
+    }
+    assert_eq!(panes.iter().map(|(id, ..)| id).collect::<BTreeSet<_>>().len(), panes.len());
+    (panes, suspects, recount)
+}
+
 #[tokio::test]
 async fn trends_equal_a_recount_of_the_panes_without_bots_over_partitions_streams_and_days() {
     with_shop(async |shop| {
-        let (mut panes, mut suspects) = (Vec::new(), Vec::new());
-        let mut recount: BTreeMap<String, Recounted> = BTreeMap::new();
-        for n in 0..600_u64 {
-            // The window lies over midnight; before it the shop has lived for 59 minutes. Some rise.
-            let (product, before, partition) = (n % 23, (n * 11 % 70) as i64, n % 3);
-            let sessions = 1 + u64::from(before <= WINDOW) * (product % 5);
-            panes.extend(pane(product, before, partition, sessions));
-            // A bot is among the sessions of every fifth pane, a person under suspicion among others.
-            let is_bots = n % 5 == 0;
-            suspects.push(suspect(if is_bots { "s-bot" } else { "s-person" }, product, before, partition));
-            let recounted = recount.entry(format!("p{product}")).or_default();
-            let viewing = sessions - u64::from(is_bots);
-            if before > WINDOW {
-                recounted.before.push((before - WINDOW, viewing));
-                continue;
-            }
-            let figures = &mut recounted.figures;
-            figures.view_sessions += viewing;
-            figures.views += 2 * viewing;
-            figures.carts += 3;
-            figures.purchases += sessions;
-            figures.refunds += 1;
-            figures.revenue += Cents(999).times(sessions as u32);
-        }
-        assert_eq!(panes.iter().map(|(id, ..)| id).collect::<BTreeSet<_>>().len(), panes.len());
-        let all: u64 = panes
-            .iter()
-            .filter(|(_, at, _)| *at >= minute(WINDOW))
-            .filter_map(|(.., pane)| pane["view"]["sessions"].as_u64())
-            .sum();
+        let (panes, suspects, mut recount) = panes_of_70_minutes();
+        let in_window = panes.iter().filter(|(_, at, _)| *at >= minute(WINDOW));
+        let all: u64 = in_window.filter_map(|(.., pane)| pane["view"]["sessions"].as_u64()).sum();
         write(shop, &Schema::PRODUCT_TRENDS, panes).await;
         write(shop, &Schema::SUSPECT_PRODUCTS, suspects).await;
         // A person may be a thief, and a suspicion may have gone.
         let signals = [
-            ("s-bot", "bot_rhythm", true),
-            ("s-person", "search_flood", false),
-            ("s-person", "fast_refund", true),
+            signal("s-bot", "bot_rhythm", true),
+            signal("s-person", "search_flood", false),
+            signal("s-person", "fast_refund", true),
         ];
-        write(
-            shop,
-            &Schema::FRAUD_SIGNALS,
-            signals.map(|(session, rule, active)| signal(session, rule, active)).into(),
-        )
-        .await;
+        write(shop, &Schema::FRAUD_SIGNALS, signals.into()).await;
 
         let window = Range::last(WINDOW as u32, now());
         let found = trends(&shop.store, &products(None), window).await.unwrap();
