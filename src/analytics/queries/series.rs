@@ -29,10 +29,12 @@ impl Interval {
     /// For a range: so long that there are at most 180 stretches and the one that runs, and as long as the shortest
     /// panes that are left of the range's beginning.
     pub fn of(range: Range) -> Self {
-        let by_length = match range.minutes {
-            ..=BY_MINUTE_MAX => Self::Minute,
-            ..=BY_HOUR_MAX => Self::Hour,
-            _ => Self::Day,
+        let by_length = if range.minutes <= BY_MINUTE_MAX {
+            Self::Minute
+        } else if range.minutes <= BY_HOUR_MAX {
+            Self::Hour
+        } else {
+            Self::Day
         };
         let left = match range.rolled.shortest(range.from) {
             None => Self::Minute,

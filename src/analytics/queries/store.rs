@@ -72,9 +72,10 @@ pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, Anal
         async { Ok(Bots::seen(store, before.from, range.to).await?) },
         async { Ok(candidates(store, range, scope, sort.measure(), text.as_deref()).await?) },
     )?;
+    let people = People { store, scope, bots: &bots };
     let (now, before) = try_join!(
-        people(store, range, scope, &keys, sort.fields(), &bots),
-        people(store, before, scope, &keys, &[SESSIONS_FIELD], &bots),
+        people.tallies(range, &keys, sort.fields()),
+        people.tallies(before, &keys, &[SESSIONS_FIELD]),
     )?;
     let sessions_before = |key: &str| before.get(key).map_or(0, |tally| tally.sessions);
     let row = |(key, tally): (String, Tally)| Row { sessions_before: sessions_before(&key), key, tally };
@@ -82,7 +83,7 @@ pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, Anal
     let mut items = rank::rank(now.into_iter().map(row).collect(), sort, growth, size);
     // All figures of the few that are shown.
     let keys: Vec<String> = items.iter().map(|item| item.row.key.clone()).collect();
-    let figures = people(store, range, scope, &keys, Tally::FIELDS, &bots).await?;
+    let figures = people.tallies(range, &keys, Tally::FIELDS).await?;
     for Row { key, tally, .. } in items.iter_mut().map(|item| &mut item.row) {
         *tally = figures.get(key).copied().unwrap_or(*tally);
     }
@@ -155,9 +156,10 @@ pub async fn trends(
         async { Ok(candidates(store, window, Scope::Query, SESSIONS_FIELD, None).await?) },
         async { Ok(first_pane(store, Range::from_to(first, window.from).read_from(window.rolled)).await?) },
     )?;
-    let past = spans.map(|span| sessions_before(store, span, &keys, &bots));
+    let people = People { store, scope: Scope::Query, bots: &bots };
+    let past = spans.map(|span| people.sessions_before(span, &keys));
     let (now, everybody, of_bots, past) = try_join!(
-        people(store, window, Scope::Query, &keys, &[SESSIONS_FIELD], &bots),
+        people.tallies(window, &keys, &[SESSIONS_FIELD]),
         whole(store, window, Of::Everybody),
         whole(store, window, Of::Bots(&bots)),
         try_join_all(past),
@@ -174,7 +176,7 @@ pub async fn trends(
     let mut trends = trending::rank(candidates.collect(), window, &shop, size);
     // All figures of the few that are shown.
     let keys: Vec<String> = trends.iter().map(|trend| trend.query.clone()).collect();
-    let figures = people(store, window, Scope::Query, &keys, Tally::FIELDS, &bots).await?;
+    let figures = people.tallies(window, &keys, Tally::FIELDS).await?;
     for Trend { query, tally, .. } in &mut trends {
         *tally = figures.get(query).copied().unwrap_or(*tally);
     }
@@ -187,20 +189,6 @@ struct Past {
     queries: HashMap<String, Tally>,
 }
 
-async fn sessions_before(
-    store: &Store,
-    span: Range,
-    keys: &[String],
-    bots: &Bots,
-) -> Result<Past, StoreError> {
-    let (queries, all, of_bots) = try_join!(
-        people(store, span, Scope::Query, keys, &[SESSIONS_FIELD], bots),
-        whole(store, span, Of::Everybody),
-        whole(store, span, Of::Bots(bots)),
-    )?;
-    Ok(Past { all: all.without(&of_bots).sessions, queries })
-}
-
 /// The queries that everybody, bots too, searched for most in the last time, by what people searched.
 ///
 /// # Errors
@@ -211,7 +199,8 @@ pub async fn popular(store: &Store, range: Range) -> Result<HashMap<String, Tall
         Bots::seen(store, range.from, range.to),
         candidates(store, range, Scope::Query, SESSIONS_FIELD, None),
     )?;
-    people(store, range, Scope::Query, &keys, &[SESSIONS_FIELD, "searches", "zero_results"], &bots).await
+    let people = People { store, scope: Scope::Query, bots: &bots };
+    people.tallies(range, &keys, &[SESSIONS_FIELD, "searches", "zero_results"]).await
 }
 
 async fn candidates(
@@ -227,26 +216,41 @@ async fn candidates(
     Ok(found.into_iter().flat_map(ByKey::in_order).map(|(key, _)| key).collect())
 }
 
-/// What people searched, by key: what everybody did without what bots did.
-async fn people(
-    store: &Store,
-    range: Range,
+/// Whose searches are added up by key: everybody's without those of bots.
+struct People<'a> {
+    store: &'a Store,
     scope: Scope,
-    keys: &[String],
-    fields: &[&str],
-    bots: &Bots,
-) -> Result<HashMap<String, Tally>, StoreError> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
+    bots: &'a Bots,
+}
+
+impl People<'_> {
+    async fn tallies(
+        &self,
+        range: Range,
+        keys: &[String],
+        fields: &[&str],
+    ) -> Result<HashMap<String, Tally>, StoreError> {
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let by_key = async |of| {
+            let body = body::by_key(range, self.scope, &keys, fields, of);
+            let found: Option<ByKey> = ask(self.store, "add searches up", of, range, &body).await?;
+            Ok::<_, StoreError>(found.map(ByKey::by_key).unwrap_or_default())
+        };
+        let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(self.bots)))?;
+        Ok(without(everybody, &of_bots).collect())
     }
-    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let by_key = async |of| {
-        let body = body::by_key(range, scope, &keys, fields, of);
-        let found: Option<ByKey> = ask(store, "add searches up", of, range, &body).await?;
-        Ok::<_, StoreError>(found.map(ByKey::by_key).unwrap_or_default())
-    };
-    let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(bots)))?;
-    Ok(without(everybody, &of_bots).collect())
+
+    async fn sessions_before(&self, span: Range, keys: &[String]) -> Result<Past, StoreError> {
+        let (queries, all, of_bots) = try_join!(
+            self.tallies(span, keys, &[SESSIONS_FIELD]),
+            whole(self.store, span, Of::Everybody),
+            whole(self.store, span, Of::Bots(self.bots)),
+        )?;
+        Ok(Past { all: all.without(&of_bots).sessions, queries })
+    }
 }
 
 /// The filters that people set, the most used first.
