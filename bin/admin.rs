@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
-use shoplens::bus::{Bus, DEAD_LETTERS};
+use shoplens::bus::Bus;
 use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
-use shoplens::{model::event::Stream, rollup, store::Store, stream::promotion};
+use shoplens::{rollup, store::Store, stream::promotion};
 
 /// Makes sure of the Kafka topics, changes what readers see, or removes everything of one prefix.
 #[derive(Parser)]
@@ -43,9 +43,8 @@ async fn administer(Settings { task, shop, elasticsearch, kafka }: Settings) -> 
     let (store, bus) = (Store::new(&elasticsearch, &shop.prefix)?, Bus::new(&kafka, &shop.prefix)?);
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     if let Task::Topics = task {
-        let (events, count) =
-            (Stream::ALL.map(|topic| bus.topic(topic)).join(", "), bus.ensure_topics().await?);
-        return Ok(println!("{events} with {count} partitions, {}", bus.name(DEAD_LETTERS)));
+        println!("{}", bus.told_topics(bus.ensure_topics().await?));
+        return Ok(());
     }
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     match task {
@@ -56,5 +55,6 @@ async fn administer(Settings { task, shop, elasticsearch, kafka }: Settings) -> 
     ensure!(!shop.prefix.is_empty(), "clear needs SHOPLENS_PREFIX, so that it removes no other shop's data");
     // Kafka first: it refuses while programs still read, and then nothing is half gone.
     println!("removed {} topics and groups", bus.remove_all().await?);
-    Ok(println!("removed {} indices and templates", store.remove_all().await?))
+    println!("removed {} indices and templates", store.remove_all().await?);
+    Ok(())
 }

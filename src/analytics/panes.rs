@@ -56,6 +56,8 @@ pub fn panes_of(rolled: Rolled, stretches: impl IntoIterator<Item = (Timestamp, 
     }
     match pieces.as_slice() {
         [Piece { level: None, from, until }] if rolled == Rolled::default() => minutes(*from, *until),
+        // An empty `should` would be no condition at all.
+        [] => json!({ "match_none": {} }),
         pieces => {
             let pieces: Vec<Value> = pieces.iter().map(filter).collect();
             json!({ "bool": { "should": pieces, "minimum_should_match": 1 } })
@@ -115,10 +117,19 @@ mod tests {
             ..Rolled::default()
         });
         assert_eq!(range.from, at("2026-11-21T08:37:00Z"), "its minutes are there");
-        let range = range.read_from(Rolled { minutes_from: at("2026-11-21T09:00:00Z"), ..range.rolled });
+        let rolled = Rolled { minutes_from: at("2026-11-21T09:00:00Z"), ..range.rolled };
+        let ends = |range: Range| (range.from, range.to);
+        let range = range.read_from(rolled);
         assert_eq!(
             (range.from, range.before().to),
             (at("2026-11-21T08:00:00Z"), at("2026-11-21T07:59:59.999Z"))
         );
+        let within = Range::last(5, at("2026-11-21T08:20:00Z")).read_from(rolled);
+        assert_eq!(ends(within), (at("2026-11-21T08:00:00Z"), at("2026-11-21T08:59:59.999Z")));
+    }
+
+    #[test]
+    fn of_no_time_at_all_nothing_is_read() {
+        assert_eq!(panes_of(Rolled::default(), []), json!({ "match_none": {} }));
     }
 }

@@ -87,8 +87,10 @@ impl Range {
 
     fn aligned(self) -> Self {
         let (from, until) = self.stretch();
-        let to = self.rolled.align(until) - TimeDelta::milliseconds(1);
-        Self { from: self.rolled.align(from), to, ..self }
+        let (from, until) = (self.rolled.align(from), self.rolled.align(until));
+        // A range within one hour of which the minutes are gone is told by that hour.
+        let until = if from < until { until } else { self.rolled.end_of_span(from) };
+        Self { from, to: until - TimeDelta::milliseconds(1), ..self }
     }
 
     /// Its beginning, and the end that is not in it any more.

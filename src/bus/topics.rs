@@ -53,6 +53,12 @@ impl Bus {
         asked.await.map_err(|_| failed(KafkaError::Canceled))?.map_err(failed)
     }
 
+    /// The names of the event topics, their partitions, and that of the dead letters, for people.
+    pub fn told_topics(&self, partitions: i32) -> String {
+        let events = Stream::ALL.map(|topic| self.topic(topic)).join(", ");
+        format!("{events} with {partitions} partitions, {}", self.name(DEAD_LETTERS))
+    }
+
     /// Makes the topics that are not there, and checks the ones that are. Gives the number of partitions
     /// that all event topics have.
     ///

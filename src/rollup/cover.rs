@@ -93,6 +93,12 @@ impl Rolled {
         self.shortest(at).map_or(at, |level| level.floor(at))
     }
 
+    /// The end of the shortest span that is there of an instant; the instant itself where its minute is.
+    pub fn end_of_span(&self, at: Timestamp) -> Timestamp {
+        let end = |level: Level| Timestamp::from_millis(level.floor(at).millis() + level.span_ms());
+        self.shortest(at).map_or(at, end)
+    }
+
     /// The shortest spans that are there of an instant; `None` for minutes.
     pub fn shortest(&self, at: Timestamp) -> Option<Level> {
         let is_held = |level: &Level| self.held(*level).from <= at && at < self.held(*level).until;

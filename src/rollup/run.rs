@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use clap::Args;
 
 use crate::bus::{Bus, LogReader};
@@ -156,12 +156,14 @@ pub async fn administer(task: &RollupTask, store: &Store, bus: &Bus) -> anyhow::
     if task.check {
         let mismatches = totals::check(store).await?;
         mismatches.iter().for_each(|one| println!("{one}"));
-        return match mismatches.len() {
-            0 => Ok(println!("what was rolled up is the sum of what it was made from")),
-            count => {
-                bail!("{count} sums differ: `replay` and `admin rollup` make good what a repair left behind")
-            }
-        };
+        ensure!(
+            mismatches.is_empty(),
+            "{} sums differ: `admin rollup` makes good what a repair left behind; if they still differ, somebody else \
+             has changed the documents",
+            mismatches.len()
+        );
+        println!("what was rolled up is the sum of what it was made from");
+        return Ok(());
     }
     let reader = LogReader::new(bus)?;
     let partitions = tokio::task::spawn_blocking(move || reader.event_partitions()).await??;

@@ -11,8 +11,8 @@ use crate::analytics::trending::{Among, Measure};
 use crate::model::category::{CategoryPath, level};
 use crate::model::time::Timestamp;
 
-/// Most products that are scored, those with the greatest counts: one that trends is among them, since its score is never more than
-/// its count.
+/// Most products that are scored, those with the greatest counts. A score is never more than the count, so whoever is
+/// left out scores less than the least of these counts.
 const KEYS_MAX: usize = 2_000;
 /// Of so many each shard says its counts, so that the greatest over all shards are hardly ever missed.
 const KEYS_PER_SHARD: usize = 10_000;
