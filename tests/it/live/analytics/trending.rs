@@ -77,8 +77,8 @@ impl Recounted {
         // Spans of 30, 30, 60 and 120 minutes whose weight halves with each hour.
         let weight = |age: i64| match age {
             ..=30 => 0.5_f64.powf(0.25),
-            ..=60 => 0.5_f64.powf(0.75),
-            ..=120 => 0.5_f64.powf(1.5),
+            31..=60 => 0.5_f64.powf(0.75),
+            61..=120 => 0.5_f64.powf(1.5),
             _ => 0.5_f64.powf(3.0),
         };
         let weighted = self.before.iter().map(|(age, sessions)| weight(*age) * *sessions as f64);
