@@ -18,8 +18,8 @@ use crate::model::money::Currency;
 use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
 use crate::rollup::{self, Retention};
-use crate::store::Store;
 use crate::store::schema::Schema;
+use crate::store::{Store, StoreError};
 use crate::stream::condition::Conditions;
 use crate::stream::groups::Reader;
 use crate::stream::heartbeat;
@@ -86,6 +86,9 @@ pub const WRITES: [Schema; 10] = [
     Schema::PROCESSOR_FRONTIERS,
 ];
 
+/// Attempts to make sure of an index before the program gives up; whatever supervises it starts it again.
+const ENSURE_ATTEMPTS_MAX: usize = 4;
+
 /// What the processor stands on, and where it says how it is doing.
 pub struct Edges {
     /// Elasticsearch.
@@ -147,7 +150,7 @@ async fn open(
     }
     let store = edges.store.of_generation(generation);
     for schema in &WRITES {
-        let ensured = store.ensure(schema).await;
+        let ensured = ensure(&store, schema).await;
         ensured.with_context(|| format!("making sure of the index {}", store.name(schema.name)))?;
     }
     let serving = Serving::of(generation, &store.generations().await?);
@@ -204,6 +207,20 @@ fn start(
         Ok(thread::Builder::new().name(format!("{}-worker", reader.name())).spawn(work)?)
     };
     members.map(start_one).collect()
+}
+
+/// Makes sure of an index, asking again where no answer came: a cluster that has much to do may take longer over a
+/// template than it is waited for.
+async fn ensure(store: &Store, schema: &Schema) -> Result<(), StoreError> {
+    for _ in 1..ENSURE_ATTEMPTS_MAX {
+        match store.ensure(schema).await {
+            Err(error) if error.is_passing() => {
+                tracing::warn!(index = schema.name, %error, "an index could not be made sure of; trying again");
+            }
+            ensured => return ensured,
+        }
+    }
+    store.ensure(schema).await
 }
 
 /// Waits for the shutdown, the end of all workers, or the first failure.
