@@ -41,6 +41,7 @@ impl<T: ToJSON + Serialize> ApiResponse for Written<T> {
     }
 }
 
+/// What the tests of answers begin with.
 #[cfg(test)]
 pub mod tests {
     use super::*;

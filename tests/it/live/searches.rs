@@ -23,6 +23,13 @@ struct Visits {
     events: Vec<Value>,
 }
 
+/// Which visit it is.
+#[derive(Clone, Copy)]
+struct Visit<'a> {
+    session: &'a str,
+    start: Timestamp,
+}
+
 /// A search that was made.
 struct Made {
     id: String,
@@ -32,17 +39,18 @@ struct Made {
 }
 
 impl Visits {
-    fn add(&mut self, kind: &str, session: &str, start: Timestamp, at: Timestamp, what: Value) {
+    fn add(&mut self, kind: &str, visit: Visit<'_>, at: Timestamp, what: Value) {
         let mut event = json!({
             "event_type": kind, "timestamp": at, "event_id": event_id(at), "schema_version": 1,
-            "client_id": KEY, "session_id": session, "session_started_at": start,
+            "client_id": KEY, "session_id": visit.session, "session_started_at": visit.start,
         });
         event.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
         self.events.push(event);
     }
 
-    fn search(&mut self, session: &str, start: Timestamp, at: Timestamp, number: usize) -> Made {
+    fn search(&mut self, visit: Visit<'_>, at: Timestamp, number: usize) -> Made {
         let query = QUERIES[self.rng.random_range(0..QUERIES.len())];
+        let session = visit.session;
         let id = format!("{session}-q{number}");
         let intent = format!("{session}-q{}", number / 2 * 2);
         let mut filters = serde_json::Map::new();
@@ -56,7 +64,7 @@ impl Visits {
             "query_id": id, "intent_id": intent, "query": query,
             "filters": filters, "result_count": if query == "unicorn" { 0 } else { 7 }, "result_ids": ["p-1"],
         });
-        self.add("search", session, start, at, what);
+        self.add("search", visit, at, what);
         Made { id, intent, query, at }
     }
 
@@ -78,39 +86,39 @@ impl Visits {
         item
     }
 
-    fn act(&mut self, kind: &str, session: &str, start: Timestamp, at: Timestamp, made: &[Made]) {
+    fn act(&mut self, kind: &str, visit: Visit<'_>, at: Timestamp, made: &[Made]) {
         let mut item = self.item(at, made);
         if matches!(kind, "view" | "add_to_cart") {
             item["currency"] = "EUR".into();
-            return self.add(kind, session, start, at, item);
+            return self.add(kind, visit, at, item);
         }
         let order = json!({
             "order_id": format!("o-{}", self.events.len()), "currency": "EUR", "total_cents": 500,
-            "items": [item, self.item(at, made)], "ordered_at": start, "order_total_cents": 5_000,
+            "items": [item, self.item(at, made)], "ordered_at": visit.start, "order_total_cents": 5_000,
         });
-        self.add(kind, session, start, at, order);
+        self.add(kind, visit, at, order);
     }
 
     /// A few searches and what they lead to, now and then also to something that an earlier visit searched for.
-    fn person(&mut self, session: &str, start: Timestamp, made: &mut Vec<Made>) {
-        let mut at = start;
+    fn person(&mut self, visit: Visit<'_>, made: &mut Vec<Made>) {
+        let mut at = visit.start;
         for number in 0..self.rng.random_range(1..7) {
-            made.push(self.search(session, start, at, number));
+            made.push(self.search(visit, at, number));
             at = at + TimeDelta::seconds(self.rng.random_range(15..60));
             for kind in ["view", "view", "add_to_cart", "purchase", "refund"] {
                 if self.rng.random_bool(0.4) {
                     let from = made.len() - made.len().min(8);
-                    self.act(kind, session, start, at, &made[from..]);
+                    self.act(kind, visit, at, &made[from..]);
                     at = at + TimeDelta::seconds(self.rng.random_range(15..60));
                 }
             }
         }
     }
 
-    fn bot(&mut self, session: &str, start: Timestamp) {
+    fn bot(&mut self, visit: Visit<'_>) {
         for number in 0..40 {
-            let at = start + TimeDelta::milliseconds(900 * number);
-            self.search(session, start, at, usize::try_from(number).unwrap());
+            let at = visit.start + TimeDelta::milliseconds(900 * number);
+            self.search(visit, at, usize::try_from(number).unwrap());
         }
     }
 }
@@ -121,9 +129,9 @@ fn log_of_an_hour(log: &Log) -> Vec<Value> {
     let mut made = Vec::new();
     for number in 0..60 {
         let start = minute(i64::from(number) - 30);
-        visits.person(&format!("s{number}"), start, &mut made);
+        visits.person(Visit { session: &format!("s{number}"), start }, &mut made);
         if number % 15 == 5 {
-            visits.bot(&format!("bot{number}"), start);
+            visits.bot(Visit { session: &format!("bot{number}"), start });
         }
     }
     log.write(&visits.events);
