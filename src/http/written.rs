@@ -42,6 +42,7 @@ impl<T: ToJSON + Serialize> ApiResponse for Written<T> {
 }
 
 /// What the tests of answers begin with.
+/// What a test of each answer needs.
 #[cfg(test)]
 pub mod tests {
     use super::*;

@@ -28,8 +28,7 @@ pub struct Visit {
     counted: Counted,
     /// The searches that it made or came from.
     sought: Vec<Sought>,
-    /// Boxed, for most visits set none.
-    filters: Option<Box<Vec<Filtered>>>,
+    filters: Vec<Filtered>,
     /// Who, as the event with the least id says.
     who: Option<(Uuid, Visitor)>,
 }
@@ -146,14 +145,11 @@ impl Visit {
             counted: false,
         };
         self.steps.push(step);
-        let filters = search.filters.iter().map(|(name, value)| Filtered {
+        self.filters.extend(search.filters.iter().map(|(name, value)| Filtered {
             id: event.event_id,
             name: name.clone(),
             category: category_of(name, value).map(|path| categories.number(&path)),
-        });
-        if filters.len() > 0 {
-            self.filters.get_or_insert_default().extend(filters);
-        }
+        }));
     }
 
     fn step(&mut self, event: &Event, item: &Item, categories: &mut Categories) -> Step {
@@ -227,7 +223,7 @@ impl Visit {
 
     /// The filters of a search.
     pub fn filters_of(&self, id: Uuid) -> impl Iterator<Item = &Filtered> {
-        self.filters.iter().flat_map(|filters| filters.iter()).filter(move |filter| filter.id == id)
+        self.filters.iter().filter(move |filter| filter.id == id)
     }
 
     /// Whose it is.
@@ -242,7 +238,7 @@ impl Visit {
             + products.map(|product| text(product.as_str())).sum::<usize>()
             + self.sought.capacity() * size_of::<Sought>()
             + self.sought.iter().map(|sought| text(&sought.query)).sum::<usize>()
-            + self.filters.as_ref().map_or(0, |filters| filters.capacity() * size_of::<Filtered>())
+            + self.filters.capacity() * size_of::<Filtered>()
             + self.visitor().map_or(0, |visitor| text(visitor.key()))
     }
 }
