@@ -77,7 +77,11 @@ check_analytics() {
   expect_soon '/stats' '"products":2000'
   expect_soon '/stats' '"total":[1-9]'
   expect_soon '/trending?minutes=10' '"items":\[\{'
+  expect_soon '/trending/categories?minutes=10' '"bots_share":'
+  expect_soon '/trending/queries?minutes=10' '"items":\['
   expect_soon '/funnels?minutes=5' '"purchased":[1-9]'
+  expect_soon '/analytics/overview?minutes=10' '"searches":[1-9]'
+  expect_soon '/analytics/queries?minutes=10' '"click_through_rate":[0-9]'
   expect_soon '/fraud' '"items":\[\{'
   expect_soon '/fraud?severity=high' '"severity":"high"'
 }

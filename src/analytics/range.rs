@@ -86,11 +86,16 @@ impl Range {
     }
 
     fn aligned(self) -> Self {
-        let (from, until) = self.stretch();
-        let (from, until) = (self.rolled.align(from), self.rolled.align(until));
+        let stretch = self.stretch();
+        let (from, until) = (self.rolled.align(stretch.0), self.rolled.align(stretch.1));
+        if (from, until) == stretch {
+            return self;
+        }
         // A range within one hour of which the minutes are gone is told by that hour.
         let until = if from < until { until } else { self.rolled.end_of_span(from) };
-        Self { from, to: until - TimeDelta::milliseconds(1), ..self }
+        // The minute that runs is not counted among them.
+        let minutes = u32::try_from((until - from).num_minutes()).unwrap_or(self.minutes);
+        Self { minutes, from, to: until - TimeDelta::milliseconds(1), ..self }
     }
 
     /// Its beginning, and the end that is not in it any more.
@@ -107,6 +112,7 @@ impl Range {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollup::cover::Held;
 
     #[test]
     fn the_last_minutes_are_full_ones_and_the_one_that_runs() {
@@ -157,5 +163,15 @@ mod tests {
         ] {
             assert_eq!(asked(from, to).unwrap_err().parameter, "from", "{from:?} {to:?}");
         }
+    }
+
+    #[test]
+    fn where_minutes_are_gone_the_range_before_is_as_long_as_the_range() {
+        let at = |text| Timestamp::parse(text).unwrap();
+        let hours = Held { from: Timestamp::MIN, until: at("2026-11-21T12:00:00Z") };
+        let rolled = Rolled { minutes_from: at("2026-11-21T11:00:00Z"), hours, ..Rolled::default() };
+        let range = Range::from_to(at("2026-11-21T08:37:00Z"), at("2026-11-21T09:50:00Z")).read_from(rolled);
+        assert_eq!((range.from, range.minutes), (at("2026-11-21T08:00:00Z"), 60));
+        assert_eq!((range.before().from, range.before().minutes), (at("2026-11-21T07:00:00Z"), 60));
     }
 }

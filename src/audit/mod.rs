@@ -16,7 +16,7 @@ mod archive;
 pub mod compare;
 pub mod early;
 pub mod frontiers;
-mod held;
+pub mod held;
 pub mod ledger;
 pub mod letters;
 pub mod logs;

@@ -7,6 +7,8 @@ use anyhow::{Context, anyhow, ensure};
 use serde_json::json;
 
 use crate::audit::frontiers::{Frontier, Frontiers};
+use crate::audit::held::Held;
+use crate::audit::recount::KINDS;
 use crate::audit::repairs::{RepairedWindow, Repairs, Through};
 use crate::bus::{Entry, LogReader, Stretch};
 use crate::model::event::door::{CLOCK_SKEW_MAX, Door};
@@ -75,8 +77,12 @@ pub async fn repair(
     let frontiers = Frontiers::read(store).await?;
     let mut repaired = Repaired::default();
     let mut batches: BTreeMap<Window, BTreeSet<Timestamp>> = BTreeMap::new();
+    let held = Held::read(store, Timestamp::now()).await?;
     for (window, _) in windows.iter().filter(|(_, lateness)| lateness.repaired < lateness.events) {
         match frontier_that_closed(&frontiers, window) {
+            _ if window.pane.window < held_since(&held, window) => {
+                repaired.left.push(format!("{}: its results were dropped for their age", name(window)));
+            }
             Some(_) => drop(batches.entry(same_batch(window)).or_default().insert(window.pane.window)),
             None => repaired.left.push(format!("{}: not closed in all of its topics yet", name(window))),
         }
@@ -97,6 +103,12 @@ pub async fn repair(
 fn frontier_that_closed<'a>(frontiers: &'a Frontiers, window: &Window) -> Option<&'a Frontier> {
     let frontier = frontiers.of(window.operator.group(), window.pane.partition);
     frontier.filter(|frontier| window.is_closed(frontier))
+}
+
+/// Since when all results of the window's operator are held.
+fn held_since(held: &Held, window: &Window) -> Timestamp {
+    let own = KINDS.iter().filter(|kind| kind.operator == window.operator);
+    held.since(own.map(|kind| &kind.schema))
 }
 
 /// The same for all windows that are read together.
@@ -154,10 +166,10 @@ async fn write(
     let compute = move || Ok::<_, anyhow::Error>((documents(&reader, &door, &batch)?, batch));
     let (documents, batch) =
         tokio::task::spawn_blocking(compute).await?.context("reading the windows again")?;
-    let mut records = Vec::new();
+    let mut counts = Vec::new();
     for start in &batch.starts {
         let of_window = documents.iter().filter(|document| is_of(document, *start)).count() as u64;
-        records.push(record(&batch, *start, of_window));
+        counts.push((*start, of_window));
         repaired.windows += 1;
         repaired.documents += of_window;
     }
@@ -170,11 +182,13 @@ async fn write(
     });
     repaired.changed += write_all(store, operations.collect()).await?;
     let index = store.name(Schema::REPAIRED_WINDOWS.name);
-    let operations = records.iter().map(|record| Operation {
+    // Recorded with the time of now: whoever sums windows up looks at what was repaired since its last look.
+    let records = counts.into_iter().map(|(start, documents)| record(&batch, start, documents));
+    let operations = records.map(|record| Operation {
         index: index.clone(),
-        id: id(record),
-        mode: Mode::IfNotOlder(version(record)),
-        source: json(record),
+        id: id(&record),
+        mode: Mode::IfNotOlder(version(&record)),
+        source: json(&record),
         tag: 0,
     });
     write_all(store, operations.collect()).await.map(drop)

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use crate::model::event::SESSION_MAX;
 use crate::rollup::level::Level;
 use crate::store::schema::Schema;
 
@@ -23,9 +24,6 @@ pub struct Kind {
     /// What is added up: fields within an object, which is `""` for the document itself.
     sums: &'static [(&'static str, &'static [&'static str])],
 }
-
-/// Longest time between the start of a visit and its last event; the door sees to it.
-const VISIT_MAX: TimeDelta = TimeDelta::hours(2);
 
 const TALLY: &[&str] = &["sessions", "quantity", "revenue_cents"];
 const TALLIES: &[(&str, &[&str])] =
@@ -100,7 +98,7 @@ pub const KINDS: [Kind; 5] = [
         levels: &[(Level::Hour, Schema::SUSPECT_PRODUCTS_HOURS), (Level::Day, Schema::SUSPECT_PRODUCTS_DAYS)],
         group: "sessions",
         operator: "visits",
-        reach: VISIT_MAX,
+        reach: SESSION_MAX,
         keys: &["session_id", "product_id", "category"],
         sums: TALLIES,
     },

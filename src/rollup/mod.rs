@@ -6,6 +6,9 @@
 //! after its documents can be found; readers go by that ([`Rolled::cover`]), so they never count a span that is not
 //! there yet, nor its minutes besides.
 //!
+//! One thing is not made good by a repair: where it changes the category or brand that a product's minute is told by,
+//! that minute stands under both in the span.
+//!
 //! [`kind`] is the table of what is added up, [`cover`] and [`span`] are pure; [`roll`] and [`retain`] carry out.
 
 pub mod cover;

@@ -100,7 +100,8 @@ impl Shelves<'_> {
         Ok(dropped)
     }
 
-    /// Whether all that an index holds is in the sums of every longer span that is held of this time.
+    /// Whether all that an index holds is in the sums of every longer span that is held of this time. One that is
+    /// not held any more was dropped by its own setting, and is not waited for.
     async fn is_kept_elsewhere(
         &self,
         schema: &Schema,
@@ -108,7 +109,6 @@ impl Shelves<'_> {
         period: &Range<Timestamp>,
     ) -> Result<bool, StoreError> {
         let Some(Summed { kind, longer }) = summed else { return Ok(true) };
-        let mut is_kept = false;
         for (_, level) in *longer {
             if self.state.held_from(level).is_some_and(|(from, _)| period.start < from) {
                 continue;
@@ -122,8 +122,7 @@ impl Shelves<'_> {
                 tracing::warn!(%first, count, "kept although it is old: what was rolled up is not its sum; see admin rollup --check");
                 return Ok(false);
             }
-            is_kept = true;
         }
-        Ok(is_kept)
+        Ok(true)
     }
 }

@@ -115,11 +115,20 @@ async fn roll_again(store: &Store, kind: &Kind, repaired: &[Repaired]) -> anyhow
 
 /// Passes again and again, for ever. A pass that fails is told, and the next one makes it good.
 pub async fn keep_rolling(store: Store, partitions: i32, retention: Retention) {
-    let mut then = None;
+    let (mut then, mut is_ensured) = (None, false);
     loop {
         tokio::time::sleep(EVERY).await;
         let began = Timestamp::now();
-        match ensure_and_pass(&store, partitions, &retention, then).await {
+        let passed = async {
+            // The first time, and after a failure, which may have been that something was not there.
+            if !is_ensured {
+                ensure_indices(&store).await?;
+            }
+            pass(&store, partitions, &retention, then).await
+        };
+        let passed = passed.await;
+        is_ensured = passed.is_ok();
+        match passed {
             Ok(Passed { documents, dropped }) => {
                 then = Some(began);
                 tracing::debug!(documents, dropped = dropped.len(), "rolled up");
@@ -132,19 +141,11 @@ pub async fn keep_rolling(store: Store, partitions: i32, retention: Retention) {
     }
 }
 
-async fn ensure_and_pass(
-    store: &Store,
-    partitions: i32,
-    retention: &Retention,
-    then: Option<Timestamp>,
-) -> anyhow::Result<Passed> {
-    // The first time, and after a failure, which may have been that something was not there.
-    if then.is_none() {
-        for schema in writes() {
-            store.ensure(schema).await.context("making sure of the indices")?;
-        }
+async fn ensure_indices(store: &Store) -> anyhow::Result<()> {
+    for schema in writes() {
+        store.ensure(schema).await.context("making sure of the indices")?;
     }
-    pass(store, partitions, retention, then).await
+    Ok(())
 }
 
 /// Carries out `admin rollup` and prints what came of it.
@@ -167,7 +168,8 @@ pub async fn administer(task: &RollupTask, store: &Store, bus: &Bus) -> anyhow::
     }
     let reader = LogReader::new(bus)?;
     let partitions = tokio::task::spawn_blocking(move || reader.event_partitions()).await??;
-    let Passed { documents, dropped } = ensure_and_pass(store, partitions, &task.retention, None).await?;
+    ensure_indices(store).await?;
+    let Passed { documents, dropped } = pass(store, partitions, &task.retention, None).await?;
     println!("rolled up: {documents} documents written; dropped {} indices", dropped.len());
     for schema in KINDS.iter().flat_map(|kind| kind.levels).map(|(_, schema)| schema) {
         let until = State::read(store).await?.rolled_until(schema);

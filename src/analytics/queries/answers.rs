@@ -8,7 +8,7 @@ use crate::analytics::progress::Progress;
 use crate::analytics::queries::body::Scope;
 use crate::analytics::queries::rank::{Ranked, Sort};
 use crate::analytics::queries::series::{Interval, Point};
-use crate::analytics::queries::store;
+use crate::analytics::queries::store::{self, Trends};
 use crate::analytics::queries::tally::{Tally, share};
 use crate::analytics::queries::trending::Trend;
 use crate::analytics::range::Range;
@@ -270,6 +270,8 @@ impl SearchOverview {
 pub struct TrendingQueries {
     #[oai(flatten)]
     reach: Reach,
+    /// False where there were more sessions of bots than can be left out.
+    pub all_bots_left_out: bool,
     /// The greatest score first.
     pub items: Vec<TrendingQuery>,
 }
@@ -293,7 +295,7 @@ pub struct TrendingQuery {
 
 impl TrendingQueries {
     /// Puts the answer together.
-    pub fn new(window: Range, currency: Currency, (progress, trends): (Progress, Vec<Trend>)) -> Self {
+    pub fn new(window: Range, currency: Currency, found: Trends) -> Self {
         let item = |(rank, trend): (u32, Trend)| TrendingQuery {
             rank,
             reason: reason(trend.tally.sessions, "sessions", trend.expected),
@@ -302,6 +304,10 @@ impl TrendingQueries {
             score: trend.score,
             figures: trend.tally.into(),
         };
-        Self { reach: Reach::new(window, currency, progress), items: (1..).zip(trends).map(item).collect() }
+        Self {
+            reach: Reach::new(window, currency, found.progress),
+            all_bots_left_out: found.all_bots_left_out,
+            items: (1..).zip(found.trends).map(item).collect(),
+        }
     }
 }

@@ -139,15 +139,21 @@ pub async fn overview(store: &Store, range: Range) -> Result<Overview, Analytics
     })
 }
 
+/// Queries that trend.
+pub struct Trends {
+    /// How far the numbers reach.
+    pub progress: Progress,
+    /// Whether all bots could be left out.
+    pub all_bots_left_out: bool,
+    /// The greatest score first.
+    pub trends: Vec<Trend>,
+}
+
 /// Queries that more sessions search for than usual, without bots, and how far the numbers reach.
 ///
 /// # Errors
 /// [`AnalyticsError::Store`].
-pub async fn trends(
-    store: &Store,
-    window: Range,
-    size: usize,
-) -> Result<(Progress, Vec<Trend>), AnalyticsError> {
+pub async fn trends(store: &Store, window: Range, size: usize) -> Result<Trends, AnalyticsError> {
     let spans = trending::ranges_before(window);
     let first = spans.iter().map(|span| span.from).min().unwrap_or(window.from);
     let (progress, bots, keys, first_pane) = try_join!(
@@ -180,7 +186,7 @@ pub async fn trends(
     for Trend { query, tally, .. } in &mut trends {
         *tally = figures.get(query).copied().unwrap_or(*tally);
     }
-    Ok((progress, trends))
+    Ok(Trends { progress, all_bots_left_out: !bots.is_cut, trends })
 }
 
 /// The sessions that searched in a span of the past.

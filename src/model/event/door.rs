@@ -10,7 +10,7 @@ use crate::model::time::Timestamp;
 
 /// How far a shopper's clock may run ahead of the broker's.
 pub const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(60);
-/// How old an event may be when it is stored: the retention of the daily indices.
+/// How old an event may be when it is stored.
 pub const AGE_MAX: TimeDelta = TimeDelta::days(90);
 
 /// Where and when a record was stored.

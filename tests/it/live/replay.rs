@@ -71,12 +71,13 @@ async fn late_events_are_put_into_their_closed_windows_and_the_audit_agrees() {
 #[tokio::test(flavor = "multi_thread")]
 async fn windows_that_were_closed_early_are_told_apart_and_are_whole_when_they_are_repaired() {
     with_small_log(async |shop, log| {
-        // More open visits than fit into the least memory.
-        log.events("view", (0..3_000).map(|number| minute(number / 50)));
-        drain_with(shop, Currency::EUR, &["--memory-mb", "1"]).await;
+        // More open visits than fit into the least memory, and flushes that come after a look at what they take.
+        let settings = ["--memory-mb", "1", "--flush-interval-ms", "1500"];
+        log.events("view", (0..12_000).map(|number| minute(number / 200)));
+        drain_with(shop, Currency::EUR, &settings).await;
         log.event("view", minute(0));
         log.close(minute(300));
-        drain_with(shop, Currency::EUR, &["--memory-mb", "1"]).await;
+        drain_with(shop, Currency::EUR, &settings).await;
         let audited = report(shop, Currency::EUR).await;
         assert_eq!(audited.differences, []);
         assert_eq!(audited.closed_early, BTreeMap::from([("visits", Early { windows: 1, events: 1 })]));

@@ -152,12 +152,12 @@ struct Line {
 
 /// Processes everything that the topics hold.
 pub async fn drain(shop: &Shop, currency: Currency) {
-    drain_with(shop, currency, &[]).await;
+    drain_with(shop, currency, &["--flush-interval-ms", "100"]).await;
 }
 
-/// The same with further settings of the processor.
+/// The same with these settings of the processor.
 pub async fn drain_with(shop: &Shop, currency: Currency, settings: &[&str]) {
-    let usual = ["processor", "--until-drained", "--flush-interval-ms", "100"];
+    let usual = ["processor", "--until-drained"];
     let settings = Line::parse_from(usual.iter().chain(settings)).processor;
     let (store, bus) = (shop.store.clone(), shop.bus.clone());
     let edges = Edges { store, bus, conditions: Conditions::default() };

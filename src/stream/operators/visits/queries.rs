@@ -235,7 +235,7 @@ fn take_filters(
     categories: &Categories,
     counts: &mut Table<Scope, Count>,
 ) {
-    for filter in visit.filters_of(step.id) {
+    for filter in visit.filters_of(step) {
         let name = normalised(&filter.name);
         if !name.is_empty() {
             counts.entry(Scope::Filter(name.into())).or_default().take(step, search);
@@ -252,13 +252,14 @@ struct Count {
     tally: Tally,
     /// The event that was taken in last.
     last: Option<(Uuid, EventType)>,
-    searches: Vec<Outcome>,
+    /// By query id: a flood's visit has thousands.
+    searches: Table<u64, Outcome>,
     intents: Vec<u64>,
 }
 
 /// What came of a search.
+#[derive(Default)]
 struct Outcome {
-    query_id: u64,
     /// Whether it is a search of this key.
     searched: bool,
     /// The event with the least id that states it, and whether nothing was found.
@@ -275,7 +276,7 @@ impl Count {
             self.tally.support += 1;
         }
         let (quantity, amount) = (i64::from(step.quantity), step.amount.0);
-        let outcome = self.outcome(search.query_id);
+        let outcome = self.searches.entry(search.query_id).or_default();
         match step.kind {
             EventType::Search => {
                 let statement = (step.id, step.quantity == 0);
@@ -302,24 +303,13 @@ impl Count {
     }
 
     fn searched(&mut self, search: &Sought) {
-        self.outcome(search.query_id).searched = true;
+        self.searches.entry(search.query_id).or_default().searched = true;
         self.intents.push(search.intent_id);
-    }
-
-    fn outcome(&mut self, query_id: u64) -> &mut Outcome {
-        let place = self.searches.iter().rposition(|outcome| outcome.query_id == query_id);
-        let place = place.unwrap_or(self.searches.len());
-        if place == self.searches.len() {
-            let (searched, carted, purchased) = (false, false, false);
-            let (stated, best_position) = (None, None);
-            self.searches.push(Outcome { query_id, searched, stated, best_position, carted, purchased });
-        }
-        &mut self.searches[place]
     }
 
     fn tally(mut self) -> Tally {
         let mut tally = self.tally;
-        for search in self.searches.iter().filter(|search| search.searched) {
+        for search in self.searches.values().filter(|search| search.searched) {
             tally.searches += 1;
             tally.zero_results += i64::from(search.stated.is_some_and(|(_, is_empty)| is_empty));
             tally.carted += i64::from(search.carted);

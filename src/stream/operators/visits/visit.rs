@@ -53,7 +53,7 @@ pub struct Step {
     /// Its category; the whole shop for a search.
     pub category: CategoryNumber,
     sought: u32,
-    /// Place among the results of the search that led there.
+    /// Place among the results of the search that led there; of a search the place of its first filter.
     pub position: u32,
     /// Pieces, at most [`crate::model::event::QUANTITY_MAX`]; of a search the products found, at most 65,535.
     pub quantity: u16,
@@ -139,7 +139,7 @@ impl Visit {
             amount: Cents(0),
             category: CategoryNumber::ROOT,
             sought: self.number(sought),
-            position: 0,
+            position: u32::try_from(self.filters.len()).unwrap_or(u32::MAX),
             quantity: u16::try_from(search.result_count).unwrap_or(u16::MAX),
             kind: EventType::Search,
             counted: false,
@@ -221,9 +221,10 @@ impl Visit {
         self.sought.get(step.sought as usize)
     }
 
-    /// The filters of a search.
-    pub fn filters_of(&self, id: Uuid) -> impl Iterator<Item = &Filtered> {
-        self.filters.iter().filter(move |filter| filter.id == id)
+    /// The filters of a search, which lie side by side.
+    pub fn filters_of(&self, step: &Step) -> impl Iterator<Item = &Filtered> {
+        let from = self.filters.iter().skip(step.position as usize);
+        from.take_while(|filter| filter.id == step.id)
     }
 
     /// Whose it is.
@@ -239,6 +240,7 @@ impl Visit {
             + self.sought.capacity() * size_of::<Sought>()
             + self.sought.iter().map(|sought| text(&sought.query)).sum::<usize>()
             + self.filters.capacity() * size_of::<Filtered>()
+            + self.filters.iter().map(|filter| text(&filter.name)).sum::<usize>()
             + self.visitor().map_or(0, |visitor| text(visitor.key()))
     }
 }
