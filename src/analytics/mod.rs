@@ -18,6 +18,7 @@ pub mod progress;
 pub mod queries;
 pub mod query;
 pub mod range;
+mod results;
 pub mod routes;
 pub mod stats;
 pub mod store;

@@ -1,6 +1,6 @@
 //! The minutes that a question is about.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::http::parameter::BadParameter;
 use crate::model::time::{MINUTE_MS, Timestamp};
@@ -21,6 +21,12 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// As the parameters of a request say it.
+    pub fn new(minutes: u32, from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Self {
+        let instant = |given: DateTime<Utc>| Timestamp::from_millis(given.timestamp_millis());
+        Self { minutes, from: from.map(instant), to: to.map(instant) }
+    }
+
     /// The range as asked for at `now`.
     ///
     /// # Errors

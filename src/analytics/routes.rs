@@ -14,9 +14,11 @@ use crate::analytics::fraud::{self, Cursor, Signal};
 use crate::analytics::funnels::answer::Funnels;
 use crate::analytics::funnels::{self, Source};
 use crate::analytics::range::{Asked, Range};
+use crate::analytics::results::Results;
 use crate::analytics::stats::Stats;
 use crate::analytics::tail::Tail;
 use crate::analytics::trending::answer::{Trending, TrendingCategories};
+use crate::analytics::trending::store::Trends;
 use crate::analytics::trending::{self, Among, Measure};
 use crate::analytics::{AnalyticsError, panes, store};
 use crate::bus::Bus;
@@ -41,13 +43,10 @@ const ANSWER_MAX_AGE: Duration = Duration::from_secs(5);
 /// How often a stream without news shows that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How soon answers follow a change of generations.
-const GENERATION_MAX_AGE: Duration = Duration::from_secs(1);
-
 /// The endpoints of the analytics.
 pub struct Api {
     store: Store,
-    results: Fresh<Store>,
+    results: Results,
     currency: Currency,
     trending: FreshBy<trending::Question, Trending>,
     categories: FreshBy<trending::Question, TrendingCategories>,
@@ -66,8 +65,8 @@ impl Api {
     /// The endpoints, answering from this store; its amounts are in this currency.
     pub fn new(store: Store, bus: Bus, currency: Currency) -> Self {
         Self {
+            results: Results::new(store.clone()),
             store,
-            results: Fresh::new(GENERATION_MAX_AGE),
             currency,
             trending: FreshBy::new(ANSWER_MAX_AGE),
             categories: FreshBy::new(ANSWER_MAX_AGE),
@@ -77,15 +76,16 @@ impl Api {
         }
     }
 
-    /// The results of the generation that readers see.
-    async fn results(&self) -> Result<Store, AnalyticsError> {
-        Ok(self.results.get(self.store.current_results()).await?)
+    /// What trends, in which window of which results.
+    async fn trends(&self, question: &trending::Question) -> Result<(Store, Range, Trends), AnalyticsError> {
+        let (results, asked) = (self.results.now().await?, Range::last(question.minutes, Timestamp::now()));
+        let window = panes::held(&results, &[&Schema::PRODUCT_TRENDS], asked).await?;
+        let trends = trending::store::trends(&results, question, window).await?;
+        Ok((results, window, trends))
     }
 
     async fn trending_products(&self, question: &trending::Question) -> Result<Trending, AnalyticsError> {
-        let (results, asked) = (self.results().await?, Range::last(question.minutes, Timestamp::now()));
-        let window = panes::held(&results, &[&Schema::PRODUCT_TRENDS], asked).await?;
-        let trends = trending::store::trends(&results, question, window).await?;
+        let (results, window, trends) = self.trends(question).await?;
         let shown = trending::store::shown(&results, &trends.listed).await?;
         Ok(Trending::new(window, question.by, self.currency, trends, shown))
     }
@@ -94,14 +94,12 @@ impl Api {
         &self,
         question: &trending::Question,
     ) -> Result<TrendingCategories, AnalyticsError> {
-        let (results, asked) = (self.results().await?, Range::last(question.minutes, Timestamp::now()));
-        let window = panes::held(&results, &[&Schema::PRODUCT_TRENDS], asked).await?;
-        let trends = trending::store::trends(&results, question, window).await?;
+        let (_, window, trends) = self.trends(question).await?;
         Ok(TrendingCategories::new(window, question.by, self.currency, trends))
     }
 
     async fn funnels_of(&self, question: &funnels::Question) -> Result<Funnels, AnalyticsError> {
-        let (results, asked) = (self.results().await?, question.asked.at(Timestamp::now())?);
+        let (results, asked) = (self.results.now().await?, question.asked.at(Timestamp::now())?);
         let range = panes::held(&results, &[&Schema::CATEGORY_FUNNELS], asked).await?;
         let found = funnels::store::funnels(&results, range, question.category.as_ref()).await?;
         Ok(Funnels::new(range, self.currency, question.source, found))
@@ -199,9 +197,7 @@ impl Api {
         /// Only sessions that came by a search, or only those that came by browsing.
         source: Query<Given<Source>>,
     ) -> Result<Json<Funnels>, Failure> {
-        let at =
-            |given: Given<DateTime<Utc>>| given.0.map(|at| Timestamp::from_millis(at.timestamp_millis()));
-        let asked = Asked { minutes: minutes.0, from: at(from.0), to: at(to.0) };
+        let asked = Asked::new(minutes.0, from.0.0, to.0.0);
         let category = parse_category(category.0)?;
         let question = funnels::Question { asked, category, source: source.0.0 };
         let answer = self.funnels.get(question.clone(), self.funnels_of(&question));
@@ -234,7 +230,7 @@ impl Api {
         let after = cursor.0.0.as_deref().map(Cursor::decode).transpose()?;
         let question = fraud::Question { severity, rule, status, size: size.0, after };
         let decisions = review::decisions(&self.store).await?;
-        Ok(Json(store::signals(&self.results().await?, &question, &decisions).await?.into()))
+        Ok(Json(store::signals(&self.results.now().await?, &question, &decisions).await?.into()))
     }
 
     /// Streams new fraud signals as server-sent events.
@@ -251,7 +247,7 @@ impl Api {
     /// An answer is up to a second old. What nobody has written yet counts as 0.
     #[oai(path = "/stats", method = "get", operation_id = "stats")]
     async fn stats(&self) -> Result<Json<Overview>, Failure> {
-        let results = self.results().await?;
+        let results = self.results.now().await?;
         let stats = self.stats.get(store::stats(&results, Timestamp::now())).await?;
         Ok(Json(Overview::new(&stats, self.currency)))
     }

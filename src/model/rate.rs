@@ -7,6 +7,11 @@ use serde::Serialize;
 /// Standard deviations of a 95 % interval.
 const Z: f64 = 1.959_964;
 
+/// A part of a whole; `None` of nothing.
+pub fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
 /// How many of how many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Rate {
@@ -25,10 +30,8 @@ pub struct Rate {
 impl Rate {
     /// So many of so many.
     pub fn new(count: u64, of: u64) -> Self {
-        if of == 0 {
-            return Self { count, of, ..Self::default() };
-        }
-        let (n, share) = (of as f64, count as f64 / of as f64);
+        let Some(share) = share(count, of) else { return Self { count, of, ..Self::default() } };
+        let n = of as f64;
         let weight = 1.0 + Z * Z / n;
         let middle = (share + Z * Z / (2.0 * n)) / weight;
         let half = Z / weight * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();

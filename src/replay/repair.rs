@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, ensure};
-use serde_json::json;
+use anyhow::{Context, anyhow};
 
 use crate::audit::frontiers::{Frontier, Frontiers};
 use crate::audit::held::Held;
@@ -180,7 +179,7 @@ async fn write(
         source: document.source,
         tag: 0,
     });
-    repaired.changed += write_all(store, operations.collect()).await?;
+    repaired.changed += store.write_making_indices(operations.collect(), CONNECTIONS).await?;
     let index = store.name(Schema::REPAIRED_WINDOWS.name);
     // Recorded with the time of now: whoever sums windows up looks at what was repaired since its last look.
     let records = counts.into_iter().map(|(start, documents)| record(&batch, start, documents));
@@ -191,7 +190,8 @@ async fn write(
         source: json(&record),
         tag: 0,
     });
-    write_all(store, operations.collect()).await.map(drop)
+    store.write_making_indices(operations.collect(), CONNECTIONS).await?;
+    Ok(())
 }
 
 /// Whether a document is of this window: every id tells it. Its own time may be another.
@@ -272,26 +272,4 @@ fn id(record: &RepairedWindow) -> String {
 /// Grows with how much was read, so that an older repair never hides a newer one.
 fn version(record: &RepairedWindow) -> u64 {
     record.topics.iter().map(|topic| u64::try_from(topic.through).unwrap_or_default()).sum()
-}
-
-/// Writes everything, making the indices that are missing, as that of a day whose events all came late. Gives
-/// how many documents were replaced or are new.
-async fn write_all(store: &Store, operations: Vec<Operation>) -> anyhow::Result<u64> {
-    let written = store.write_all(operations, CONNECTIONS).await;
-    let (mut done, mut refused) = (written.done, written.refused);
-    if !written.missing.is_empty() {
-        let wanted: BTreeSet<&str> = written.missing.iter().map(|one| one.index.as_str()).collect();
-        for index in wanted {
-            let base = index.strip_prefix(&store.name("")).unwrap_or(index);
-            store.create_index(base, &json!({})).await?;
-        }
-        let written = store.write_all(written.missing, CONNECTIONS).await;
-        ensure!(written.missing.is_empty(), "an index that was just made is gone: repair again");
-        done += written.done;
-        refused.extend(written.refused);
-    }
-    match refused.first() {
-        None => Ok(done),
-        Some(first) => Err(anyhow!("Elasticsearch refused {}: {}", first.operation.id, first.reason)),
-    }
 }

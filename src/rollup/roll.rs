@@ -1,15 +1,12 @@
 //! Adds minutes up, stretch by stretch.
 
-use anyhow::{Context, bail};
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::model::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::rollup::kind::Kind;
 use crate::rollup::level::Level;
 use crate::rollup::span::{self, Spans, Stretch};
 use crate::rollup::state::{State, state_rolled};
-use crate::store::bulk::{Operation, Written};
 use crate::store::found::{Aggregated, Found};
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store};
@@ -103,24 +100,10 @@ pub async fn roll(store: &Store, kind: &Kind, schema: &Schema, stretch: Stretch)
         let name = |index: &str| store.name(index);
         let operations =
             page.buckets.into_iter().filter_map(|bucket| bucket.operation(kind, level, schema, name));
-        done += write(store, operations.collect()).await?;
+        done += store.write_making_indices(operations.collect(), CONNECTIONS).await?;
         after = page.after_key;
         if after.is_none() {
             return Ok(done);
         }
     }
-}
-
-/// Writes everything, making the indices that are missing. Gives how many documents were written or replaced.
-async fn write(store: &Store, operations: Vec<Operation>) -> anyhow::Result<u64> {
-    let Written { done, missing, refused, .. } = store.write_all(operations, CONNECTIONS).await;
-    if let Some(first) = refused.first() {
-        bail!("Elasticsearch refused {}: {}", first.operation.id, first.reason);
-    }
-    let Some(first) = missing.first() else { return Ok(done) };
-    let index =
-        first.index.strip_prefix(&store.name("")).context("an index of another shop; this is a bug")?;
-    store.create_index(index, &json!({})).await?;
-    // There are as many rounds as indices in a stretch: two at the most.
-    Ok(done + Box::pin(write(store, missing)).await?)
 }

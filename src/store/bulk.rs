@@ -1,5 +1,6 @@
 //! Many documents in few requests, each item judged by itself.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -8,11 +9,12 @@ use elasticsearch::http::Method;
 use elasticsearch::http::headers::HeaderMap;
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::store::Store;
 use crate::store::chunk::{Chunk, chunks};
 use crate::store::metrics;
 use crate::store::outage::Trouble;
+use crate::store::{Store, StoreError};
 
 /// Attempts of one request before an outage is told; a short 429 is everyday backpressure.
 const ATTEMPTS_UNTOLD: u32 = 3;
@@ -146,6 +148,34 @@ impl Store {
             sum.add(written);
             sum
         })
+    }
+
+    /// As [`Store::write_all`], making the indices that are missing, for results of a day that nobody has written to
+    /// yet. Gives how many documents are there now because of this call.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for a document that Elasticsearch will never take; else as [`Store::create_index`].
+    pub async fn write_making_indices(
+        &self,
+        mut operations: Vec<Operation>,
+        connections: usize,
+    ) -> Result<u64, StoreError> {
+        let mut done = 0;
+        while !operations.is_empty() {
+            let Written { done: now, missing, refused, .. } = self.write_all(operations, connections).await;
+            if let Some(Refused { operation, status, reason }) = refused.into_iter().next() {
+                let reason = format!("{}: {reason}", operation.id);
+                return Err(StoreError::Refused { what: "write a document", status, reason });
+            }
+            done += now;
+            let wanted: BTreeSet<&str> = missing.iter().map(|one| one.index.as_str()).collect();
+            for index in wanted {
+                let base = index.strip_prefix(&self.name("")).unwrap_or(index);
+                self.create_index(base, &json!({})).await?;
+            }
+            operations = missing;
+        }
+        Ok(done)
     }
 
     /// One chunk until every item is final.

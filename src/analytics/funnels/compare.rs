@@ -7,6 +7,7 @@
 use statrs::function::erf::erfc;
 
 use crate::analytics::funnels::Steps;
+use crate::model::rate::share;
 
 /// Chance that any mark is wrong while nothing has changed.
 const SIGNIFICANCE: f64 = 0.05;
@@ -78,7 +79,7 @@ impl Change {
 
 impl Part {
     fn share(self) -> Option<f64> {
-        (self.of > 0).then(|| self.part as f64 / self.of as f64)
+        share(self.part, self.of)
     }
 }
 

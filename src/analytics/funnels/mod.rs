@@ -17,6 +17,7 @@ use crate::analytics::funnels::times::Times;
 use crate::analytics::range::Asked;
 use crate::model::category::{self, CategoryPath};
 use crate::model::money::Cents;
+use crate::model::rate::share;
 
 /// The category that stands for the whole shop.
 pub const ROOT: &str = "all";
@@ -103,10 +104,6 @@ impl Steps {
             conversion: share(self.purchased, self.entered),
         }
     }
-}
-
-fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 impl Funnel {

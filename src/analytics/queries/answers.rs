@@ -9,12 +9,13 @@ use crate::analytics::queries::body::Scope;
 use crate::analytics::queries::rank::{Ranked, Sort};
 use crate::analytics::queries::series::{Interval, Point};
 use crate::analytics::queries::store::{self, Trends};
-use crate::analytics::queries::tally::{Tally, share};
+use crate::analytics::queries::tally::Tally;
 use crate::analytics::queries::trending::Trend;
 use crate::analytics::range::Range;
 use crate::analytics::trending::score::reason;
 use crate::model::category;
 use crate::model::money::{Cents, Currency};
+use crate::model::rate::share;
 use crate::model::time::Timestamp;
 
 /// What is counted in a range and how far it reaches.

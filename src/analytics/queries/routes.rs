@@ -13,7 +13,8 @@ use crate::analytics::queries::body::Scope;
 use crate::analytics::queries::rank::Sort;
 use crate::analytics::queries::store::{self, Question};
 use crate::analytics::range::{Asked, Range};
-use crate::http::fresh::{Fresh, FreshBy};
+use crate::analytics::results::Results;
+use crate::http::fresh::FreshBy;
 use crate::http::parameter::Given;
 use crate::http::problem::Failure;
 use crate::model::money::Currency;
@@ -24,13 +25,9 @@ use crate::store::Store;
 /// How old an answer may be.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
-/// How soon answers follow a change of generations.
-const GENERATION_MAX_AGE: Duration = Duration::from_secs(1);
-
 /// The endpoints of search analytics.
 pub struct Api {
-    store: Store,
-    results: Fresh<Store>,
+    results: Results,
     currency: Currency,
     queries: FreshBy<(Asked, Listed, Sort, usize, Option<String>), Queries>,
     overviews: FreshBy<Asked, SearchOverview>,
@@ -57,18 +54,12 @@ impl Api {
     /// The endpoints, answering from this store; its amounts are in this currency.
     pub fn new(store: Store, currency: Currency) -> Self {
         Self {
-            store,
-            results: Fresh::new(GENERATION_MAX_AGE),
+            results: Results::new(store),
             currency,
             queries: FreshBy::new(MAX_AGE),
             overviews: FreshBy::new(MAX_AGE),
             trending: FreshBy::new(MAX_AGE),
         }
-    }
-
-    /// The results of the generation that readers see.
-    async fn results(&self) -> Result<Store, AnalyticsError> {
-        Ok(self.results.get(self.store.current_results()).await?)
     }
 }
 
@@ -109,12 +100,12 @@ impl Api {
         #[oai(validator(max_length = 200))]
         q: Query<Option<String>>,
     ) -> Result<Json<Queries>, Failure> {
-        let asked = asked(minutes.0, from.0, to.0);
+        let asked = Asked::new(minutes.0, from.0.0, to.0.0);
         let text = q.0.map(|text| normalised(&text)).filter(|text| !text.is_empty());
         let range = asked.at(Timestamp::now())?;
         let key = (asked, scope.0, sort.0, size.0, text.clone());
         let answer = self.queries.get(key, async {
-            let results = self.results().await?;
+            let results = self.results.now().await?;
             let range = store::held(&results, range).await?;
             let question = Question { range, scope: scope.0.into(), sort: sort.0, size: size.0, text };
             let ranking = store::ranking(&results, &question).await?;
@@ -139,10 +130,10 @@ impl Api {
         /// The first minute after the range; without it the range ends now.
         to: Query<Given<DateTime<Utc>>>,
     ) -> Result<Json<SearchOverview>, Failure> {
-        let asked = asked(minutes.0, from.0, to.0);
+        let asked = Asked::new(minutes.0, from.0.0, to.0.0);
         let range = asked.at(Timestamp::now())?;
         let answer = self.overviews.get(asked, async {
-            let results = self.results().await?;
+            let results = self.results.now().await?;
             let range = store::held(&results, range).await?;
             let overview = store::overview(&results, range).await?;
             Ok::<_, AnalyticsError>(SearchOverview::new(range, self.currency, overview))
@@ -168,7 +159,7 @@ impl Api {
     ) -> Result<Json<TrendingQueries>, Failure> {
         let window = Range::last(minutes.0, Timestamp::now());
         let answer = self.trending.get((minutes.0, size.0), async {
-            let results = self.results().await?;
+            let results = self.results.now().await?;
             let window = store::held(&results, window).await?;
             let trends = store::trends(&results, window, size.0).await?;
             Ok::<_, AnalyticsError>(TrendingQueries::new(window, self.currency, trends))
@@ -184,11 +175,6 @@ impl From<Listed> for Scope {
             Listed::Category => Self::Category,
         }
     }
-}
-
-fn asked(minutes: u32, from: Given<DateTime<Utc>>, to: Given<DateTime<Utc>>) -> Asked {
-    let instant = |given: DateTime<Utc>| Timestamp::from_millis(given.timestamp_millis());
-    Asked { minutes, from: from.0.map(instant), to: to.0.map(instant) }
 }
 
 fn queries() -> Listed {

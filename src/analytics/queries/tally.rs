@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use crate::model::rate::share;
 use crate::store::found::Metric;
 
 macro_rules! tally {
@@ -120,11 +121,6 @@ impl Tally {
     pub fn failed(&self) -> u64 {
         self.searches.saturating_sub(self.clicked)
     }
-}
-
-/// A part of a whole; `None` of nothing.
-pub fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// What other tests of searches begin with.

@@ -21,6 +21,7 @@ use crate::http::parameter::BadParameter;
 use crate::model::category::{CategoryPath, LEVELS_MAX, level};
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
+use crate::model::rate::share;
 use crate::model::time::Timestamp;
 
 /// What is asked, apart from when.
@@ -216,7 +217,7 @@ impl Seen {
 /// The share of all session-minutes in the window that bots caused, 0.0 to 1.0; `None` where nobody did anything.
 pub fn share_of_bots(all: &Seen, bots: &Seen) -> Option<f64> {
     let (all, bots) = (all.now.whole, bots.now.whole);
-    (all > 0).then(|| bots.min(all) as f64 / all as f64)
+    share(bots.min(all), all)
 }
 
 /// What was done with a product, or with those of a category, in the window, people's share of it.

@@ -91,12 +91,13 @@ impl Operator for Visits {
         visits.take_changed(|session, visit| {
             visit.sort();
             walks.recount(visit, categories, funnels);
-            queries::recount(visit, categories, queries);
+            let searches = queries::Change::of(visit, categories);
+            searches.recount(queries);
             let findings = rules::documents(visit, session, pane, &self.rules);
             let is_suspect = !findings.is_empty();
             if is_suspect {
                 suspects::documents(visit, session, pane, categories, out);
-                queries::suspects(visit, session, pane, categories, out);
+                searches.suspects(session, pane, categories, out);
             }
             out.extend(findings);
             visit.count(is_suspect);

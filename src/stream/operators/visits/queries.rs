@@ -151,33 +151,43 @@ fn support(tally: &Tally) -> u64 {
     u64::try_from(tally.support).unwrap_or_default()
 }
 
-/// Writes what a suspect visit searched for and what came of it: what has changed, or all when it was not
-/// suspect before. Its steps are in order.
-pub fn suspects(
-    visit: &Visit,
-    session: &SessionId,
-    pane: &Pane,
-    categories: &Categories,
-    out: &mut Vec<Document>,
-) {
-    let before = if visit.counted().suspect { counted(visit, categories) } else { Table::default() };
-    for (scope, tally) in tallies(visit, visit.steps().iter(), categories) {
-        if before.get(&scope) != Some(&tally) {
-            out.push(scope.suspect(&tally, pane, session, categories));
-        }
-    }
+/// What a visit searched for and what came of it: as it was counted last, and as it is now.
+pub struct Change {
+    before: Table<Scope, Tally>,
+    now: Table<Scope, Tally>,
+    was_suspect: bool,
 }
 
-/// Takes a visit whose steps are in order out of the totals as it was counted last, and puts it in as it is now.
-pub fn recount(visit: &Visit, categories: &Categories, totals: &mut Keyed<Scope, Tally>) {
-    let before = counted(visit, categories);
-    for (scope, now) in tallies(visit, visit.steps().iter(), categories) {
-        let was = before.get(&scope).copied().unwrap_or_default();
-        if was != now {
-            let total = totals.change(&scope);
-            total.add(&was, -1);
-            total.add(&now, 1);
+impl Change {
+    /// Of a visit whose steps are in order.
+    pub fn of(visit: &Visit, categories: &Categories) -> Self {
+        let now = tallies(visit, visit.steps().iter(), categories);
+        Self { before: counted(visit, categories), now, was_suspect: visit.counted().suspect }
+    }
+
+    /// Takes the visit out of the totals as it was, and puts it in as it is.
+    pub fn recount(&self, totals: &mut Keyed<Scope, Tally>) {
+        for (scope, now) in &self.now {
+            let was = self.before.get(scope).copied().unwrap_or_default();
+            if was != *now {
+                let total = totals.change(scope);
+                total.add(&was, -1);
+                total.add(now, 1);
+            }
         }
+    }
+
+    /// Writes what has changed of a suspect visit, or all when it was not suspect before.
+    pub fn suspects(
+        &self,
+        session: &SessionId,
+        pane: &Pane,
+        categories: &Categories,
+        out: &mut Vec<Document>,
+    ) {
+        let is_new = |scope, tally| !self.was_suspect || self.before.get(scope) != Some(tally);
+        let changed = self.now.iter().filter(|(scope, tally)| is_new(scope, tally));
+        out.extend(changed.map(|(scope, tally)| scope.suspect(tally, pane, session, categories)));
     }
 }
 
