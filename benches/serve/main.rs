@@ -1,12 +1,14 @@
 //! `cargo bench --bench serve`: what the service adds to Elasticsearch's own answer, in time and in CPU.
 //!
-//! Starts the real `api` and asks it and Elasticsearch in turns, in one run, over one connection each: the service
-//! for an address, Elasticsearch for the body that the service sends it for that address. The catalogue must be
-//! there: `SHOPLENS_PREFIX=bench- cargo run --release --bin seeder` first, then the bench with the same prefix.
+//! Starts the real `api` and asks it, a bare proxy and Elasticsearch in turns, in one run, over one connection each:
+//! the service for an address, the others for the body that the service sends Elasticsearch for that address. The
+//! catalogue must be there: `SHOPLENS_PREFIX=bench- cargo run --release --bin seeder` first, then the bench with
+//! the same prefix.
 
-mod service;
+mod proxy;
+mod running;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
@@ -21,7 +23,7 @@ use shoplens::search::sort::Sort;
 use shoplens::store::Store;
 use shoplens::store::schema::Schema;
 
-use crate::service::Service;
+use crate::running::Running;
 
 /// Searches that the first stage answers, each with a filter or none.
 const SEARCHES: [(&str, &[&str]); 12] = [
@@ -80,21 +82,41 @@ struct Question {
 }
 
 fn main() -> anyhow::Result<()> {
+    if let [_, argument, elasticsearch] = std::env::args().collect::<Vec<_>>().as_slice()
+        && argument == proxy::ARGUMENT
+    {
+        return proxy::serve(elasticsearch);
+    }
     let settings = Settings::parse();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(&settings))
 }
 
 async fn measure(settings: &Settings) -> anyhow::Result<()> {
-    let service = Service::start(&settings.shop.prefix).await?;
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let host = settings.elasticsearch.elasticsearch_host.url().clone();
     let path = format!("{}/_search?allow_partial_search_results=false", store.name(Schema::PRODUCTS.name));
     let elasticsearch = host.join(&path)?.to_string();
-    println!("{:14} {:>10} {:>10} {:>10} {:>10}", "median", "service", "Elastics.", "more", "CPU");
+    let asked = Asked {
+        service: Running::service(&settings.shop.prefix).await?,
+        proxy: Running::proxy(&elasticsearch)?,
+        elasticsearch,
+    };
+    println!("medians; CPU is the mean of a request");
+    println!(
+        "{:14} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "", "Elastics.", "service", "more", "CPU", "proxy more", "proxy CPU"
+    );
     for (what, questions) in [("/search", searches()?), ("/autocomplete", suggestions()?)] {
-        compare(what, &questions, settings.rounds, &service, &elasticsearch).await?;
+        compare(what, &questions, settings.rounds, &asked).await?;
     }
     Ok(())
+}
+
+/// Who is asked.
+struct Asked {
+    service: Running,
+    proxy: Running,
+    elasticsearch: String,
 }
 
 fn searches() -> anyhow::Result<Vec<Question>> {
@@ -133,14 +155,9 @@ fn suggestions() -> anyhow::Result<Vec<Question>> {
     TYPED.iter().map(question).collect()
 }
 
-/// Asks both in turns and prints what they took.
-async fn compare(
-    what: &str,
-    questions: &[Question],
-    rounds: u32,
-    service: &Service,
-    elasticsearch: &str,
-) -> anyhow::Result<()> {
+/// Asks all in turns and prints what they took.
+async fn compare(what: &str, questions: &[Question], rounds: u32, asked: &Asked) -> anyhow::Result<()> {
+    let Asked { service, proxy, elasticsearch } = asked;
     let client = Client::builder().no_proxy().build()?;
     for Question { path, .. } in questions {
         let answer: Value = serde_json::from_str(&service.get(&client, path).await?)?;
@@ -148,27 +165,34 @@ async fn compare(
         let empty = answer["suggestions"].as_array().is_some_and(Vec::is_empty);
         ensure!(!relaxed && !empty, "{path} costs more than one question, which this bench does not compare");
     }
-    let (mut ours, mut theirs, mut more) = (Vec::new(), Vec::new(), Vec::new());
-    let cpu_before = service.cpu()?;
+    let (mut straight, mut served, mut more, mut proxied) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let cpu_before = (service.cpu()?, proxy.cpu()?);
     for _ in 0..rounds {
         for Question { path, body } in questions {
             let started = Instant::now();
             service.get(&client, path).await?;
-            let through = started.elapsed();
-            let started = Instant::now();
-            let request =
-                client.post(elasticsearch).header("content-type", "application/json").body(body.clone());
-            request.send().await?.error_for_status()?.bytes().await?;
-            let straight = started.elapsed();
-            more.push(through.as_secs_f64() - straight.as_secs_f64());
-            ours.push(through.as_secs_f64());
-            theirs.push(straight.as_secs_f64());
+            served.push(started.elapsed().as_secs_f64());
+            let through_proxy = post(&client, proxy.address(), body).await?;
+            let alone = post(&client, elasticsearch, body).await?;
+            more.push(served.last().copied().unwrap_or_default() - alone);
+            proxied.push(through_proxy - alone);
+            straight.push(alone);
         }
     }
-    let cpu = (service.cpu()? - cpu_before).as_secs_f64() / ours.len() as f64;
-    let [ours, theirs, more] = [ours, theirs, more].map(median).map(millis);
-    println!("{what:14} {ours:>10} {theirs:>10} {more:>10} {:>10}", millis(cpu));
+    let requests = served.len() as f64;
+    let cpu = |now: Duration, before: Duration| millis((now - before).as_secs_f64() / requests);
+    let cpus = (cpu(service.cpu()?, cpu_before.0), cpu(proxy.cpu()?, cpu_before.1));
+    let [straight, served, more, proxied] = [straight, served, more, proxied].map(median).map(millis);
+    println!("{what:14} {straight:>10} {served:>10} {more:>10} {:>10} {proxied:>10} {:>10}", cpus.0, cpus.1);
     Ok(())
+}
+
+/// Seconds that an answer takes.
+async fn post(client: &Client, address: &str, body: &str) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    let request = client.post(address).header("content-type", "application/json").body(body.to_owned());
+    request.send().await?.error_for_status()?.bytes().await?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
 fn median(mut seconds: Vec<f64>) -> f64 {

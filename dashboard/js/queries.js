@@ -100,7 +100,7 @@ function course({ series, interval_minutes, bots }) {
     "figure",
     {},
     sparkline(points, span, 800, 44),
-    h("figcaption", { class: "small muted" }, `Searches ${step}. Bots, left out everywhere, made ${left} of all searches${bots.all_left_out ? "" : " or more"}.`),
+    h("figcaption", { class: "small muted" }, `Searches ${step}. Bots, left out everywhere, made ${left} of all searches${bots.told_apart ? "" : " or less"}.`),
   );
 }
 

@@ -1,9 +1,8 @@
 //! The accept loop: bounded connections, a time-out for slow senders, and an orderly end.
 //!
 //! poem's own server keeps a connection open for as long as a caller sends one header byte now and then.
-//! Here the whole head of a request must arrive in time, which also ends idle connections. No endpoint
-//! reads a request's body, so none is ever held in memory. A caller that does not read its answer keeps
-//! its connection: put a reverse proxy in front where callers are not trusted.
+//! Here the whole head of a request must arrive in time, which also ends idle connections. A caller that does
+//! not read its answer keeps its connection: put a reverse proxy in front where callers are not trusted.
 
 use std::convert::Infallible;
 use std::io;

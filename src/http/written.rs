@@ -41,7 +41,6 @@ impl<T: ToJSON + Serialize> ApiResponse for Written<T> {
     }
 }
 
-/// What the tests of answers begin with.
 /// What a test of each answer needs.
 #[cfg(test)]
 pub mod tests {

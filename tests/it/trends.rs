@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use shoplens::analytics::range::Range;
 use shoplens::analytics::trending::score::{SPANS, spans};
-use shoplens::analytics::trending::{Counted, Measure, Seen, Tally, Trend};
+use shoplens::analytics::trending::{Counted, Seen, Tally, Trend};
 use shoplens::catalog::shelf::{self, ShelfProduct};
 use shoplens::model::event::{Event, EventType};
 use shoplens::model::ids::SessionId;
@@ -79,7 +79,7 @@ impl Day {
         };
         let before: [Tally; SPANS] = spans(window).map(|span| tally(span.from, span.to));
         let first_pane = viewed.keys().map(|(minute, _)| *minute).next().filter(|first| *first < window.from);
-        Seen { now: tally(window.from, window.to), before, first_pane }.rank(window, Measure::Views)
+        Seen { now: tally(window.from, window.to), before, first_pane }.rank(window)
     }
 }
 

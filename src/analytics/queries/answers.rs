@@ -10,8 +10,8 @@ use crate::analytics::queries::rank::{Ranked, Sort};
 use crate::analytics::queries::series::{Interval, Point};
 use crate::analytics::queries::store::{self, Trends};
 use crate::analytics::queries::tally::Tally;
-use crate::analytics::queries::trending::Trend;
 use crate::analytics::range::Range;
+use crate::analytics::trending::Trend;
 use crate::analytics::trending::score::reason;
 use crate::model::category;
 use crate::model::money::{Cents, Currency};
@@ -128,8 +128,8 @@ impl From<Tally> for SearchFigures {
 pub struct Queries {
     #[oai(flatten)]
     reach: Reach,
-    /// False where there were more sessions of bots than can be left out.
-    pub all_bots_left_out: bool,
+    /// False where more sessions were cleared of suspicion than can be told from bots: the rest is left out with them.
+    pub bots_told_apart: bool,
     /// What comes first.
     pub sort: Sort,
     /// In order.
@@ -167,7 +167,7 @@ impl Queries {
         };
         Self {
             reach: Reach::new(question.range, currency, ranking.progress),
-            all_bots_left_out: ranking.all_bots_left_out,
+            bots_told_apart: ranking.bots_told_apart,
             sort: question.sort,
             items: (1..).zip(ranking.items).map(item).collect(),
         }
@@ -209,8 +209,8 @@ pub struct BotSearches {
     pub searches: u64,
     /// Their share of everybody's searches; null when nobody searched.
     pub share_of_searches: Option<f64>,
-    /// False where there were more sessions of bots than can be left out.
-    pub all_left_out: bool,
+    /// False where more sessions were cleared of suspicion than can be told from bots: the rest is left out with them.
+    pub told_apart: bool,
 }
 
 /// A stretch of time.
@@ -240,7 +240,7 @@ pub struct FilterUse {
 impl SearchOverview {
     /// Puts the answer together.
     pub fn new(range: Range, currency: Currency, overview: store::Overview) -> Self {
-        let store::Overview { progress, all_bots_left_out, now, before, bots, points, filters } = overview;
+        let store::Overview { progress, bots_told_apart, now, before, bots, points, filters } = overview;
         let point = |Point { start, tally }| SearchPoint { start: start.to_chrono(), figures: tally.into() };
         let used = |(filter, tally): (String, Tally)| FilterUse {
             filter,
@@ -257,7 +257,7 @@ impl SearchOverview {
                 sessions: bots.sessions,
                 searches: bots.searches,
                 share_of_searches: share(bots.searches, bots.searches + now.searches),
-                all_left_out: all_bots_left_out,
+                told_apart: bots_told_apart,
             },
             interval_minutes: Interval::of(range).minutes(),
             series: points.into_iter().map(point).collect(),
@@ -271,8 +271,8 @@ impl SearchOverview {
 pub struct TrendingQueries {
     #[oai(flatten)]
     reach: Reach,
-    /// False where there were more sessions of bots than can be left out.
-    pub all_bots_left_out: bool,
+    /// False where more sessions were cleared of suspicion than can be told from bots: the rest is left out with them.
+    pub bots_told_apart: bool,
     /// The greatest score first.
     pub items: Vec<TrendingQuery>,
 }
@@ -297,17 +297,17 @@ pub struct TrendingQuery {
 impl TrendingQueries {
     /// Puts the answer together.
     pub fn new(window: Range, currency: Currency, found: Trends) -> Self {
-        let item = |(rank, trend): (u32, Trend)| TrendingQuery {
+        let item = |(rank, (trend, tally)): (u32, (Trend, Tally))| TrendingQuery {
             rank,
-            reason: reason(trend.tally.sessions, "sessions", trend.expected),
-            query: trend.query,
+            reason: reason(trend.sessions, "sessions", trend.expected),
+            query: trend.key,
             expected: trend.expected,
             score: trend.score,
-            figures: trend.tally.into(),
+            figures: tally.into(),
         };
         Self {
             reach: Reach::new(window, currency, found.progress),
-            all_bots_left_out: found.all_bots_left_out,
+            bots_told_apart: found.bots_told_apart,
             items: (1..).zip(found.trends).map(item).collect(),
         }
     }

@@ -1,7 +1,6 @@
 //! Request bodies for Elasticsearch, each a pure function of the question. The same ask for everybody's searches
 //! (`query-stats`) and, with [`Bots`], for those of bots (`suspect-queries`).
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::analytics::bots::Bots;
@@ -9,7 +8,7 @@ use crate::analytics::panes::panes;
 use crate::analytics::queries::series::Interval;
 use crate::analytics::queries::tally::Tally;
 use crate::analytics::range::Range;
-use crate::model::time::Timestamp;
+use crate::analytics::trending::query;
 
 /// Most queries or categories of which a place is computed: those with the most of what they are ranked by.
 const CANDIDATES_MAX: usize = 1_000;
@@ -54,12 +53,19 @@ pub enum Of<'a> {
     Bots(&'a Bots),
 }
 
+impl Of<'_> {
+    fn filter(self) -> Option<Value> {
+        match self {
+            Self::Everybody => None,
+            Self::Bots(bots) => Some(bots.filter()),
+        }
+    }
+}
+
 /// The documents of a scope in a range.
 fn documents(range: Range, scope: Scope, of: Of<'_>) -> Vec<Value> {
     let mut filter = vec![panes(range), json!({ "term": { "scope": scope.as_str() } })];
-    if let Of::Bots(bots) = of {
-        filter.push(bots.filter());
-    }
+    filter.extend(of.filter());
     filter
 }
 
@@ -130,22 +136,20 @@ pub fn series(range: Range, interval: Interval, of: Of<'_>) -> Value {
     aggregated(&documents(range, Scope::All, of), &aggs)
 }
 
-/// The first pane of a range.
-pub fn first_pane(range: Range) -> Value {
-    json!({
-        "size": 1,
-        "track_total_hits": false,
-        "_source": ["minute"],
-        "query": { "bool": { "filter": [panes(range)] } },
-        "sort": [{ "minute": "asc" }],
-    })
-}
-
-/// The one field that [`first_pane`] asks for.
-#[derive(Deserialize)]
-pub struct Pane {
-    /// Its start.
-    pub minute: Timestamp,
+/// The sessions that searched at all, and for each of these queries, in a window and in each span before it.
+pub fn over_spans(window: Range, queries: &[&str], of: Of<'_>) -> Value {
+    let scope = |scope: Scope| json!({ "term": { "scope": scope.as_str() } });
+    let sessions = sums(&["sessions"]);
+    let terms = json!({ "field": "key", "size": queries.len().max(1) });
+    let wanted = json!({ "bool": { "filter": [scope(Scope::Query), { "terms": { "key": queries } }] } });
+    let aggs = json!({
+        "whole": { "filter": scope(Scope::All), "aggs": sessions },
+        "among": { "filter": wanted, "aggs": { "keys": { "terms": terms, "aggs": sessions } } },
+    });
+    let scopes = [Scope::All, Scope::Query].map(Scope::as_str);
+    let mut filter = vec![query::all_panes(window), json!({ "terms": { "scope": scopes } })];
+    filter.extend(of.filter());
+    aggregated(&filter, &query::over_spans(window, true, aggs))
 }
 
 #[cfg(test)]
@@ -154,6 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::time::Timestamp;
 
     fn range() -> Range {
         Range::last(5, Timestamp::parse("2026-11-21T10:07:30Z").unwrap())
@@ -187,7 +192,7 @@ mod tests {
         "#);
         let bots = by_key(range(), Scope::Category, &["a", "a.b"], &["searches"], Of::Bots(&Bots::default()));
         assert_eq!(bots["aggs"], everybody["aggs"]);
-        assert_snapshot!(bots["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"term":{"scope":"category"}},{"terms":{"session_id":[]}},{"terms":{"key":["a","a.b"]}}]}}"#);
+        assert_snapshot!(bots["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"term":{"scope":"category"}},{"bool":{"must_not":{"terms":{"session_id":[]}}}},{"terms":{"key":["a","a.b"]}}]}}"#);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! The processor writes a tally for each minute in which sessions began, partition and key (`query-stats`), and the same for
 //! each suspect session apart (`suspect-queries`). Here they are added up, bots' sessions are taken off ([`tally`]),
-//! put in order ([`rank`], [`trending`]) and told over time ([`series`]). [`store`] does the exchanges with the bodies of
-//! [`body`], [`routes`] are the endpoints, [`answers`] their JSON. docs/metrics-search.md defines every figure.
+//! put in order ([`rank`]) and told over time ([`series`]); what trends is scored as products are
+//! ([`crate::analytics::trending`]). [`store`] does the exchanges with the bodies of [`body`], [`routes`] are the
+//! endpoints, [`answers`] their JSON. docs/metrics-search.md defines every figure.
 
 pub mod answers;
 pub mod body;
@@ -14,6 +15,5 @@ pub mod routes;
 pub mod series;
 pub mod store;
 pub mod tally;
-pub mod trending;
 
 pub use crate::analytics::queries::popular::{Popular, popular};

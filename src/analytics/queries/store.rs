@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::try_join;
@@ -14,12 +13,13 @@ use crate::analytics::queries::found::{ByKey, ByTime};
 use crate::analytics::queries::rank::{self, Ranked, Row, Sort};
 use crate::analytics::queries::series::{self, Interval, Point};
 use crate::analytics::queries::tally::Tally;
-use crate::analytics::queries::trending::{self, Candidate, Shop, Trend};
 use crate::analytics::range::Range;
-use crate::analytics::trending::score::{Before, SUPPORT_MIN};
+use crate::analytics::trending::Trend;
+use crate::analytics::trending::found::Spans;
+use crate::analytics::trending::query::past_start;
 use crate::analytics::{AnalyticsError, panes, store::progress};
 use crate::model::time::Timestamp;
-use crate::store::found::{Aggregated, Found};
+use crate::store::found::Aggregated;
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
@@ -54,8 +54,8 @@ pub struct Question {
 pub struct Ranking {
     /// How far the numbers reach.
     pub progress: Progress,
-    /// Whether every bot could be taken off.
-    pub all_bots_left_out: bool,
+    /// Whether every suspect session could be told from bots'.
+    pub bots_told_apart: bool,
     /// In order.
     pub items: Vec<Ranked>,
 }
@@ -87,7 +87,7 @@ pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, Anal
     for Row { key, tally, .. } in items.iter_mut().map(|item| &mut item.row) {
         *tally = figures.get(key).copied().unwrap_or(*tally);
     }
-    Ok(Ranking { progress, all_bots_left_out: !bots.is_cut, items })
+    Ok(Ranking { progress, bots_told_apart: !bots.is_cut, items })
 }
 
 /// The searches of the whole shop.
@@ -95,8 +95,8 @@ pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, Anal
 pub struct Overview {
     /// How far the numbers reach.
     pub progress: Progress,
-    /// Whether every bot could be taken off.
-    pub all_bots_left_out: bool,
+    /// Whether every suspect session could be told from bots'.
+    pub bots_told_apart: bool,
     /// In the range.
     pub now: Tally,
     /// In the range before.
@@ -130,7 +130,7 @@ pub async fn overview(store: &Store, range: Range) -> Result<Overview, Analytics
     let points = series::points(range, interval, &everybody, &of_bots);
     Ok(Overview {
         progress,
-        all_bots_left_out: !bots.is_cut,
+        bots_told_apart: !bots.is_cut,
         now: series::total(&points),
         before: before.without(&before_of_bots),
         bots: of_bots.values().fold(Tally::default(), |sum, tally| sum.and(tally)),
@@ -143,10 +143,10 @@ pub async fn overview(store: &Store, range: Range) -> Result<Overview, Analytics
 pub struct Trends {
     /// How far the numbers reach.
     pub progress: Progress,
-    /// Whether all bots could be left out.
-    pub all_bots_left_out: bool,
-    /// The greatest score first.
-    pub trends: Vec<Trend>,
+    /// Whether every suspect session could be told from bots'.
+    pub bots_told_apart: bool,
+    /// The greatest score first, with all figures of the window.
+    pub trends: Vec<(Trend, Tally)>,
 }
 
 /// Queries that more sessions search for than usual, without bots, and how far the numbers reach.
@@ -154,45 +154,30 @@ pub struct Trends {
 /// # Errors
 /// [`AnalyticsError::Store`].
 pub async fn trends(store: &Store, window: Range, size: usize) -> Result<Trends, AnalyticsError> {
-    let spans = trending::ranges_before(window);
-    let first = spans.iter().map(|span| span.from).min().unwrap_or(window.from);
-    let (progress, bots, keys, first_pane) = try_join!(
+    let (progress, bots, keys) = try_join!(
         progress(store, SESSIONS),
-        async { Ok(Bots::seen(store, first, window.to).await?) },
+        async { Ok(Bots::seen(store, past_start(window), window.to).await?) },
         async { Ok(candidates(store, window, Scope::Query, SESSIONS_FIELD, None).await?) },
-        async { Ok(first_pane(store, Range::from_to(first, window.from).read_from(window.rolled)).await?) },
     )?;
-    let people = People { store, scope: Scope::Query, bots: &bots };
-    let past = spans.map(|span| people.sessions_before(span, &keys));
-    let (now, everybody, of_bots, past) = try_join!(
-        people.tallies(window, &keys, &[SESSIONS_FIELD]),
-        whole(store, window, Of::Everybody),
-        whole(store, window, Of::Bots(&bots)),
-        try_join_all(past),
-    )?;
-    let before = |count: &dyn Fn(&Past) -> u64| -> Before {
-        let mut counts = past.iter().map(count);
-        std::array::from_fn(|_| counts.next().unwrap_or_default())
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let over_spans = async |of| {
+        let body = body::over_spans(window, &keys, of);
+        let found: Option<Spans> =
+            ask(store, "count what was searched for before", of, window, &body).await?;
+        Ok::<_, StoreError>(found.map(Spans::into_seen).unwrap_or_default())
     };
-    let of_query = |query: &str| before(&|past| past.queries.get(query).map_or(0, |tally| tally.sessions));
-    let shop =
-        Shop { now: everybody.without(&of_bots).sessions, before: before(&|past| past.all), first_pane };
-    let candidate = |(query, tally): (String, Tally)| Candidate { before: of_query(&query), query, tally };
-    let candidates = now.into_iter().filter(|(_, tally)| tally.sessions >= SUPPORT_MIN).map(candidate);
-    let mut trends = trending::rank(candidates.collect(), window, &shop, size);
-    // All figures of the few that are shown.
-    let keys: Vec<String> = trends.iter().map(|trend| trend.query.clone()).collect();
-    let figures = people.tallies(window, &keys, Tally::FIELDS).await?;
-    for Trend { query, tally, .. } in &mut trends {
-        *tally = figures.get(query).copied().unwrap_or(*tally);
-    }
-    Ok(Trends { progress, all_bots_left_out: !bots.is_cut, trends })
-}
-
-/// The sessions that searched in a span of the past.
-struct Past {
-    all: u64,
-    queries: HashMap<String, Tally>,
+    let (all, of_bots) = try_join!(over_spans(Of::Everybody), over_spans(Of::Bots(&bots)))?;
+    let mut trends = all.without(&of_bots).rank(window);
+    trends.truncate(size);
+    let people = People { store, scope: Scope::Query, bots: &bots };
+    let keys: Vec<String> = trends.iter().map(|trend| trend.key.clone()).collect();
+    let mut figures = people.tallies(window, &keys, Tally::FIELDS).await?;
+    let with_figures = |trend: Trend| {
+        let tally = figures.remove(&trend.key).unwrap_or_default();
+        (trend, tally)
+    };
+    let trends = trends.into_iter().map(with_figures).collect();
+    Ok(Trends { progress, bots_told_apart: !bots.is_cut, trends })
 }
 
 /// The queries that everybody, bots too, searched for most in the last time, by what people searched.
@@ -248,15 +233,6 @@ impl People<'_> {
         let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(self.bots)))?;
         Ok(without(everybody, &of_bots).collect())
     }
-
-    async fn sessions_before(&self, span: Range, keys: &[String]) -> Result<Past, StoreError> {
-        let (queries, all, of_bots) = try_join!(
-            self.tallies(span, keys, &[SESSIONS_FIELD]),
-            whole(self.store, span, Of::Everybody),
-            whole(self.store, span, Of::Bots(self.bots)),
-        )?;
-        Ok(Past { all: all.without(&of_bots).sessions, queries })
-    }
 }
 
 /// The filters that people set, the most used first.
@@ -297,14 +273,7 @@ async fn by_start(
     Ok(found.map(ByTime::by_start).unwrap_or_default())
 }
 
-async fn first_pane(store: &Store, range: Range) -> Result<Option<Timestamp>, StoreError> {
-    let what = "find the first minute with searches";
-    let (indices, body) = (panes::indices(&Schema::QUERY_STATS, range), body::first_pane(range));
-    let found: Found<body::Pane> = store.search(what, &indices, Missing::IsEmpty, &body).await?;
-    Ok(found.hits.sources().next().map(|pane| pane.minute))
-}
-
-/// One search for aggregations. An index that nobody has written yet is empty; nothing is asked of no bots.
+/// One search for aggregations. An index that nobody has written yet is empty.
 async fn ask<A: DeserializeOwned>(
     store: &Store,
     what: &'static str,
@@ -313,7 +282,6 @@ async fn ask<A: DeserializeOwned>(
     body: &Value,
 ) -> Result<Option<A>, StoreError> {
     let kind = match of {
-        Of::Bots(bots) if bots.is_empty() => return Ok(None),
         Of::Bots(_) => &Schema::SUSPECT_QUERIES,
         Of::Everybody => &Schema::QUERY_STATS,
     };

@@ -44,8 +44,8 @@ pub struct TrendBasis {
     pub by: Measure,
     /// Share of the whole shop's sessions in the window that were bots' and are left out, 0.0 to 1.0; null when there was none.
     pub bots_share: Option<f64>,
-    /// False where there were more sessions of bots than can be left out.
-    pub all_bots_left_out: bool,
+    /// False where more sessions were cleared of suspicion than can be told from bots: the rest is left out with them.
+    pub bots_told_apart: bool,
     /// Every event before it has been read; null when nothing was processed yet.
     pub watermark: Option<DateTime<Utc>>,
     /// Numbers of minutes before it can no longer change; null when nothing was processed yet.
@@ -151,14 +151,14 @@ impl TrendingCategories {
 
 impl TrendBasis {
     fn new(window: Range, by: Measure, currency: Currency, trends: &Trends) -> Self {
-        let Trends { progress, bots_share, all_bots_left_out, .. } = trends;
+        let Trends { progress, bots_share, bots_told_apart, .. } = trends;
         Self {
             minutes: window.minutes,
             from: window.from.to_chrono(),
             to: window.to.to_chrono(),
             by,
             bots_share: *bots_share,
-            all_bots_left_out: *all_bots_left_out,
+            bots_told_apart: *bots_told_apart,
             watermark: progress.watermark.map(Timestamp::to_chrono),
             complete_until: progress.complete_until.map(Timestamp::to_chrono),
             currency: currency.into(),

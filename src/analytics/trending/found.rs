@@ -12,11 +12,16 @@ use crate::store::found::{Buckets, Metric};
 /// Counts of one stretch of time.
 #[derive(Deserialize)]
 pub struct Stretch {
-    whole: Metric<f64>,
+    whole: Whole,
     among: Among<KeyBucket>,
 }
 
-/// An aggregation by product or category.
+#[derive(Deserialize)]
+struct Whole {
+    sessions: Metric<f64>,
+}
+
+/// An aggregation by product, category or query.
 #[derive(Deserialize)]
 pub struct Among<B> {
     keys: Buckets<B>,
@@ -31,17 +36,18 @@ struct KeyBucket {
 }
 
 impl Stretch {
+    /// As what was counted.
     pub fn into_tally(self) -> Tally {
         let counted = |bucket: KeyBucket| {
             let (sessions, revenue) = (bucket.sessions.count(), bucket.revenue_cents.cents());
             (bucket.key, Counted { sessions, revenue })
         };
         let by_key = self.among.keys.buckets.into_iter().map(counted).collect();
-        Tally { whole: self.whole.count(), by_key }
+        Tally { whole: self.whole.sessions.count(), by_key }
     }
 }
 
-/// To [`crate::analytics::trending::query::before`] and [`crate::analytics::trending::query::of_bots`].
+/// To [`crate::analytics::trending::query::over_spans`].
 #[derive(Deserialize)]
 pub struct Spans {
     spans: Buckets<SpanBucket>,
@@ -57,6 +63,7 @@ struct SpanBucket {
 }
 
 impl Spans {
+    /// As what was counted in the window and before it.
     pub fn into_seen(self) -> Seen {
         let mut seen = Seen::default();
         for SpanBucket { key, first, stretch } in self.spans.buckets {
@@ -92,6 +99,7 @@ struct FiguresBucket {
 }
 
 impl OfKeys {
+    /// By product or category.
     pub fn into_figures(self) -> HashMap<String, Figures> {
         let figures = |bucket: FiguresBucket| {
             let figures = Figures {

@@ -1,15 +1,15 @@
-//! What gets more attention than it usually does: products, and categories.
+//! What gets more attention than it usually does: products, and categories; and, scored in the same way, queries.
 //!
 //! Counted are *session-minutes*: the sessions that did it, once for each minute, so that a thousand views of one
 //! visit weigh as one. What bots did is taken off first. [`score`] says what is expected and how far off a count is.
 
 pub mod answer;
+pub mod found;
 pub mod query;
 pub mod score;
 pub mod store;
 
-mod found;
-
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use poem_openapi::Enum;
@@ -122,14 +122,14 @@ impl Among {
 pub struct Tally {
     /// In the whole shop.
     pub whole: u64,
-    /// By product or category.
+    /// By product, category or query.
     pub by_key: HashMap<String, Counted>,
 }
 
-/// What was counted of one product or category.
+/// What was counted of one product, category or query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// Session-minutes.
+    /// Session-minutes; of a query sessions.
     pub sessions: u64,
     /// What was bought cost; 0 where revenue is not asked for.
     pub revenue: Cents,
@@ -166,7 +166,7 @@ pub struct Seen {
 /// Something that trends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trend {
-    /// The product's id or the category's path.
+    /// The product's id, the category's path or the query.
     pub key: String,
     /// Session-minutes in the window.
     pub sessions: u64,
@@ -186,9 +186,9 @@ impl Seen {
         self
     }
 
-    /// What trends, first that with the greatest score, or by revenue with the greatest revenue. Equals go by sessions,
-    /// then by key, so that the same numbers always give the same order.
-    pub fn rank(&self, window: Range, by: Measure) -> Vec<Trend> {
+    /// What trends, first that with the greatest score. Equals go by sessions, then by key, so that the same numbers
+    /// always give the same order.
+    pub fn rank(&self, window: Range) -> Vec<Trend> {
         let totals = self.before.each_ref().map(|tally| tally.whole);
         let usual = Usual::new(window, self.first_pane, &totals, self.now.whole);
         let trend = |(key, counted): (&String, &Counted)| {
@@ -205,13 +205,16 @@ impl Seen {
         };
         let mut trends: Vec<Trend> = self.now.by_key.iter().filter_map(trend).collect();
         trends.sort_by(|a, b| {
-            let by_revenue =
-                if by == Measure::Revenue { b.revenue.cmp(&a.revenue) } else { std::cmp::Ordering::Equal };
-            let by_score = by_revenue.then(b.score.total_cmp(&a.score));
+            let by_score = b.score.total_cmp(&a.score);
             by_score.then(b.sessions.cmp(&a.sessions)).then_with(|| a.key.cmp(&b.key))
         });
         trends
     }
+}
+
+/// Puts what brought most in first; equals stay in their order.
+pub fn greatest_revenue_first(trends: &mut [Trend]) {
+    trends.sort_by_key(|trend| Reverse(trend.revenue));
 }
 
 /// The share of all session-minutes in the window that bots caused, 0.0 to 1.0; `None` where nobody did anything.

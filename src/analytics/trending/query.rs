@@ -38,7 +38,7 @@ pub fn leaders(window: Range, among: &Among, by: Measure) -> Value {
         terms["include"] = json!(pattern(below.as_ref(), *level));
     }
     let keys = json!({ "terms": terms, "aggs": counted(by) });
-    let aggs = json!({ "whole": sum(by.field()), "among": of(filters(among), keys) });
+    let aggs = json!({ "whole": whole(by), "among": of(filters(among), keys) });
     body(vec![panes(window)], by, aggs)
 }
 
@@ -49,11 +49,29 @@ pub fn before(window: Range, among: &Among, by: Measure, keys: &[String]) -> Val
     body(vec![panes_of(window.rolled, past)], by, aggs)
 }
 
+/// The panes of a window and of its past.
+pub fn all_panes(window: Range) -> Value {
+    let past = spans(window).map(|span| (span.from, span.to));
+    panes_of(window.rolled, past.into_iter().chain([window.stretch()]))
+}
+
+/// The same aggregations in each span before a window, with the first pane of each, and in the window if it is asked
+/// for. What [`Spans`](crate::analytics::trending::found::Spans) reads.
+pub fn over_spans(window: Range, with_window: bool, mut aggs: Value) -> Value {
+    let spans: [_; SPANS] = spans(window);
+    let span = |(number, span): (usize, &Span)| json!({ "key": number.to_string(), "from": span.from, "to": span.to });
+    let mut ranges: Vec<Value> = spans.iter().enumerate().map(span).collect();
+    if with_window {
+        ranges.push(json!({ "key": NOW, "from": window.from }));
+    }
+    aggs["first"] = json!({ "min": { "field": "minute" } });
+    json!({ "spans": { "date_range": { "field": "minute", "ranges": ranges }, "aggs": aggs } })
+}
+
 /// The part of bots in all of this, the window too.
 pub fn of_bots(window: Range, among: &Among, by: Measure, keys: &[String], bots: &Bots) -> Value {
     let aggs = by_span(window, among, by, keys, true);
-    let all = spans(window).map(|span| (span.from, span.to)).into_iter().chain([window.stretch()]);
-    body(vec![panes_of(window.rolled, all), bots.filter()], by, aggs)
+    body(vec![all_panes(window), bots.filter()], by, aggs)
 }
 
 /// What was done with these in the window, by all or by bots alone.
@@ -140,20 +158,12 @@ fn of_keys(among: &Among, keys: &[String], sums: &Value) -> Value {
 }
 
 fn by_span(window: Range, among: &Among, by: Measure, keys: &[String], with_window: bool) -> Value {
-    let spans: [_; SPANS] = spans(window);
-    let span = |(number, span): (usize, &Span)| json!({ "key": number.to_string(), "from": span.from, "to": span.to });
-    let mut ranges: Vec<Value> = spans.iter().enumerate().map(span).collect();
-    if with_window {
-        ranges.push(json!({ "key": NOW, "from": window.from }));
-    }
-    json!({ "spans": {
-        "date_range": { "field": "minute", "ranges": ranges },
-        "aggs": {
-            "whole": sum(by.field()),
-            "first": { "min": { "field": "minute" } },
-            "among": of(vec![wanted(among, keys)], of_keys(among, keys, &counted(by))),
-        },
-    } })
+    let of_keys = of(vec![wanted(among, keys)], of_keys(among, keys, &counted(by)));
+    over_spans(window, with_window, json!({ "whole": whole(by), "among": of_keys }))
+}
+
+fn whole(by: Measure) -> Value {
+    json!({ "filter": { "match_all": {} }, "aggs": { "sessions": sum(by.field()) } })
 }
 
 #[cfg(test)]
@@ -177,14 +187,14 @@ mod tests {
     #[test]
     fn the_greatest_counts_are_of_the_category_and_brand_and_the_sum_is_of_the_shop() {
         let body = leaders(window(), &products(), Measure::Views);
-        assert_snapshot!(body, @r#"{"aggs":{"among":{"aggs":{"keys":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"terms":{"field":"product_id","order":[{"sessions":"desc"},{"_key":"asc"}],"shard_size":10000,"size":2000}}},"filter":{"bool":{"filter":[{"term":{"categories":"electronics.audio"}},{"term":{"brand":"Sonora"}}]}}},"whole":{"sum":{"field":"view.sessions"}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"exists":{"field":"view.sessions"}}]}},"size":0,"track_total_hits":false}"#);
+        assert_snapshot!(body, @r#"{"aggs":{"among":{"aggs":{"keys":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"terms":{"field":"product_id","order":[{"sessions":"desc"},{"_key":"asc"}],"shard_size":10000,"size":2000}}},"filter":{"bool":{"filter":[{"term":{"categories":"electronics.audio"}},{"term":{"brand":"Sonora"}}]}}},"whole":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"filter":{"match_all":{}}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"exists":{"field":"view.sessions"}}]}},"size":0,"track_total_hits":false}"#);
     }
 
     #[test]
     fn the_past_is_summed_span_by_span_for_the_candidates_alone() {
         let keys = ["p1", "p2"].map(str::to_owned);
         let body = before(window(), &products(), Measure::Revenue, &keys);
-        assert_snapshot!(body, @r#"{"aggs":{"spans":{"aggs":{"among":{"aggs":{"keys":{"aggs":{"revenue_cents":{"sum":{"field":"purchase.revenue_cents"}},"sessions":{"sum":{"field":"purchase.sessions"}}},"terms":{"field":"product_id","size":2}}},"filter":{"bool":{"filter":[{"terms":{"product_id":["p1","p2"]}}]}}},"first":{"min":{"field":"minute"}},"whole":{"sum":{"field":"purchase.sessions"}}},"date_range":{"field":"minute","ranges":[{"from":"2026-11-21T09:32:00.000Z","key":"0","to":"2026-11-21T10:02:00.000Z"},{"from":"2026-11-21T09:02:00.000Z","key":"1","to":"2026-11-21T09:32:00.000Z"},{"from":"2026-11-21T08:02:00.000Z","key":"2","to":"2026-11-21T09:02:00.000Z"},{"from":"2026-11-21T06:02:00.000Z","key":"3","to":"2026-11-21T08:02:00.000Z"}]}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:02:00.000Z","lt":"2026-11-21T10:02:00.000Z"}}},{"exists":{"field":"purchase.sessions"}}]}},"size":0,"track_total_hits":false}"#);
+        assert_snapshot!(body, @r#"{"aggs":{"spans":{"aggs":{"among":{"aggs":{"keys":{"aggs":{"revenue_cents":{"sum":{"field":"purchase.revenue_cents"}},"sessions":{"sum":{"field":"purchase.sessions"}}},"terms":{"field":"product_id","size":2}}},"filter":{"bool":{"filter":[{"terms":{"product_id":["p1","p2"]}}]}}},"first":{"min":{"field":"minute"}},"whole":{"aggs":{"sessions":{"sum":{"field":"purchase.sessions"}}},"filter":{"match_all":{}}}},"date_range":{"field":"minute","ranges":[{"from":"2026-11-21T09:32:00.000Z","key":"0","to":"2026-11-21T10:02:00.000Z"},{"from":"2026-11-21T09:02:00.000Z","key":"1","to":"2026-11-21T09:32:00.000Z"},{"from":"2026-11-21T08:02:00.000Z","key":"2","to":"2026-11-21T09:02:00.000Z"},{"from":"2026-11-21T06:02:00.000Z","key":"3","to":"2026-11-21T08:02:00.000Z"}]}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:02:00.000Z","lt":"2026-11-21T10:02:00.000Z"}}},{"exists":{"field":"purchase.sessions"}}]}},"size":0,"track_total_hits":false}"#);
     }
 
     #[test]
@@ -193,7 +203,7 @@ mod tests {
         let all = before(window(), &products(), Measure::Carts, &["p1".to_owned()]);
         let ranges = |body: &Value| body["aggs"]["spans"]["date_range"]["ranges"].as_array().unwrap().len();
         assert_eq!((ranges(&bots), ranges(&all)), (SPANS + 1, SPANS));
-        assert_snapshot!(bots["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:02:00.000Z","lt":"2026-11-21T10:07:30.001Z"}}},{"terms":{"session_id":[]}},{"exists":{"field":"add_to_cart.sessions"}}]}}"#);
+        assert_snapshot!(bots["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:02:00.000Z","lt":"2026-11-21T10:07:30.001Z"}}},{"bool":{"must_not":{"terms":{"session_id":[]}}}},{"exists":{"field":"add_to_cart.sessions"}}]}}"#);
     }
 
     #[test]

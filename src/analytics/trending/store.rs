@@ -13,7 +13,8 @@ use crate::analytics::store::{ask, ask_panes, progress, refuse_unknown};
 use crate::analytics::trending::found::{OfKeys, Spans, Stretch};
 use crate::analytics::trending::score::SUPPORT_MIN;
 use crate::analytics::trending::{
-    Figures, Listed, Question, Seen, Shown, Tally, Trend, query, share_of_bots,
+    Figures, Listed, Measure, Question, Seen, Shown, Tally, Trend, greatest_revenue_first, query,
+    share_of_bots,
 };
 use crate::analytics::{AnalyticsError, panes};
 use crate::model::ids::ProductId;
@@ -29,8 +30,8 @@ pub struct Trends {
     pub progress: Progress,
     /// The share of the shop's session-minutes that were bots' and taken off; `None` where nobody did anything.
     pub bots_share: Option<f64>,
-    /// Whether every bot could be taken off.
-    pub all_bots_left_out: bool,
+    /// Whether every suspect session could be told from bots'.
+    pub bots_told_apart: bool,
     /// The list.
     pub listed: Vec<Listed>,
 }
@@ -65,8 +66,8 @@ pub async fn trends(store: &Store, question: &Question, window: Range) -> Result
         figures: figures.get(&trend.key).copied().unwrap_or_default(),
         trend,
     });
-    let all_bots_left_out = !suspects.bots.is_cut;
-    Ok(Trends { progress, bots_share, all_bots_left_out, listed: listed.collect() })
+    let bots_told_apart = !suspects.bots.is_cut;
+    Ok(Trends { progress, bots_share, bots_told_apart, listed: listed.collect() })
 }
 
 /// What the catalogue shows of the products; one that has left it is absent.
@@ -122,11 +123,15 @@ async fn rank(
     let (of_all, of_bots) =
         (query::before(window, among, *by, &keys), query::of_bots(for_bots, among, *by, &keys, bots));
     let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle: keys.is_empty() };
-    let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle: bots.is_empty() };
+    let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle: false };
     let (past, bots) = try_join!(seen(store, all, &of_all), seen(store, suspects, &of_bots))?;
     let all = Seen { now, ..past };
     let bots_share = share_of_bots(&all, &bots);
-    Ok(Ranked { trends: all.without(&bots).rank(window, *by), bots_share, is_idle })
+    let mut trends = all.without(&bots).rank(window);
+    if *by == Measure::Revenue {
+        greatest_revenue_first(&mut trends);
+    }
+    Ok(Ranked { trends, bots_share, is_idle })
 }
 
 /// What was done most in the window, a bounded number of products or categories.
@@ -157,7 +162,6 @@ async fn people(
     let of_bots = query::figures(for_bots, &question.among, &keys, Some(bots));
     let is_idle = keys.is_empty();
     let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle };
-    let is_idle = is_idle || bots.is_empty();
     let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle };
     let (mut all, bots) = try_join!(figures(store, all, &of_all), figures(store, suspects, &of_bots))?;
     for (key, part) in bots {

@@ -55,12 +55,17 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
         self.entries.get(key).map(|entry| &entry.value)
     }
 
-    /// What they take, with what each key and value takes on the heap besides.
+    /// What they take, with what each key and value takes on the heap besides. Walks over all of them.
     pub fn footprint(&self, besides: impl Fn(&K, &V) -> usize) -> Footprint {
-        let besides: usize = self.entries.iter().map(|(key, entry)| besides(key, &entry.value)).sum();
+        let besides = self.entries.iter().map(|(key, entry)| besides(key, &entry.value)).sum();
+        self.slots() + Footprint { entries: 0, bytes: besides }
+    }
+
+    /// What they take without what keys and values have on the heap.
+    pub fn slots(&self) -> Footprint {
         let slots = hash_table::<(K, Box<Entry<V>>)>(self.entries.capacity());
         let values = self.entries.len() * size_of::<Entry<V>>();
-        let bytes = besides + slots + values + self.changed.capacity() * size_of::<K>();
+        let bytes = slots + values + self.changed.capacity() * size_of::<K>();
         Footprint { entries: self.entries.len(), bytes }
     }
 

@@ -42,6 +42,9 @@ pub struct Visits {
 #[derive(Default)]
 pub struct Cohort {
     visits: Keyed<SessionId, Visit>,
+    /// On the heap, of all visits and their names: kept up to date, for a walk over a million visits costs more than a
+    /// second's events.
+    visit_bytes: usize,
     funnels: Keyed<CategoryNumber, funnels::Total>,
     queries: Keyed<queries::Scope, queries::Tally>,
     categories: Categories,
@@ -49,10 +52,9 @@ pub struct Cohort {
 
 impl Weighed for Cohort {
     fn footprint(&self) -> Footprint {
-        let visits = self.visits.footprint(|session, visit| text(session.as_str()) + visit.bytes());
-        let funnels = self.funnels.footprint(|_, _| 0);
-        let queries = self.queries.footprint(|scope, _| scope.bytes());
-        let bytes = visits.bytes + funnels.bytes + queries.bytes + self.categories.bytes();
+        let visits = self.visits.slots();
+        let totals = self.funnels.slots().bytes + self.queries.footprint(|scope, _| scope.bytes()).bytes;
+        let bytes = visits.bytes + self.visit_bytes + totals + self.categories.bytes();
         Footprint { entries: visits.entries, bytes }
     }
 }
@@ -81,12 +83,16 @@ impl Operator for Visits {
     }
 
     fn fold(&self, state: &mut Cohort, event: &Event) {
-        let Cohort { visits, categories, .. } = state;
-        visits.change(&event.session_id).add(event, categories);
+        let Cohort { visits, visit_bytes, categories, .. } = state;
+        let visit = visits.change(&event.session_id);
+        if visit.len() == 0 {
+            *visit_bytes += text(event.session_id.as_str());
+        }
+        *visit_bytes += visit.add(event, categories);
     }
 
     fn render(&self, state: &mut Cohort, pane: &Pane, out: &mut Vec<Document>) {
-        let Cohort { visits, funnels, queries, categories } = state;
+        let Cohort { visits, funnels, queries, categories, .. } = state;
         let mut walks = Walks::default();
         visits.take_changed(|session, visit| {
             visit.sort();

@@ -98,22 +98,40 @@ pub enum Visitor {
 const NOT_SOUGHT: u32 = u32::MAX;
 
 impl Visit {
-    /// Adds an event that it does not hold.
-    pub fn add(&mut self, event: &Event, categories: &mut Categories) {
+    /// Adds an event that it does not hold, and says how many bytes of the heap that takes.
+    pub fn add(&mut self, event: &Event, categories: &mut Categories) -> usize {
+        let room_before = self.room();
+        let texts = self.keep(event, categories);
+        self.room() - room_before + texts
+    }
+
+    /// Bytes that it has room for.
+    fn room(&self) -> usize {
+        self.steps.capacity() * size_of::<Step>()
+            + self.sought.capacity() * size_of::<Sought>()
+            + self.filters.capacity() * size_of::<Filtered>()
+    }
+
+    /// Keeps an event; the bytes of its texts.
+    fn keep(&mut self, event: &Event, categories: &mut Categories) -> usize {
         self.events += 1;
+        let mut texts = if self.who.is_none() { text(event.visitor()) } else { 0 };
         if self.who.as_ref().is_none_or(|(first, _)| event.event_id < *first) {
             self.who = Some((event.event_id, Visitor::of(event)));
         }
         if let Action::Search(search) = &event.action {
+            texts += text(&search.query) + search.filters.keys().map(|name| text(name)).sum::<usize>();
             self.search(event, search, categories);
         }
         for item in event.items() {
+            texts += text(item.product_id.as_str());
             let step = self.step(event, item, categories);
             self.steps.push(step);
         }
         if self.steps.len() - self.sorted as usize > UNSORTED_MAX {
             self.sort();
         }
+        texts
     }
 
     /// Whether it holds an event. An id counts within its topic.
@@ -230,18 +248,6 @@ impl Visit {
     /// Whose it is.
     pub fn visitor(&self) -> Option<&Visitor> {
         self.who.as_ref().map(|(_, visitor)| visitor)
-    }
-
-    /// Bytes that it takes on the heap.
-    pub fn bytes(&self) -> usize {
-        let products = self.steps.iter().filter_map(|step| step.product.as_ref());
-        self.steps.capacity() * size_of::<Step>()
-            + products.map(|product| text(product.as_str())).sum::<usize>()
-            + self.sought.capacity() * size_of::<Sought>()
-            + self.sought.iter().map(|sought| text(&sought.query)).sum::<usize>()
-            + self.filters.capacity() * size_of::<Filtered>()
-            + self.filters.iter().map(|filter| text(&filter.name)).sum::<usize>()
-            + self.visitor().map_or(0, |visitor| text(visitor.key()))
     }
 }
 

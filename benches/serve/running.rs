@@ -1,5 +1,6 @@
-//! The real `api` as a process of its own, and what it has used of the CPU.
+//! Programs in processes of their own, and what they have used of the CPU.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,20 +8,22 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use reqwest::Client;
 
-/// How long it may take to start.
+use crate::proxy;
+
+/// How long the service may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Clock ticks of `/proc` in a second, on every Linux that Rust runs on.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// The running service; ends with the value.
-pub struct Service {
+/// A running program; ends with the value.
+pub struct Running {
     process: Child,
     address: String,
 }
 
-impl Service {
-    /// Starts it on a free port, without a limit of requests.
-    pub async fn start(prefix: &str) -> anyhow::Result<Self> {
+impl Running {
+    /// Starts the real `api` on a free port, without a limit of requests.
+    pub async fn service(prefix: &str) -> anyhow::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
         command.args(["--api-rate-per-second", "0", "--api-port", &port.to_string()]);
@@ -35,6 +38,21 @@ impl Service {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(service)
+    }
+
+    /// Starts this benchmark as a [`proxy`] before Elasticsearch.
+    pub fn proxy(elasticsearch: &str) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut process = command.args([proxy::ARGUMENT, elasticsearch]).stdout(Stdio::piped()).spawn()?;
+        let output = process.stdout.take().context("the proxy has no output")?;
+        let mut address = String::new();
+        BufReader::new(output).read_line(&mut address)?;
+        Ok(Self { process, address: address.trim().to_owned() })
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The text of a successful answer.
@@ -54,7 +72,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.process.kill();
