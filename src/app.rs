@@ -14,6 +14,7 @@ use crate::bus::Bus;
 use crate::config::{HttpSettings, ShopSettings};
 use crate::curation;
 use crate::http::admin::Guard;
+use crate::http::allowed::Allowed;
 use crate::http::limit::RateLimit;
 use crate::http::{self, health, server};
 use crate::review;
@@ -76,8 +77,10 @@ fn joined(
     search: Search,
 ) -> impl Endpoint<Output = Response> + use<> {
     let service = service(apis(edges, shop, search));
-    let (spec, swagger) = (Bytes::from(service.spec()), Bytes::from(service.swagger_ui_html()));
-    let limited = http::limited(service.into_endpoint(), limit.clone(), settings.timeout());
+    let (spec, swagger) = (service.spec(), Bytes::from(service.swagger_ui_html()));
+    let allowed = Allowed::of(&spec);
+    let spec = Bytes::from(spec);
+    let limited = http::limited(service.into_endpoint(), allowed, limit.clone(), settings.timeout());
     let routes = Route::new()
         .nest("/", limited)
         .at("/docs", poem::get(make_sync(move |_| document(HTML, &swagger))))

@@ -4,6 +4,7 @@
 //! Whatever goes wrong, also in the framework, leaves as an RFC 9457 problem document ([`problem`]).
 
 pub mod admin;
+pub mod allowed;
 mod framework;
 pub mod fresh;
 pub mod health;
@@ -19,11 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::error::ReadBodyError;
-use poem::http::{Method, StatusCode};
+use poem::http::{Method, StatusCode, header};
 use poem::middleware::{CatchPanic, Cors};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
 
 use crate::config::HttpSettings;
+use crate::http::allowed::Allowed;
 use crate::http::limit::RateLimit;
 use crate::http::problem::Problem;
 
@@ -33,11 +35,15 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Puts an API behind the limit for callers and the time-out.
 pub fn limited<E: Endpoint + 'static>(
     api: E,
+    allowed: Allowed,
     limit: RateLimit,
     timeout: Duration,
 ) -> impl Endpoint<Output = Response> + use<E> {
     api.catch_all_error(framework::answer)
-        .around(move |api, request| in_time(api, request, timeout))
+        .around(move |api, request: Request| {
+            let (allowed, path) = (allowed.clone(), request.uri().path().to_owned());
+            async move { Ok(allowed.state(&path, in_time(api, request, timeout).await?)) }
+        })
         .with(limit)
 }
 
@@ -51,8 +57,18 @@ pub fn finished<E: Endpoint + 'static>(
         .with(CatchPanic::new().with_handler(|_| framework::answer_to_panic()))
         .with(pages::Pages)
         .with(cors(settings))
+        .before(async |request| Ok(without_own_origin(request)))
         // What the middleware for web origins refuses is an error again.
         .catch_all_error(framework::answer)
+}
+
+/// Browsers name the origin of a page's changes even where it is our own page, which needs nobody's leave.
+fn without_own_origin(mut request: Request) -> Request {
+    let origin = request.header(header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    if origin.is_some_and(|(_, host)| request.header(header::HOST) == Some(host)) {
+        request.headers_mut().remove(header::ORIGIN);
+    }
+    request
 }
 
 fn cors(settings: &HttpSettings) -> Cors {
@@ -115,9 +131,23 @@ mod tests {
     async fn answer<E: Endpoint + 'static>(endpoint: E) -> (StatusCode, Option<String>) {
         let settings = Flags::parse_from(["test"]).http;
         let request = Request::builder().uri("/search".parse().unwrap()).finish();
-        let limited = limited(endpoint, RateLimit::new(&settings), Duration::ZERO);
+        let limited = limited(endpoint, Allowed::of("{}"), RateLimit::new(&settings), Duration::ZERO);
         let response = finished(limited, &settings).get_response(request).await;
         (response.status(), response.content_type().map(str::to_owned))
+    }
+
+    #[tokio::test]
+    async fn our_own_page_may_change_things_whatever_other_origins_may() {
+        let settings = Flags::parse_from(["test", "--cors-origins=https://shop.example"]).http;
+        let endpoint = finished(make(async |_| Ok::<_, poem::Error>(StatusCode::OK)), &settings);
+        let status = async |origin: &str| {
+            let request = Request::builder().method(Method::PUT).uri("/rules/x".parse().unwrap());
+            let request = request.header(header::HOST, "localhost:8000").header(header::ORIGIN, origin);
+            endpoint.get_response(request.finish()).await.status()
+        };
+        assert_eq!(status("http://localhost:8000").await, StatusCode::OK);
+        assert_eq!(status("https://shop.example").await, StatusCode::OK);
+        assert_eq!(status("https://elsewhere.example").await, StatusCode::FORBIDDEN);
     }
 
     #[tokio::test]

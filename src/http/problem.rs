@@ -40,8 +40,6 @@ impl Problem {
             StatusCode::FORBIDDEN => ("forbidden", "Forbidden"),
             StatusCode::NOT_FOUND => ("not-found", "Not found"),
             StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "Method not allowed"),
-            StatusCode::CONFLICT => ("conflict", "Conflict"),
-            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large"),
             StatusCode::TOO_MANY_REQUESTS => ("too-many-requests", "Too many requests"),
             StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "Temporarily unavailable"),
             status if status.is_client_error() => ("unacceptable-request", "Unacceptable request"),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::merchandising::rule::Rule;
 use crate::merchandising::state::State;
-use crate::merchandising::synonym::Thesaurus;
+use crate::merchandising::synonym::{Synonym, Thesaurus};
 use crate::model::category::CategoryPath;
 use crate::model::time::Timestamp;
 use crate::store::{Store, StoreError};
@@ -24,16 +24,24 @@ use crate::store::{Store, StoreError};
 /// The state as a search needs it.
 #[derive(Debug, Clone, Default)]
 pub struct Merchandise {
+    /// Which state it is.
+    pub revision: u64,
     /// What words are searched as besides themselves.
     pub thesaurus: Thesaurus,
+    /// The same in Solr's format.
+    pub synonym_rules: Vec<String>,
     rules: Vec<Rule>,
 }
 
 impl Merchandise {
     /// The state, made ready.
     pub fn of(state: &State) -> Self {
-        let thesaurus = Thesaurus::of(state.synonyms.values());
-        Self { thesaurus, rules: state.rules.values().cloned().collect() }
+        Self {
+            revision: state.revision,
+            thesaurus: Thesaurus::of(state.synonyms.values()),
+            synonym_rules: state.synonyms.values().flat_map(Synonym::rules).collect(),
+            rules: state.rules.values().cloned().collect(),
+        }
     }
 
     /// The rules that hold for these words, in this category, at this time, in the order of their ids.
@@ -65,8 +73,7 @@ pub fn with_alternatives(mut body: Value, others: Vec<Value>) -> Value {
 /// # Errors
 /// As [`Store::send`].
 pub async fn synonym_rules(store: &Store) -> Result<Vec<String>, StoreError> {
-    let kept = store::read(store).await?;
-    Ok(kept.state.synonyms.values().flat_map(synonym::Synonym::rules).collect())
+    Ok(Merchandise::of(&store::read(store).await?.state).synonym_rules)
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl Search {
         size: u32,
         likeness: Likeness,
     ) -> Result<Vec<Suggestion>, StoreError> {
-        let known = self.known.get().await?;
+        let known = self.known.get(&*self.merchandise().await).await?;
         let products = match autocomplete::products(typed, size, likeness) {
             Some(body) => self.ask::<RawProducts>("suggest products", &body).await?.hits.sources().collect(),
             None => Vec::new(),
@@ -277,10 +277,7 @@ impl Search {
 
     /// The body of a search, with the synonyms and rules of the shop upon it.
     async fn body(&self, request: &SearchRequest, stage: &Stage) -> Value {
-        let merchandise = match &self.curation {
-            Curation::Live(live) => live.now().await,
-            Curation::Fixed(fixed) => Arc::clone(fixed),
-        };
+        let merchandise = self.merchandise().await;
         let words = request.words.as_slice();
         // With several categories chosen none of them is what the page is about.
         let category = match request.filters.categories.as_slice() {
@@ -294,6 +291,13 @@ impl Search {
         let body = query::products(request, stage, &self.relevance);
         let body = merchandising::with_alternatives(body, alternatives.collect());
         rule::apply(body, &merchandise.rules(words, category, Timestamp::now()))
+    }
+
+    async fn merchandise(&self) -> Arc<Merchandise> {
+        match &self.curation {
+            Curation::Live(live) => live.now().await,
+            Curation::Fixed(fixed) => Arc::clone(fixed),
+        }
     }
 
     async fn ask<T: serde::de::DeserializeOwned>(

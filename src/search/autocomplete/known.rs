@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::analytics::{self, Popular};
+use crate::merchandising::Merchandise;
 use crate::model::time::Timestamp;
 use crate::search::autocomplete::vocabulary::{self, RawNames, Vocabulary};
 use crate::store::found::Aggregated;
@@ -21,19 +22,47 @@ const FRESH_FOR: Duration = Duration::from_secs(60);
 pub struct Known {
     store: Store,
     vocabulary: Arc<RwLock<Option<Arc<Vocabulary>>>>,
+    curated: Arc<RwLock<Option<Curated>>>,
+}
+
+/// A vocabulary with the synonyms of a moment.
+struct Curated {
+    of: Arc<Vocabulary>,
+    revision: u64,
+    vocabulary: Arc<Vocabulary>,
 }
 
 impl Known {
     /// Nothing is read before it is asked for.
     pub fn new(store: Store) -> Self {
-        Self { store, vocabulary: Arc::default() }
+        Self { store, vocabulary: Arc::default(), curated: Arc::default() }
     }
 
-    /// What was read last; reads it when nothing was.
+    /// What was read last, with the synonyms of now.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::MissingIndex`] when there is no catalogue.
-    pub async fn get(&self) -> Result<Arc<Vocabulary>, StoreError> {
+    pub async fn get(&self, merchandise: &Merchandise) -> Result<Arc<Vocabulary>, StoreError> {
+        let of = self.as_read().await?;
+        let (revision, rules) = (merchandise.revision, &merchandise.synonym_rules);
+        if rules.is_empty() {
+            return Ok(of);
+        }
+        let curated = self.curated.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) =
+            curated.as_ref().filter(|last| last.revision == revision && Arc::ptr_eq(&last.of, &of))
+        {
+            return Ok(last.vocabulary.clone());
+        }
+        drop(curated);
+        let vocabulary = Arc::new(Vocabulary::clone(&of).with_synonyms(rules));
+        let kept = Curated { of, revision, vocabulary: vocabulary.clone() };
+        *self.curated.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        Ok(vocabulary)
+    }
+
+    /// What was read last; reads it when nothing was.
+    async fn as_read(&self) -> Result<Arc<Vocabulary>, StoreError> {
         let known = self.vocabulary.read().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some(known) => Ok(known),

@@ -16,14 +16,14 @@ const CATEGORIES_MAX: u32 = 1000;
 const BRANDS_MAX: u32 = 2000;
 
 /// All that can be suggested besides products, the popular ones of each kind first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
     categories: Vec<Entry>,
     queries: Vec<Entry>,
     brands: Vec<Entry>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     text: String,
     value: String,
@@ -56,16 +56,25 @@ impl Vocabulary {
     /// Puts together what is known; the most popular queries come first. `rules` are the catalogue's synonyms in Solr's
     /// format.
     pub fn new(names: RawNames, queries: Vec<Popular>, rules: &[String]) -> Self {
-        let synonyms: Vec<Synonym> = rules.iter().flat_map(|rule| synonyms(rule)).collect();
         let categories = names.categories.buckets.into_iter().map(|term| {
             let label = category::label(&term.key);
             let words = folded_words(&label);
-            let aliases = aliases(&words, &synonyms);
-            Entry { text: label, value: term.key, count: term.doc_count, words, aliases }
+            Entry { text: label, value: term.key, count: term.doc_count, words, aliases: Vec::new() }
         });
         let brands = names.brands.buckets.into_iter().map(|term| Entry::plain(term.key, term.doc_count));
         let queries = queries.into_iter().map(|popular| Entry::plain(popular.query, popular.sessions));
-        Self { categories: categories.collect(), brands: brands.collect(), queries: queries.collect() }
+        let known =
+            Self { categories: categories.collect(), brands: brands.collect(), queries: queries.collect() };
+        known.with_synonyms(rules)
+    }
+
+    /// The same with further synonyms.
+    pub fn with_synonyms(mut self, rules: &[String]) -> Self {
+        let synonyms: Vec<Synonym> = rules.iter().flat_map(|rule| synonyms(rule)).collect();
+        for category in &mut self.categories {
+            category.aliases.extend(aliases(&category.words, &synonyms));
+        }
+        self
     }
 
     /// The suggestions of one kind, those first of which the text begins as typed.

@@ -52,6 +52,7 @@ async fn unknown_paths_and_wrong_methods_are_problems() {
             assert_eq!(response.header("allow"), Some("GET, HEAD"), "{path}");
             assert_eq!(service.problem(Method::DELETE, path).await.0, 405);
         }
+        assert_eq!(service.ask(Method::POST, "/rules/x").await.header("allow"), Some("DELETE, PUT"));
     })
     .await;
 }

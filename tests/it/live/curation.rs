@@ -55,12 +55,15 @@ async fn a_synonym_is_tried_made_searched_by_and_taken_back() {
         let answer = service.get("/search?q=strider+kickers").await;
         let name = answer["items"][0]["name"].as_str().unwrap();
         assert!(name.ends_with("running shoes"), "{name}");
+        let suggested = service.get("/autocomplete?q=kick").await;
+        assert_eq!(suggested["suggestions"][0]["value"], "fashion.shoes.running-shoes");
 
         assert_eq!(service.send(Method::POST, "/changes/1/undo", TOKEN, &Value::Null).await.0, 200);
         eventually("the synonym is gone", async || {
             (total(&service, "/search?q=kickers&fuzzy=false").await == 0).then_some(())
         })
         .await;
+        assert_eq!(service.get("/autocomplete?q=kick").await["suggestions"], json!([]));
         let expected = [(1, "kickers"), (2, "kickers")].map(|(n, id)| (n, id.to_owned(), "admin".to_owned()));
         assert_eq!(recorded(shop).await, expected);
         let changes = service.get("/changes").await;

@@ -314,7 +314,7 @@ async fn every_figure_of_searches_is_that_of_a_recount_of_what_people_did() {
         hold(&overview["now"], &recount(&people, Key::All), "all");
         assert_eq!(overview["bots"]["searches"], bots.len());
         assert_eq!(
-            (&overview["bots"]["sessions"], &overview["bots"]["all_left_out"]),
+            (&overview["bots"]["sessions"], &overview["bots"]["told_apart"]),
             (&json!(2), &json!(true))
         );
         let series = overview["series"].as_array().unwrap();
