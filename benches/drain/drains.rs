@@ -24,6 +24,8 @@ pub fn drain(
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("fetch.queue.backoff.ms", "5")
+        .set("fetch.min.bytes", "65536")
+        .set("fetch.wait.max.ms", "50")
         .set("queued.max.messages.kbytes", "16384");
     let topics = Stream::ALL.map(|stream| bus.topic(stream));
     move || {

@@ -43,11 +43,12 @@ impl Running {
     /// Starts this benchmark as a [`proxy`] before Elasticsearch.
     pub fn proxy(elasticsearch: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut process = command.args([proxy::ARGUMENT, elasticsearch]).stdout(Stdio::piped()).spawn()?;
-        let output = process.stdout.take().context("the proxy has no output")?;
-        let mut address = String::new();
-        BufReader::new(output).read_line(&mut address)?;
-        Ok(Self { process, address: address.trim().to_owned() })
+        let process = command.args([proxy::ARGUMENT, elasticsearch]).stdout(Stdio::piped()).spawn()?;
+        let mut proxy = Self { process, address: String::new() };
+        let output = proxy.process.stdout.take().context("the proxy has no output")?;
+        BufReader::new(output).read_line(&mut proxy.address)?;
+        proxy.address.truncate(proxy.address.trim_end().len());
+        Ok(proxy)
     }
 
     /// Where it answers.

@@ -17,15 +17,15 @@ use crate::store::found::{Aggregated, Counted};
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
-/// Most sessions that are told from bots, those seen last. The cluster takes 65,536 terms in a list and as many buckets.
-const CLEARED_MAX: usize = 50_000;
+/// Most sessions that are looked at, those seen last. The cluster takes 65,536 terms in a list and as many buckets.
+const DOUBTED_MAX: usize = 50_000;
 
 /// The bots in a range of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bots {
     /// The suspect sessions that are no bots'.
     cleared: Vec<String>,
-    /// Whether there are more of them, which count as bots' then.
+    /// Whether there were too many to look at, of which the rest counts as bots' then.
     pub is_cut: bool,
 }
 
@@ -57,7 +57,7 @@ impl Bots {
 }
 
 async fn sessions(store: &Store, body: &Value) -> Result<Sessions, StoreError> {
-    let (what, index) = ("find the sessions of bots", Schema::FRAUD_SIGNALS.name);
+    let (what, index) = ("find who was cleared of being a bot", Schema::FRAUD_SIGNALS.name);
     let found: Aggregated<Option<Found>> = store.search(what, index, Missing::IsEmpty, body).await?;
     Ok(found.aggregations.map(|found| found.sessions).unwrap_or_default())
 }
@@ -71,7 +71,7 @@ fn doubted(from: Timestamp, to: Timestamp) -> Value {
         json!({ "range": { "last_seen": { "gte": from - reach } } }),
         json!({ "range": { "first_seen": { "lte": to + reach } } }),
     ];
-    let terms = json!({ "field": "session_id", "size": CLEARED_MAX, "order": { "seen": "desc" } });
+    let terms = json!({ "field": "session_id", "size": DOUBTED_MAX, "order": { "seen": "desc" } });
     body(filter.to_vec(), json!({ "terms": terms, "aggs": { "seen": { "max": { "field": "last_seen" } } } }))
 }
 

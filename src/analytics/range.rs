@@ -73,12 +73,6 @@ impl Range {
         Self { minutes, from, to: now, rolled: Rolled::default() }
     }
 
-    /// The full minutes from `from` up to `to`, which is not counted.
-    pub fn from_to(from: Timestamp, to: Timestamp) -> Self {
-        let minutes = u32::try_from((to - from).num_minutes()).unwrap_or_default();
-        Self { minutes, from, to: to - TimeDelta::milliseconds(1), rolled: Rolled::default() }
-    }
-
     /// The range of the same minutes that ends where this one begins.
     pub fn before(self) -> Self {
         let from = self.from - TimeDelta::minutes(i64::from(self.minutes));
@@ -176,7 +170,8 @@ mod tests {
         let at = |text| Timestamp::parse(text).unwrap();
         let hours = Held { from: Timestamp::MIN, until: at("2026-11-21T12:00:00Z") };
         let rolled = Rolled { minutes_from: at("2026-11-21T11:00:00Z"), hours, ..Rolled::default() };
-        let range = Range::from_to(at("2026-11-21T08:37:00Z"), at("2026-11-21T09:50:00Z")).read_from(rolled);
+        let range =
+            asked(Some("2026-11-21T08:37:00Z"), Some("2026-11-21T09:50:00Z")).unwrap().read_from(rolled);
         assert_eq!((range.from, range.minutes), (at("2026-11-21T08:00:00Z"), 60));
         assert_eq!((range.before().from, range.before().minutes), (at("2026-11-21T07:00:00Z"), 60));
     }

@@ -24,8 +24,6 @@ use crate::store::{Store, StoreError};
 /// The state as a search needs it.
 #[derive(Debug, Clone, Default)]
 pub struct Merchandise {
-    /// Which state it is.
-    pub revision: u64,
     /// What words are searched as besides themselves.
     pub thesaurus: Thesaurus,
     /// The same in Solr's format.
@@ -37,7 +35,6 @@ impl Merchandise {
     /// The state, made ready.
     pub fn of(state: &State) -> Self {
         Self {
-            revision: state.revision,
             thesaurus: Thesaurus::of(state.synonyms.values()),
             synonym_rules: state.synonyms.values().flat_map(Synonym::rules).collect(),
             rules: state.rules.values().cloned().collect(),

@@ -28,7 +28,7 @@ pub struct Retention {
     #[arg(long, env = "KEEP_LATE_EVENTS_DAYS", value_parser = value_parser!(u16).range(1..=36_500))]
     pub keep_late_events_days: Option<u16>,
     /// Days that facts and signals on fraud are kept; no fewer than results are asked for with what was before
-    /// them, for signals say who is a bot. [default: for ever]
+    /// them, for signals say who was cleared of being a bot. [default: for ever]
     #[arg(long, env = "KEEP_FRAUD_DAYS", value_parser = value_parser!(u16).range(200..=36_500))]
     pub keep_fraud_days: Option<u16>,
 }

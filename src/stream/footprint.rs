@@ -14,7 +14,7 @@ pub struct Footprint {
 
 /// What knows how much memory it takes.
 pub trait Weighed {
-    /// How much it takes now. Walks over everything, so it is asked for only after a change.
+    /// How much it takes now. It may walk over everything, so it is asked for only after a change.
     fn footprint(&self) -> Footprint;
 }
 

@@ -128,7 +128,7 @@ impl From<Tally> for SearchFigures {
 pub struct Queries {
     #[oai(flatten)]
     reach: Reach,
-    /// False where more sessions were cleared of suspicion than can be told from bots: the rest is left out with them.
+    /// False where a rule on bots looked at more sessions without naming them than can be judged: the rest is left out.
     pub bots_told_apart: bool,
     /// What comes first.
     pub sort: Sort,
@@ -209,7 +209,7 @@ pub struct BotSearches {
     pub searches: u64,
     /// Their share of everybody's searches; null when nobody searched.
     pub share_of_searches: Option<f64>,
-    /// False where more sessions were cleared of suspicion than can be told from bots: the rest is left out with them.
+    /// False where a rule on bots looked at more sessions without naming them than can be judged: the rest is left out.
     pub told_apart: bool,
 }
 
@@ -271,7 +271,7 @@ impl SearchOverview {
 pub struct TrendingQueries {
     #[oai(flatten)]
     reach: Reach,
-    /// False where more sessions were cleared of suspicion than can be told from bots: the rest is left out with them.
+    /// False where a rule on bots looked at more sessions without naming them than can be judged: the rest is left out.
     pub bots_told_apart: bool,
     /// The greatest score first.
     pub items: Vec<TrendingQuery>,

@@ -146,8 +146,8 @@ pub fn over_spans(window: Range, queries: &[&str], of: Of<'_>) -> Value {
         "whole": { "filter": scope(Scope::All), "aggs": sessions },
         "among": { "filter": wanted, "aggs": { "keys": { "terms": terms, "aggs": sessions } } },
     });
-    let scopes = [Scope::All, Scope::Query].map(Scope::as_str);
-    let mut filter = vec![query::all_panes(window), json!({ "terms": { "scope": scopes } })];
+    let either = json!({ "bool": { "should": [scope(Scope::All), wanted], "minimum_should_match": 1 } });
+    let mut filter = vec![query::all_panes(window), either];
     filter.extend(of.filter());
     aggregated(&filter, &query::over_spans(window, true, aggs))
 }
@@ -158,6 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::analytics::trending::score::SPANS;
     use crate::model::time::Timestamp;
 
     fn range() -> Range {
@@ -203,6 +204,17 @@ mod tests {
         assert_eq!(whole["aggs"], series["aggs"]["points"]["aggs"]);
         assert_snapshot!(series["aggs"]["points"]["date_histogram"], @r#"{"field":"minute","fixed_interval":"1m","min_doc_count":1}"#);
         assert_snapshot!(series["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"term":{"scope":"all"}}]}}"#);
+    }
+
+    #[test]
+    fn queries_are_counted_in_the_window_and_in_each_span_before_it() {
+        let body = over_spans(range(), &["laptop"], Of::Everybody);
+        let filter = body["query"]["bool"]["filter"].as_array().unwrap();
+        assert_eq!(filter.len(), 2, "the panes and what is counted");
+        assert_snapshot!(filter[1], @r#"{"bool":{"minimum_should_match":1,"should":[{"term":{"scope":"all"}},{"bool":{"filter":[{"term":{"scope":"query"}},{"terms":{"key":["laptop"]}}]}}]}}"#);
+        let spans = &body["aggs"]["spans"];
+        assert_eq!(spans["date_range"]["ranges"].as_array().unwrap().len(), SPANS + 1);
+        assert_snapshot!(spans["aggs"], @r#"{"among":{"aggs":{"keys":{"aggs":{"sessions":{"sum":{"field":"sessions"}}},"terms":{"field":"key","size":1}}},"filter":{"bool":{"filter":[{"term":{"scope":"query"}},{"terms":{"key":["laptop"]}}]}}},"first":{"min":{"field":"minute"}},"whole":{"aggs":{"sessions":{"sum":{"field":"sessions"}}},"filter":{"term":{"scope":"all"}}}}"#);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub struct TrendBasis {
     pub by: Measure,
     /// Share of the whole shop's sessions in the window that were bots' and are left out, 0.0 to 1.0; null when there was none.
     pub bots_share: Option<f64>,
-    /// False where more sessions were cleared of suspicion than can be told from bots: the rest is left out with them.
+    /// False where a rule on bots looked at more sessions without naming them than can be judged: the rest is left out.
     pub bots_told_apart: bool,
     /// Every event before it has been read; null when nothing was processed yet.
     pub watermark: Option<DateTime<Utc>>,

@@ -168,11 +168,11 @@ pub struct Seen {
 pub struct Trend {
     /// The product's id, the category's path or the query.
     pub key: String,
-    /// Session-minutes in the window.
+    /// Session-minutes in the window; of a query sessions.
     pub sessions: u64,
     /// What was bought in the window cost; 0 where revenue is not asked for.
     pub revenue: Cents,
-    /// Session-minutes that its own past lets one expect in such a window.
+    /// Sessions of the same kind that its own past lets one expect in such a window.
     pub expected: f64,
     /// z.
     pub score: f64,

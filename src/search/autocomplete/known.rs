@@ -28,7 +28,7 @@ pub struct Known {
 /// A vocabulary with the synonyms of a moment.
 struct Curated {
     of: Arc<Vocabulary>,
-    revision: u64,
+    rules: Vec<String>,
     vocabulary: Arc<Vocabulary>,
 }
 
@@ -44,19 +44,18 @@ impl Known {
     /// [`StoreError`]; [`StoreError::MissingIndex`] when there is no catalogue.
     pub async fn get(&self, merchandise: &Merchandise) -> Result<Arc<Vocabulary>, StoreError> {
         let of = self.as_read().await?;
-        let (revision, rules) = (merchandise.revision, &merchandise.synonym_rules);
+        let rules = &merchandise.synonym_rules;
         if rules.is_empty() {
             return Ok(of);
         }
         let curated = self.curated.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) =
-            curated.as_ref().filter(|last| last.revision == revision && Arc::ptr_eq(&last.of, &of))
+        if let Some(last) = curated.as_ref().filter(|last| last.rules == *rules && Arc::ptr_eq(&last.of, &of))
         {
             return Ok(last.vocabulary.clone());
         }
         drop(curated);
         let vocabulary = Arc::new(Vocabulary::clone(&of).with_synonyms(rules));
-        let kept = Curated { of, revision, vocabulary: vocabulary.clone() };
+        let kept = Curated { of, rules: rules.clone(), vocabulary: vocabulary.clone() };
         *self.curated.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         Ok(vocabulary)
     }

@@ -1,6 +1,8 @@
 //! What can be suggested besides products: categories, brands and popular queries, with what else they are
 //! called. Small enough to be looked through at each keystroke. Pure.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -70,9 +72,16 @@ impl Vocabulary {
 
     /// The same with further synonyms.
     pub fn with_synonyms(mut self, rules: &[String]) -> Self {
-        let synonyms: Vec<Synonym> = rules.iter().flat_map(|rule| synonyms(rule)).collect();
+        let mut by_last: HashMap<String, Vec<Synonym>> = HashMap::new();
+        for synonym in rules.iter().flat_map(|rule| synonyms(rule)) {
+            by_last.entry(synonym.to.last().cloned().unwrap_or_default()).or_default().push(synonym);
+        }
         for category in &mut self.categories {
-            category.aliases.extend(aliases(&category.words, &synonyms));
+            let label: Vec<String> = category.words.iter().map(|word| singular(word)).collect();
+            let ends_alike = label.last().and_then(|last| by_last.get(last)).into_iter().flatten();
+            // `Winter coats` is what `jacket => coat` leads to, since its last word says what is in it.
+            let naming = ends_alike.filter(|synonym| label.ends_with(&synonym.to));
+            category.aliases.extend(naming.map(|synonym| synonym.from.clone()));
         }
         self
     }
@@ -132,6 +141,7 @@ impl Entry {
 /// Who searches for `from` is shown `to` as well; both as words.
 struct Synonym {
     from: Vec<String>,
+    /// In the singular.
     to: Vec<String>,
 }
 
@@ -142,20 +152,10 @@ fn synonyms(rule: &str) -> Vec<Synonym> {
         Some((left, right)) => (terms(left), terms(right)),
         None => (terms(rule), terms(rule)),
     };
-    let pair = |from: &Vec<String>, to: &Vec<String>| Synonym { from: from.clone(), to: to.clone() };
-    let pairs = left.iter().flat_map(|from| right.iter().map(move |to| pair(from, to)));
-    pairs.filter(|pair| !pair.to.is_empty() && pair.from != pair.to).collect()
-}
-
-/// What else a category is called: `Winter coats` is what `jacket => coat` leads to, since its last word says
-/// what is in it.
-fn aliases(label: &[String], synonyms: &[Synonym]) -> Vec<Vec<String>> {
-    let singulars: Vec<String> = label.iter().map(|word| singular(word)).collect();
-    let named_by = |to: &[String]| {
-        let to: Vec<String> = to.iter().map(|word| singular(word)).collect();
-        singulars.ends_with(&to)
-    };
-    synonyms.iter().filter(|synonym| named_by(&synonym.to)).map(|synonym| synonym.from.clone()).collect()
+    let pairs = left.iter().flat_map(|from| right.iter().map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| !to.is_empty() && from != to);
+    let singulars = |words: &[String]| words.iter().map(|word| singular(word)).collect();
+    pairs.map(|(from, to)| Synonym { from: from.clone(), to: singulars(to) }).collect()
 }
 
 /// Endings of plurals and what stands there in the singular; the first that fits counts.

@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use shoplens::model::money::Currency;
-use shoplens::model::time::Timestamp;
+use shoplens::model::time::{MINUTE_MS, Timestamp};
 use shoplens::store::schema::Schema;
 
 use crate::live::shop::Shop;
@@ -50,6 +50,10 @@ impl Visits {
 
     fn search(&mut self, visit: Visit<'_>, at: Timestamp, number: usize) -> Made {
         let query = QUERIES[self.rng.random_range(0..QUERIES.len())];
+        self.search_for(query, visit, at, number)
+    }
+
+    fn search_for(&mut self, query: &'static str, visit: Visit<'_>, at: Timestamp, number: usize) -> Made {
         let session = visit.session;
         let id = format!("{session}-q{number}");
         let intent = format!("{session}-q{}", number / 2 * 2);
@@ -120,6 +124,11 @@ impl Visits {
             let at = visit.start + TimeDelta::milliseconds(900 * number);
             self.search(visit, at, usize::try_from(number).unwrap());
         }
+    }
+
+    /// Who searches once, for this.
+    fn once(&mut self, session: &str, query: &'static str, start: Timestamp) {
+        self.search_for(query, Visit { session, start }, start, 0);
     }
 }
 
@@ -379,6 +388,32 @@ async fn what_fails_comes_first_and_a_shop_without_searches_shows_nothing() {
         let (status, problem) =
             service.problem(poem::http::Method::GET, "/analytics/queries?to=2026-11-21T10:00:00Z").await;
         assert_eq!((status, text(&problem, "detail")), (400, "from must be given with to"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_query_that_many_suddenly_search_for_trends_and_one_of_bots_or_of_every_day_does_not() {
+    with_small_log(async |shop, log| {
+        let now = Timestamp::now().floor_to(MINUTE_MS);
+        let ago = |minutes: i64| now - TimeDelta::minutes(minutes);
+        let mut visits = Visits { rng: ChaCha8Rng::seed_from_u64(7), events: Vec::new() };
+        for minutes in 5..65 {
+            visits.once(&format!("early{minutes}"), "chair", ago(minutes));
+        }
+        for number in 0..6 {
+            visits.once(&format!("late{number}"), "red shoes", ago(4));
+            visits.once(&format!("steady{number}"), "chair", ago(4));
+            visits.bot(Visit { session: &format!("bot{number}"), start: ago(3) });
+        }
+        log.write(&visits.events);
+        drain(shop, Currency::EUR).await;
+        make_searchable(shop).await;
+        let answer = service(shop, &[]).get("/trending/queries?minutes=10").await;
+        let items = answer["items"].as_array().unwrap();
+        let shown: Vec<_> = items.iter().map(|item| (text(item, "query"), &item["sessions"])).collect();
+        assert_eq!(shown, [("red shoes", &json!(6))], "{answer}");
+        assert_eq!(answer["bots_told_apart"], true);
     })
     .await;
 }

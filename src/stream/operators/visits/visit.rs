@@ -100,9 +100,23 @@ const NOT_SOUGHT: u32 = u32::MAX;
 impl Visit {
     /// Adds an event that it does not hold, and says how many bytes of the heap that takes.
     pub fn add(&mut self, event: &Event, categories: &mut Categories) -> usize {
-        let room_before = self.room();
-        let texts = self.keep(event, categories);
-        self.room() - room_before + texts
+        let (room, sought, filters) = (self.room(), self.sought.len(), self.filters.len());
+        let who = if self.who.is_none() { text(event.visitor()) } else { 0 };
+        self.keep(event, categories);
+        let products = event.items().iter().map(|item| text(item.product_id.as_str()));
+        let queries = self.sought.iter().skip(sought).map(|sought| text(&sought.query));
+        let filters = self.filters.iter().skip(filters).map(|filter| text(&filter.name));
+        self.room() - room + who + products.chain(queries).chain(filters).sum::<usize>()
+    }
+
+    /// What [`Visit::add`] said in all, found by walking over it.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        let products = self.steps.iter().filter_map(|step| step.product.as_ref()).map(|id| text(id.as_str()));
+        let queries = self.sought.iter().map(|sought| text(&sought.query));
+        let filters = self.filters.iter().map(|filter| text(&filter.name));
+        let who = self.visitor().map_or(0, |visitor| text(visitor.key()));
+        self.room() + who + products.chain(queries).chain(filters).sum::<usize>()
     }
 
     /// Bytes that it has room for.
@@ -112,26 +126,21 @@ impl Visit {
             + self.filters.capacity() * size_of::<Filtered>()
     }
 
-    /// Keeps an event; the bytes of its texts.
-    fn keep(&mut self, event: &Event, categories: &mut Categories) -> usize {
+    fn keep(&mut self, event: &Event, categories: &mut Categories) {
         self.events += 1;
-        let mut texts = if self.who.is_none() { text(event.visitor()) } else { 0 };
         if self.who.as_ref().is_none_or(|(first, _)| event.event_id < *first) {
             self.who = Some((event.event_id, Visitor::of(event)));
         }
         if let Action::Search(search) = &event.action {
-            texts += text(&search.query) + search.filters.keys().map(|name| text(name)).sum::<usize>();
             self.search(event, search, categories);
         }
         for item in event.items() {
-            texts += text(item.product_id.as_str());
             let step = self.step(event, item, categories);
             self.steps.push(step);
         }
         if self.steps.len() - self.sorted as usize > UNSORTED_MAX {
             self.sort();
         }
-        texts
     }
 
     /// Whether it holds an event. An id counts within its topic.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use shoplens::analytics::range::Range;
+use shoplens::analytics::range::Asked;
 use shoplens::analytics::trending::store::trends;
 use shoplens::analytics::trending::{Among, Measure, Question};
 use shoplens::catalog::shelf;
@@ -141,7 +141,8 @@ async fn what_trends_is_that_of_a_recount_of_what_people_did() {
         let (by_bots, people): (Vec<Event>, Vec<Event>) =
             events.into_iter().partition(|event| bots.contains(event.session_id.as_str()));
         assert!(by_bots.len() > 100, "{} bots", bots.len());
-        let window = Range::from_to(minute(14), minute(20));
+        let asked = Asked { minutes: 0, from: Some(minute(14)), to: Some(minute(20)) };
+        let window = asked.at(Timestamp::now()).unwrap();
         let mut listed = 0;
         for by in [Measure::Views, Measure::Carts, Measure::Purchases, Measure::Revenue] {
             for among in

@@ -14,6 +14,7 @@ use crate::model::ids::QueryId;
 use crate::model::rules::Rules;
 use crate::model::time::Timestamp;
 use crate::stream::fold::{Operator, Pane};
+use crate::stream::footprint::text;
 use crate::stream::operators::visits::{Cohort, Visits};
 
 /// The documents by id after these events, rendered after each `flush_every`-th of them. What the window holds
@@ -31,6 +32,12 @@ fn documents_of(events: &[Event], flush_every: usize) -> BTreeMap<String, Value>
         }
     }
     visits.render(&mut state, &pane, &mut out);
+    let walked = state.visits.footprint(|session, visit| text(session.as_str()) + visit.bytes());
+    assert_eq!(
+        state.visits.slots().bytes + state.visit_bytes,
+        walked.bytes,
+        "memory is added up as it grows"
+    );
     out.into_iter().map(|document| (document.id, serde_json::from_slice(&document.source).unwrap())).collect()
 }
 
