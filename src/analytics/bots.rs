@@ -1,8 +1,8 @@
 //! Which suspect sessions are no bots', so that what bots did can be taken off what everybody did.
 //!
 //! What suspect sessions did is kept apart for each (`suspect-products`, `suspect-queries`). A suspect session is a
-//! bot's while a rule on bots holds for it: an active signal names it. Ten times as many are than were cleared of the
-//! suspicion, so those are looked for, and the documents of all others are the bots'.
+//! bot's while a rule on bots holds for it: an active signal names it. Few are cleared of the suspicion, one in ten, so
+//! those are looked for, and the documents of all others are the bots'.
 
 use std::collections::HashSet;
 
