@@ -215,6 +215,7 @@ async fn what_would_mislead_readers_or_lose_results_is_refused_with_what_to_do()
         refused(&["processor", "--generation=v2", "--from=yesterday"], "must be beginning or a time");
 
         fill(shop, &["--generation=v2"]);
+        let of_one_view = documents(shop, "v2").await.len();
         refused(
             &["processor", "--generation=v2", "--from=2026-11-01T00:00:00Z"],
             "was begun with --from beginning",
@@ -227,11 +228,12 @@ async fn what_would_mislead_readers_or_lose_results_is_refused_with_what_to_do()
         refused(&["remove", "v2"], "before it is removed");
         admin(shop, &["back"]);
 
-        let before = documents(shop, "v2").await.len();
         log.event("view", minute(2));
         let processor = Processor::start(shop, &["--flush-interval-ms=100", "--generation=v2"]);
-        eventually("v2 has read on", async || (documents(shop, "v2").await.len() > before).then_some(()))
-            .await;
+        eventually("all groups of v2 have read on", async || {
+            (documents(shop, "v2").await.len() == 3 * of_one_view).then_some(())
+        })
+        .await;
         let before = documents(shop, "v2").await;
         refused(&["remove", "v2"], "still has members: stop the programs first");
         assert_eq!(documents(shop, "v2").await, before);
