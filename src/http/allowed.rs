@@ -11,7 +11,7 @@ use serde_json::Value;
 pub struct Allowed(Arc<[(Vec<String>, HeaderValue)]>);
 
 impl Allowed {
-    /// As an OpenAPI document has them; nothing of what is none.
+    /// As an OpenAPI document has them; without a path where the text is no such document.
     pub fn of(spec: &str) -> Self {
         let spec: Value = serde_json::from_str(spec).unwrap_or_default();
         let paths = spec["paths"].as_object().into_iter().flatten();

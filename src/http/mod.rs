@@ -41,8 +41,8 @@ pub fn limited<E: Endpoint + 'static>(
 ) -> impl Endpoint<Output = Response> + use<E> {
     api.catch_all_error(framework::answer)
         .around(move |api, request: Request| {
-            let (allowed, path) = (allowed.clone(), request.uri().path().to_owned());
-            async move { Ok(allowed.state(&path, in_time(api, request, timeout).await?)) }
+            let (allowed, uri) = (allowed.clone(), request.uri().clone());
+            async move { Ok(allowed.state(uri.path(), in_time(api, request, timeout).await?)) }
         })
         .with(limit)
 }

@@ -154,32 +154,38 @@ impl Store {
     /// yet. Gives how many documents are there now because of this call.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] for a document that Elasticsearch will never take; [`StoreError::MissingIndex`] for one
-    /// whose index is another shop's or gone as soon as it was made; else as [`Store::create_index`].
+    /// [`StoreError::Refused`] for a document that Elasticsearch will never take, and for one whose index is another
+    /// shop's or gone as soon as it was made; else as [`Store::create_index`].
     pub async fn write_making_indices(
         &self,
         mut operations: Vec<Operation>,
         connections: usize,
     ) -> Result<u64, StoreError> {
         let (what, mut done) = ("write documents", 0);
+        let gone = |index: &str| {
+            let reason = format!(
+                "the index {index} is another shop's, or somebody removes it: try again when nobody does"
+            );
+            StoreError::Refused { what, status: 404, reason }
+        };
         for _ in 0..MAKING_ATTEMPTS_MAX {
             let Written { done: now, missing, refused, .. } = self.write_all(operations, connections).await;
             if let Some(Refused { operation, status, reason }) = refused.into_iter().next() {
                 let reason = format!("{}: {reason}", operation.id);
-                return Err(StoreError::Refused { what: "write a document", status, reason });
+                return Err(StoreError::Refused { what, status, reason });
             }
             done += now;
-            let Some(first) = missing.first() else { return Ok(done) };
-            let gone = || StoreError::MissingIndex { what, index: first.index.clone() };
+            if missing.is_empty() {
+                return Ok(done);
+            }
             let wanted: BTreeSet<&str> = missing.iter().map(|one| one.index.as_str()).collect();
             for index in wanted {
-                let base = index.strip_prefix(&self.name("")).ok_or_else(gone)?;
+                let base = index.strip_prefix(&self.name("")).ok_or_else(|| gone(index))?;
                 self.create_index(base, &json!({})).await?;
             }
             operations = missing;
         }
-        let index = operations.into_iter().next().map(|one| one.index).unwrap_or_default();
-        Err(StoreError::MissingIndex { what, index })
+        Err(gone(operations.first().map_or("", |one| &one.index)))
     }
 
     /// One chunk until every item is final.
@@ -229,9 +235,9 @@ impl Store {
 }
 
 /// Longest wait between two attempts.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Rounds of making indices that are missing: two do unless somebody removes them meanwhile.
 const MAKING_ATTEMPTS_MAX: u32 = 5;
-const WAIT_MAX: Duration = Duration::from_secs(5);
 
 fn backoff() -> impl Iterator<Item = Duration> {
     let first = Duration::from_millis(100);
