@@ -4,8 +4,7 @@
 //! position, which gives what never stopping would have given.
 
 mod memory;
-
-use std::collections::BTreeMap;
+mod rereading;
 
 use chrono::TimeDelta;
 
@@ -19,6 +18,8 @@ use crate::stream::fold::{Arrival, Clock, Folding};
 use crate::stream::groups::Group;
 use crate::stream::ledger::{Counts, Fate};
 use crate::stream::position::{Facts, Position};
+
+pub use rereading::TakeOver;
 
 /// A record as it comes from the log.
 #[derive(Debug, Clone, Copy)]
@@ -38,18 +39,6 @@ impl<'a> From<Received<'a>> for LogRecord<'a> {
         let Received { offset, appended_at, key, payload, .. } = received;
         Self { offset, appended_at, key, payload }
     }
-}
-
-/// Where a topic of the partition is taken over.
-#[derive(Debug, Clone)]
-pub enum TakeOver {
-    /// Nothing was ever committed: from the log's first record.
-    Fresh {
-        /// The log's first offset.
-        from: i64,
-    },
-    /// From a committed position.
-    Resumed(Position),
 }
 
 /// One topic of the partition.
@@ -130,8 +119,7 @@ impl Part {
     pub fn new(group: Group, partition: i32, door: Door, starts: Vec<TakeOver>) -> Self {
         let folds = group.folds(partition);
         let streams = group.streams().iter().copied();
-        let (topics, clocks) =
-            streams.zip(starts).map(|(stream, start)| take_over(stream, start, &folds)).unzip();
+        let (topics, clocks) = streams.zip(starts).map(|(stream, start)| start.begin(stream, &folds)).unzip();
         Self {
             group,
             partition,
@@ -261,18 +249,6 @@ impl Part {
         self.partition
     }
 
-    /// What is still to be read again, by topic: from the first of these offsets to before the second.
-    pub fn replay(&self) -> impl Iterator<Item = (Stream, i64, i64)> {
-        let left = self.topics.iter().filter(|topic| topic.position < topic.fresh_from);
-        left.map(|topic| (topic.stream, topic.position, topic.fresh_from))
-    }
-
-    /// Whether everything has been read again that was read before the take-over. Until then results are
-    /// less than what is written already, and nothing is flushed.
-    pub fn has_caught_up(&self) -> bool {
-        self.topics.iter().all(|topic| topic.position >= topic.fresh_from)
-    }
-
     /// Gives what has changed since the last flush, and forgets what is closed; `None` when nothing new
     /// was read or the replay is not over.
     pub fn flush(&mut self) -> Option<Flush> {
@@ -397,23 +373,6 @@ pub fn examine(
         door.check(event, Place { stream, partition, key: record.key, appended_at: record.appended_at })?;
     }
     Ok(parsed)
-}
-
-fn take_over(stream: Stream, start: TakeOver, folds: &[Box<dyn Folding>]) -> (Topic, Clock) {
-    let (position, facts) = match start {
-        TakeOver::Fresh { from } => {
-            let unknown = Timestamp::MIN;
-            let ledger = BTreeMap::new();
-            let (max_ts_before_replay, max_ts) = (unknown, unknown);
-            (from, Facts { max_ts_before_replay, next: from, max_ts, floor: None, partitions: None, ledger })
-        }
-        TakeOver::Resumed(position) => (position.replay_from, position.facts),
-    };
-    let counts = folds.iter().map(|fold| facts.ledger.get(fold.name()).copied().unwrap_or_default());
-    let ledger = counts.collect();
-    let Facts { max_ts_before_replay, max_ts, floor, .. } = facts;
-    let clock = Clock { max_ts: max_ts_before_replay, committed_max_ts: max_ts, floor };
-    (Topic { stream, position, fresh_from: facts.next, ledger }, clock)
 }
 
 fn origin_of(stream: Stream, partition: i32, record: &LogRecord<'_>) -> Origin {

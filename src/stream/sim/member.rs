@@ -124,7 +124,9 @@ impl Member {
             }
         }
         if part.has_caught_up() || world.rng.random_ratio(1, 10) {
-            self.holding.joining.push(self.rereads.swap_remove(at));
+            let mut part = self.rereads.swap_remove(at);
+            part.settle();
+            self.holding.joining.push(part);
         }
     }
 
