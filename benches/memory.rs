@@ -33,6 +33,10 @@ const STEPS: i64 = 8;
 /// Events between two flushes: those of a second at a thousand per second.
 const FLUSH_EVERY: u64 = 1_000;
 
+/// As the processor has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Resident memory of the `sessions` group's state.
 #[derive(Parser)]
 struct Settings {

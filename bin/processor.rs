@@ -11,6 +11,10 @@ use shoplens::store::Store;
 use shoplens::stream::condition::Conditions;
 use shoplens::stream::run::{Edges, ProcessorSettings, run};
 
+/// Every window is made of many small things that come and go.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Computes trends, funnels and fraud signals from the event topics, exactly once.
 #[derive(Parser)]
 #[command(version)]

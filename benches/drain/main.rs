@@ -24,6 +24,10 @@ use shoplens::stream::run::{Edges, ProcessorSettings, run};
 use crate::cost::Cost;
 use crate::stub::Stub;
 
+/// As the processor has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a backlog costs to drain, in CPU time per event.
 #[derive(Parser)]
 struct Settings {

@@ -1,13 +1,14 @@
 //! Many documents in few requests, each item judged by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use elasticsearch::http::Method;
 use elasticsearch::http::headers::HeaderMap;
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -32,6 +33,14 @@ pub struct Operation {
     pub source: Vec<u8>,
     /// The caller's own number for it, to know it by when it is refused.
     pub tag: usize,
+}
+
+impl Operation {
+    /// About how long its part of a request is.
+    pub fn bytes(&self) -> usize {
+        const HEADER: usize = 100;
+        self.source.len() + self.id.len() + self.index.len() + HEADER
+    }
 }
 
 /// What a write does to a document that is there.
@@ -141,10 +150,17 @@ impl Store {
     /// and sends again what Elasticsearch does not take *now*, for ever: a sink may not lose. Whoever can
     /// give up drops the future; documents may then be written or not.
     pub async fn write_all(&self, operations: Vec<Operation>, connections: usize) -> Written {
-        let chunks = chunks(operations).into_iter().map(Chunk::new);
-        let requests = stream::iter(chunks).map(|chunk| self.write_chunk(chunk));
-        let answers: Vec<Written> = requests.buffer_unordered(connections.max(1)).collect().await;
-        answers.into_iter().fold(Written::default(), |mut sum, written| {
+        let waiting = Mutex::new(chunks(operations).map(Chunk::new));
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let connection = async || {
+            let (mut written, mut buffer) = (Written::default(), BytesMut::new());
+            while let Some(chunk) = next() {
+                written.add(self.write_chunk(chunk, &mut buffer).await);
+            }
+            written
+        };
+        let all = join_all((0..connections.max(1)).map(|_| connection())).await;
+        all.into_iter().fold(Written::default(), |mut sum, written| {
             sum.add(written);
             sum
         })
@@ -189,13 +205,13 @@ impl Store {
     }
 
     /// One chunk until every item is final.
-    async fn write_chunk(&self, mut chunk: Chunk) -> Written {
+    async fn write_chunk(&self, mut chunk: Chunk, buffer: &mut BytesMut) -> Written {
         let mut waits = backoff();
         let mut attempts = 0;
         // Held until this chunk is done or given up.
         let mut _trouble = None;
         while let Some(request) = chunk.next_request() {
-            let verdicts = self.bulk(&request).await;
+            let verdicts = self.bulk(&request, buffer).await;
             let Some(reason) = chunk.judged(request, verdicts) else { continue };
             attempts += 1;
             if attempts == ATTEMPTS_UNTOLD {
@@ -207,8 +223,8 @@ impl Store {
     }
 
     /// One request; a verdict for each document, in order.
-    pub async fn bulk(&self, operations: &[Operation]) -> Vec<Verdict> {
-        let (body, sent_at) = (body(operations), Instant::now());
+    async fn bulk(&self, operations: &[Operation], buffer: &mut BytesMut) -> Vec<Verdict> {
+        let (body, sent_at) = (body(operations, buffer), Instant::now());
         let bytes = body.len();
         let verdicts = self.send_bulk(operations, body).await;
         metrics::answered(bytes, sent_at.elapsed(), &verdicts);
@@ -259,31 +275,36 @@ struct Header<'a> {
     version_type: Option<&'static str>,
 }
 
-fn body(operations: &[Operation]) -> Bytes {
-    let mut body = BytesMut::new();
+/// The body of a request, written into a buffer whose memory is free again once the request is sent.
+fn body(operations: &[Operation], buffer: &mut BytesMut) -> Bytes {
+    buffer.reserve(operations.iter().map(Operation::bytes).sum());
     for operation in operations {
         let (action, version, version_type) = match operation.mode {
-            Mode::Create => ("create", None, None),
-            Mode::Replace => ("index", None, None),
-            Mode::IfNewer(version) => ("index", Some(version), Some("external")),
-            Mode::IfNotOlder(version) => ("index", Some(version), Some("external_gte")),
+            Mode::Create => (&b"{\"create\":"[..], None, None),
+            Mode::Replace => (&b"{\"index\":"[..], None, None),
+            Mode::IfNewer(version) => (&b"{\"index\":"[..], Some(version), Some("external")),
+            Mode::IfNotOlder(version) => (&b"{\"index\":"[..], Some(version), Some("external_gte")),
         };
+        buffer.extend_from_slice(action);
         let header = Header { _index: &operation.index, _id: &operation.id, version, version_type };
-        let header = serde_json::to_string(&header).unwrap_or_default();
-        for part in ["{\"", action, "\":", header.as_str(), "}\n"] {
-            body.extend_from_slice(part.as_bytes());
-        }
-        body.extend_from_slice(&operation.source);
-        body.extend_from_slice(b"\n");
+        // Texts and numbers into memory: cannot fail.
+        let _ = serde_json::to_writer(buffer.writer(), &header);
+        buffer.extend_from_slice(b"}\n");
+        buffer.extend_from_slice(&operation.source);
+        buffer.extend_from_slice(b"\n");
     }
-    body.freeze()
+    buffer.split().freeze()
+}
+
+/// Whether any document of a request was not written.
+#[derive(Deserialize)]
+struct Summary {
+    errors: bool,
 }
 
 #[derive(Deserialize)]
 struct Answer {
-    errors: bool,
-    #[serde(default)]
-    items: Vec<std::collections::BTreeMap<String, ItemAnswer>>,
+    items: Vec<BTreeMap<String, ItemAnswer>>,
 }
 
 #[derive(Deserialize)]
@@ -306,18 +327,22 @@ pub fn verdicts(status: u16, body: &[u8], count: usize) -> Vec<Verdict> {
         let reason: String = String::from_utf8_lossy(body).chars().take(300).collect();
         return vec![judge_request(status, &reason, count); count];
     }
-    let answer = match serde_json::from_slice::<Answer>(body) {
-        Ok(answer) => answer,
-        Err(error) => return vec![Verdict::Retry(format!("an unreadable answer: {error}")); count],
-    };
-    if !answer.errors {
-        return vec![Verdict::Done; count];
+    let unreadable = |error| vec![Verdict::Retry(format!("an unreadable answer: {error}")); count];
+    // Hardly ever is one item's answer worth more than a look.
+    match serde_json::from_slice(body) {
+        Ok(Summary { errors: false }) => return vec![Verdict::Done; count],
+        Ok(Summary { errors: true }) => {}
+        Err(error) => return unreadable(error),
     }
+    let answer: Answer = match serde_json::from_slice(body) {
+        Ok(answer) => answer,
+        Err(error) => return unreadable(error),
+    };
     if answer.items.len() != count {
         return vec![Verdict::Retry("an answer of another length than the request".to_owned()); count];
     }
     let judged = |item: ItemAnswer| judge(item.status, &item.error.r#type, &item.error.reason);
-    let first = |item: std::collections::BTreeMap<String, ItemAnswer>| item.into_values().next();
+    let first = |item: BTreeMap<String, ItemAnswer>| item.into_values().next();
     let nothing = || Verdict::Retry("an item without an answer".to_owned());
     answer.items.into_iter().map(|item| first(item).map_or_else(nothing, judged)).collect()
 }
@@ -410,6 +435,6 @@ mod tests {
         let operation = Operation { mode: Mode::IfNewer(7), ..operation("a|b", 1) };
         let expected =
             "{\"index\":{\"_index\":\"i\",\"_id\":\"a|b\",\"version\":7,\"version_type\":\"external\"}}\nx\n";
-        assert_eq!(body(&[operation]), expected);
+        assert_eq!(body(&[operation], &mut BytesMut::new()), expected);
     }
 }

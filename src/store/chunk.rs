@@ -1,5 +1,7 @@
 //! Documents on their way: which are sent next, and where each ends. Pure.
 
+use std::iter;
+
 use crate::store::bulk::{Operation, Refused, Verdict, Written};
 
 /// Most bytes of one request: well below Elasticsearch's limit of 100 MB, and a few tens of ms of its work.
@@ -77,25 +79,19 @@ fn sort(
 }
 
 /// Splits into requests of a bounded size, keeping the order.
-pub fn chunks(operations: Vec<Operation>) -> Vec<Vec<Operation>> {
-    let mut chunks: Vec<Vec<Operation>> = Vec::new();
-    let mut bytes = usize::MAX;
-    for operation in operations {
-        let size = operation.source.len() + operation.id.len() + operation.index.len() + 64;
-        match chunks.last_mut() {
-            Some(chunk)
-                if bytes.saturating_add(size) <= REQUEST_BYTES_MAX && chunk.len() < REQUEST_ITEMS_MAX =>
-            {
-                bytes += size;
-                chunk.push(operation);
-            }
-            _ => {
-                bytes = size;
-                chunks.push(vec![operation]);
-            }
+pub fn chunks(operations: Vec<Operation>) -> impl Iterator<Item = Vec<Operation>> {
+    let mut operations = operations.into_iter().peekable();
+    iter::from_fn(move || {
+        let first = operations.next()?;
+        let (mut bytes, mut chunk) = (first.bytes(), vec![first]);
+        while chunk.len() < REQUEST_ITEMS_MAX
+            && let Some(next) = operations.next_if(|next| bytes + next.bytes() <= REQUEST_BYTES_MAX)
+        {
+            bytes += next.bytes();
+            chunk.push(next);
         }
-    }
-    chunks
+        Some(chunk)
+    })
 }
 
 #[cfg(test)]
@@ -111,10 +107,10 @@ mod tests {
 
     #[test]
     fn documents_are_cut_into_requests_of_a_bounded_size_and_none_is_lost() {
-        let big = REQUEST_BYTES_MAX / 2 - 60;
+        let big = REQUEST_BYTES_MAX / 2 - 110;
         let sizes = [10, big, big, 10, REQUEST_BYTES_MAX + 1, 10];
         let operations: Vec<_> = sizes.iter().enumerate().map(|(n, size)| operation(n, *size)).collect();
-        let chunks = chunks(operations.clone());
+        let chunks: Vec<_> = chunks(operations.clone()).collect();
         assert_eq!(chunks.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1, 1]);
         assert_eq!(chunks.concat(), operations);
     }

@@ -113,11 +113,15 @@ impl LateEvent<'_> {
     }
 }
 
+/// About how long most documents are, so that few need more memory while they are written.
+const JSON_BYTES: usize = 400;
+
 /// The JSON of a document. Our documents are structs with text keys, which cannot fail to serialise.
 pub fn json(body: &impl Serialize) -> Vec<u8> {
-    let bytes = serde_json::to_vec(body);
-    debug_assert!(bytes.is_ok(), "a document must serialise: {bytes:?}");
-    bytes.unwrap_or_default()
+    let mut bytes = Vec::with_capacity(JSON_BYTES);
+    let result = serde_json::to_writer(&mut bytes, body);
+    debug_assert!(result.is_ok(), "a document must serialise: {result:?}");
+    bytes
 }
 
 /// A record and where it lies.

@@ -13,7 +13,7 @@ use crate::bus::Producer;
 use crate::model::event::door::AGE_MAX;
 use crate::model::time::{DAY_MS, Timestamp};
 use crate::store::Store;
-use crate::store::bulk::{Mode, Operation, Refused};
+use crate::store::bulk::{Mode, Operation, Refused, Written};
 use crate::store::schema::Schema;
 use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
@@ -72,7 +72,9 @@ impl Outcome {
             let Some((partition, document)) = documents.get_mut(refused.operation.tag) else { continue };
             match document.origin.take() {
                 Some(origin) => dead.push(unwanted(*origin, &refused)),
-                None => self.refused.push((*partition, format!("{} {}", document.id, refused.reason))),
+                None => {
+                    self.refused.push((*partition, format!("{} {}", refused.operation.id, refused.reason)))
+                }
             }
         }
         dead
@@ -84,16 +86,19 @@ impl Sink {
     pub async fn carry_out(self, flushes: Vec<Flush>, frontiers: Vec<FrontierReport>) -> Outcome {
         let mut outcome = Outcome::default();
         let mut dead = Vec::new();
-        let mut documents: Vec<(i32, Document)> = Vec::new();
+        let count = flushes.iter().map(|flush| flush.documents.len()).sum();
+        let (mut signals, mut documents) = (Vec::new(), Vec::with_capacity(count));
         let beat = flushes.iter().find_map(|flush| self.beat_of(flush));
         for flush in flushes {
             dead.extend(flush.dead);
-            documents.extend(flush.documents.into_iter().map(|document| (flush.partition, document)));
+            for document in flush.documents {
+                let is_signal = document.schema.name == Schema::FRAUD_SIGNALS.name;
+                let kind = if is_signal { &mut signals } else { &mut documents };
+                kind.push((flush.partition, document));
+            }
         }
         self.bury(&dead).await;
         // First what somebody waits for: few documents, which would be held up by the many.
-        let is_signal = |(_, document): &(i32, Document)| document.schema.name == Schema::FRAUD_SIGNALS.name;
-        let (mut signals, mut documents): (Vec<_>, Vec<_>) = documents.into_iter().partition(is_signal);
         self.signal(&mut signals, &mut outcome).await;
         let refused = self.write(&mut documents).await;
         // Nobody listens while one is measured, or at the end.
@@ -138,22 +143,21 @@ impl Sink {
         let numbered = documents.iter_mut().enumerate();
         let operations = numbered.map(|(tag, (_, document))| Operation {
             index: names.of(document),
-            id: document.id.clone(),
+            id: std::mem::take(&mut document.id),
             mode: document.mode,
             source: std::mem::take(&mut document.source),
             tag,
         });
-        let mut operations: Vec<Operation> = operations.collect();
-        let mut refused = Vec::new();
+        let Written { mut missing, mut refused, .. } =
+            self.store.write_all(operations.collect(), CONNECTIONS).await;
         let mut made = BTreeSet::new();
-        loop {
-            let written = self.store.write_all(operations, CONNECTIONS).await;
+        while !missing.is_empty() {
+            let again = self.make_room(missing, documents, &mut made).await;
+            let written = self.store.write_all(again, CONNECTIONS).await;
             refused.extend(written.refused);
-            operations = self.make_room(written.missing, documents, &mut made).await;
-            if operations.is_empty() {
-                return refused;
-            }
+            missing = written.missing;
         }
+        refused
     }
 
     /// Makes the indices of documents that found none, and gives these back to be sent again. Documents of

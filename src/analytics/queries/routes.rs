@@ -101,7 +101,7 @@ impl Api {
         q: Query<Option<String>>,
     ) -> Result<Json<Queries>, Failure> {
         let asked = Asked::new(minutes.0, from.0.0, to.0.0);
-        let text = q.0.map(|text| normalised(&text)).filter(|text| !text.is_empty());
+        let text = q.0.map(|text| normalised(&text).into_owned()).filter(|text| !text.is_empty());
         let range = asked.at(Timestamp::now())?;
         let key = (asked, scope.0, sort.0, size.0, text.clone());
         let answer = self.queries.get(key, async {

@@ -148,7 +148,8 @@ fn by_subject<'a>(events: &[&'a Event]) -> BTreeMap<Subject, Concerned<'a>> {
 
 fn of_search(search: &Search) -> BTreeSet<Subject> {
     let category = search.filters.get(CATEGORY_FILTER).and_then(|value| CategoryPath::parse(value).ok());
-    let filters = search.filters.keys().map(|name| normalised(name)).filter(|name| !name.is_empty());
+    let filters =
+        search.filters.keys().map(|name| normalised(name).into_owned()).filter(|name| !name.is_empty());
     let filters = filters.map(|name| (Scope::Filter, name));
     subjects(&search.query, category.as_ref()).chain(filters).collect()
 }
@@ -158,7 +159,7 @@ fn of_item(item: &Item, attribution: &Attribution) -> BTreeSet<Subject> {
 }
 
 fn subjects(query: &str, category: Option<&CategoryPath>) -> impl Iterator<Item = Subject> {
-    let query = Some(normalised(query)).filter(|query| !query.is_empty());
+    let query = Some(normalised(query).into_owned()).filter(|query| !query.is_empty());
     let categories = category.into_iter().flat_map(CategoryPath::prefixes);
     let categories = categories.map(|category| (Scope::Category, category.to_owned()));
     let all = [(Scope::All, Scope::All.as_str().to_owned())];

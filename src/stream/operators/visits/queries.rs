@@ -153,21 +153,26 @@ fn support(tally: &Tally) -> u64 {
 
 /// What a visit searched for and what came of it: as it was counted last, and as it is now.
 pub struct Change {
-    before: Table<Scope, Tally>,
-    now: Table<Scope, Tally>,
+    before: Tallies,
+    now: Tallies,
     was_suspect: bool,
 }
 
 impl Change {
     /// Of a visit whose steps are in order.
     pub fn of(visit: &Visit, categories: &Categories) -> Self {
-        let now = tallies(visit, visit.steps().iter(), categories);
-        Self { before: counted(visit, categories), now, was_suspect: visit.counted().suspect }
+        let now = Tallies::of(visit, visit.steps().iter(), categories);
+        // What it was counted as last is not kept but found again.
+        let before = match visit.counted().events {
+            0 => Tallies::default(),
+            _ => Tallies::of(visit, visit.steps().iter().filter(|step| step.counted), categories),
+        };
+        Self { before, now, was_suspect: visit.counted().suspect }
     }
 
     /// Takes the visit out of the totals as it was, and puts it in as it is.
     pub fn recount(&self, totals: &mut Keyed<Scope, Tally>) {
-        for (scope, now) in &self.now {
+        for (scope, now) in self.now.iter() {
             let was = self.before.get(scope).copied().unwrap_or_default();
             if was != *now {
                 let total = totals.change(scope);
@@ -201,70 +206,24 @@ pub fn render(
     totals.take_changed(|scope, tally| out.push(scope.document(tally, pane, categories)));
 }
 
-/// What the visit was counted as last: not kept but found again.
-fn counted(visit: &Visit, categories: &Categories) -> Table<Scope, Tally> {
-    if visit.counted().events == 0 {
-        return Table::default();
-    }
-    tallies(visit, visit.steps().iter().filter(|step| step.counted), categories)
+/// What a visit searched for and what came of it, by scope. In a few tables for all scopes: a visit has a dozen, and
+/// is counted anew with each flush.
+#[derive(Default)]
+struct Tallies {
+    numbers: Table<Scope, usize>,
+    /// By the scope's number.
+    counts: Vec<Count>,
+    /// By the scope's number and the query id: a flood's visit has thousands.
+    outcomes: Table<(usize, u64), Outcome>,
+    /// By the scope's number.
+    intents: Vec<(usize, u64)>,
 }
 
-fn tallies<'a>(
-    visit: &'a Visit,
-    steps: impl Iterator<Item = &'a Step>,
-    categories: &Categories,
-) -> Table<Scope, Tally> {
-    let mut counts: Table<Scope, Count> = Table::default();
-    for step in steps {
-        let Some(search) = visit.search_of(step) else { continue };
-        let mut take = |scope| counts.entry(scope).or_default().take(step, search);
-        take(Scope::All);
-        let query = normalised(&search.query);
-        if !query.is_empty() {
-            take(Scope::Query(query.into()));
-        }
-        for category in categories.upwards(step.category) {
-            let count = counts.entry(Scope::Category(category)).or_default();
-            count.take(step, search);
-            // What it led to tells of the search, which need not be narrowed to the category.
-            if step.kind == EventType::View {
-                count.searched(search);
-            }
-        }
-        if step.kind == EventType::Search {
-            take_filters(visit, step, search, categories, &mut counts);
-        }
-    }
-    counts.into_iter().map(|(scope, count)| (scope, count.tally())).collect()
-}
-
-fn take_filters(
-    visit: &Visit,
-    step: &Step,
-    search: &Sought,
-    categories: &Categories,
-    counts: &mut Table<Scope, Count>,
-) {
-    for filter in visit.filters_of(step) {
-        let name = normalised(&filter.name);
-        if !name.is_empty() {
-            counts.entry(Scope::Filter(name.into())).or_default().take(step, search);
-        }
-        for category in filter.category.into_iter().flat_map(|narrowed| categories.upwards(narrowed)) {
-            counts.entry(Scope::Category(category)).or_default().take(step, search);
-        }
-    }
-}
-
-/// A visit's share in one key, while its steps are taken in.
 #[derive(Default)]
 struct Count {
     tally: Tally,
     /// The event that was taken in last.
     last: Option<(Uuid, EventType)>,
-    /// By query id: a flood's visit has thousands.
-    searches: Table<u64, Outcome>,
-    intents: Vec<u64>,
 }
 
 /// What came of a search.
@@ -279,29 +238,102 @@ struct Outcome {
     purchased: bool,
 }
 
+impl Tallies {
+    fn of<'a>(visit: &'a Visit, steps: impl Iterator<Item = &'a Step>, categories: &Categories) -> Self {
+        let mut tallies = Self::default();
+        for step in steps {
+            let Some(search) = visit.search_of(step) else { continue };
+            tallies.take(Scope::All, step, search);
+            let query = normalised(&search.query);
+            if !query.is_empty() {
+                tallies.take(Scope::Query(query.into()), step, search);
+            }
+            for category in categories.upwards(step.category) {
+                let number = tallies.take(Scope::Category(category), step, search);
+                // What it led to tells of the search, which need not be narrowed to the category.
+                if step.kind == EventType::View {
+                    tallies.searched(number, search);
+                }
+            }
+            if step.kind == EventType::Search {
+                tallies.take_filters(visit, step, search, categories);
+            }
+        }
+        tallies.add_up();
+        tallies
+    }
+
+    fn take_filters(&mut self, visit: &Visit, step: &Step, search: &Sought, categories: &Categories) {
+        for filter in visit.filters_of(step) {
+            let name = normalised(&filter.name);
+            if !name.is_empty() {
+                self.take(Scope::Filter(name.into()), step, search);
+            }
+            for category in filter.category.into_iter().flat_map(|narrowed| categories.upwards(narrowed)) {
+                self.take(Scope::Category(category), step, search);
+            }
+        }
+    }
+
+    /// Takes a step into a scope, and gives the scope's number.
+    fn take(&mut self, scope: Scope, step: &Step, search: &Sought) -> usize {
+        let number = *self.numbers.entry(scope).or_insert_with(|| {
+            self.counts.push(Count::default());
+            self.counts.len() - 1
+        });
+        if let Some(count) = self.counts.get_mut(number) {
+            count.take(step);
+        }
+        self.outcomes.entry((number, search.query_id)).or_default().take(step);
+        if step.kind == EventType::Search {
+            self.searched(number, search);
+        }
+        number
+    }
+
+    fn searched(&mut self, number: usize, search: &Sought) {
+        self.outcomes.entry((number, search.query_id)).or_default().searched = true;
+        self.intents.push((number, search.intent_id));
+    }
+
+    /// Adds what came of each search to its scope.
+    fn add_up(&mut self) {
+        for ((number, _), outcome) in self.outcomes.iter().filter(|(_, outcome)| outcome.searched) {
+            if let Some(Count { tally, .. }) = self.counts.get_mut(*number) {
+                outcome.add_to(tally);
+            }
+        }
+        self.intents.sort_unstable();
+        self.intents.dedup();
+        for (number, _) in &self.intents {
+            if let Some(Count { tally, .. }) = self.counts.get_mut(*number) {
+                tally.intents += 1;
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Scope, &Tally)> {
+        self.numbers.iter().filter_map(|(scope, number)| Some((scope, &self.counts.get(*number)?.tally)))
+    }
+
+    fn get(&self, scope: &Scope) -> Option<&Tally> {
+        Some(&self.counts.get(*self.numbers.get(scope)?)?.tally)
+    }
+}
+
 impl Count {
-    fn take(&mut self, step: &Step, search: &Sought) {
+    fn take(&mut self, step: &Step) {
         // An event's steps follow each other.
         if self.last.replace((step.id, step.kind)) != Some((step.id, step.kind)) {
             self.tally.support += 1;
         }
         let (quantity, amount) = (i64::from(step.quantity), step.amount.0);
-        let outcome = self.searches.entry(search.query_id).or_default();
         match step.kind {
-            EventType::Search => {
-                let statement = (step.id, step.quantity == 0);
-                outcome.stated = Some(outcome.stated.map_or(statement, |first| first.min(statement)));
-                self.searched(search);
-            }
             EventType::View => {
-                let best = outcome.best_position.map_or(step.position, |best| best.min(step.position));
-                outcome.best_position = Some(best);
                 self.tally.clicks += 1;
                 self.tally.position_sum += i64::from(step.position);
             }
-            EventType::AddToCart => outcome.carted = true,
             EventType::Purchase => {
-                outcome.purchased = true;
                 self.tally.units += quantity;
                 self.tally.revenue_cents += amount;
             }
@@ -309,30 +341,38 @@ impl Count {
                 self.tally.refunded_units += quantity;
                 self.tally.refunded_cents += amount;
             }
+            EventType::Search | EventType::AddToCart => {}
         }
     }
+}
 
-    fn searched(&mut self, search: &Sought) {
-        self.searches.entry(search.query_id).or_default().searched = true;
-        self.intents.push(search.intent_id);
-    }
-
-    fn tally(mut self) -> Tally {
-        let mut tally = self.tally;
-        for search in self.searches.values().filter(|search| search.searched) {
-            tally.searches += 1;
-            tally.zero_results += i64::from(search.stated.is_some_and(|(_, is_empty)| is_empty));
-            tally.carted += i64::from(search.carted);
-            tally.purchased += i64::from(search.purchased);
-            if let Some(position) = search.best_position {
-                tally.clicked += 1;
-                tally.reciprocal_rank_millionths += i64::from(MILLIONTHS / position.max(1));
+impl Outcome {
+    fn take(&mut self, step: &Step) {
+        match step.kind {
+            EventType::Search => {
+                let statement = (step.id, step.quantity == 0);
+                self.stated = Some(self.stated.map_or(statement, |first| first.min(statement)));
             }
+            EventType::View => {
+                let best = self.best_position.map_or(step.position, |best| best.min(step.position));
+                self.best_position = Some(best);
+            }
+            EventType::AddToCart => self.carted = true,
+            EventType::Purchase => self.purchased = true,
+            EventType::Refund => {}
         }
-        self.intents.sort_unstable();
-        self.intents.dedup();
-        tally.intents = i64::try_from(self.intents.len()).unwrap_or(i64::MAX);
-        tally.sessions = i64::from(tally.searches > 0);
-        tally
+    }
+
+    /// Adds one search to what searches add up to.
+    fn add_to(&self, tally: &mut Tally) {
+        tally.sessions = 1;
+        tally.searches += 1;
+        tally.zero_results += i64::from(self.stated.is_some_and(|(_, is_empty)| is_empty));
+        tally.carted += i64::from(self.carted);
+        tally.purchased += i64::from(self.purchased);
+        if let Some(position) = self.best_position {
+            tally.clicked += 1;
+            tally.reciprocal_rank_millionths += i64::from(MILLIONTHS / position.max(1));
+        }
     }
 }

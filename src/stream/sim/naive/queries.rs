@@ -58,13 +58,15 @@ fn subjects(events: &[&Event]) -> Vec<Subject> {
     let led = items.filter_map(|item| Some((item, item.attribution.as_ref()?)));
     let by_item = led.flat_map(|(item, attribution)| {
         let categories = prefixes(item.category.as_str()).into_iter().map(|path| ("category", path));
-        categories.chain([("query", normalised(&attribution.query)), ("all", "all".to_owned())])
+        categories.chain([("query", normalised(&attribution.query).into_owned()), ("all", "all".to_owned())])
     });
     let by_search = events.iter().filter_map(|event| search(event)).flat_map(|search| {
         let categories = category(search).map(prefixes).unwrap_or_default();
-        let filters = search.filters.keys().map(|name| ("filter", normalised(name)));
+        let filters = search.filters.keys().map(|name| ("filter", normalised(name).into_owned()));
         let categories = categories.into_iter().map(|path| ("category", path));
-        filters.chain(categories).chain([("query", normalised(&search.query)), ("all", "all".to_owned())])
+        filters
+            .chain(categories)
+            .chain([("query", normalised(&search.query).into_owned()), ("all", "all".to_owned())])
     });
     let all = distinct(by_item.chain(by_search));
     all.into_iter().filter(|(_, key)| !key.is_empty()).collect()
