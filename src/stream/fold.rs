@@ -161,6 +161,20 @@ impl<O: Operator> Fold<O> {
         self.topics.iter().filter_map(|topic| clocks.get(*topic)?.floor).max()
     }
 
+    /// Writes the results that have changed, window by window.
+    fn render_each(&mut self, out: &mut Vec<Document>, written: impl Fn(&mut Vec<Document>)) {
+        let topic = if let [only] = self.topics.as_slice() { Some(*only) } else { None };
+        for (start, window) in &mut self.windows {
+            let pane = Pane { start: *start, partition: self.partition, topic };
+            let before = out.len();
+            self.operator.render(&mut window.state, &pane, out);
+            if out.len() > before {
+                window.footprint = None;
+                written(out);
+            }
+        }
+    }
+
     fn closes_at(&self, start: Timestamp) -> Timestamp {
         start + TimeDelta::milliseconds(self.operator.window_ms()) + self.operator.lateness()
     }
@@ -185,6 +199,9 @@ pub trait Folding: Send {
 
     /// Writes each result that has changed since the last call.
     fn render(&mut self, out: &mut Vec<Document>);
+
+    /// Counts every result as written, as [`Folding::render`] does, without writing it.
+    fn settle(&mut self);
 
     /// Drops the windows that are closed in every topic they are made of.
     fn forget(&mut self, clocks: &[Clock]);
@@ -254,15 +271,11 @@ impl<O: Operator> Folding for Fold<O> {
     }
 
     fn render(&mut self, out: &mut Vec<Document>) {
-        let topic = if let [only] = self.topics.as_slice() { Some(*only) } else { None };
-        for (start, window) in &mut self.windows {
-            let pane = Pane { start: *start, partition: self.partition, topic };
-            let before = out.len();
-            self.operator.render(&mut window.state, &pane, out);
-            if out.len() > before {
-                window.footprint = None;
-            }
-        }
+        self.render_each(out, |_| {});
+    }
+
+    fn settle(&mut self) {
+        self.render_each(&mut Vec::new(), Vec::clear);
     }
 
     fn forget(&mut self, clocks: &[Clock]) {

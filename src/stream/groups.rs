@@ -158,6 +158,8 @@ impl Folding for Archive {
 
     fn render(&mut self, _out: &mut Vec<Document>) {}
 
+    fn settle(&mut self) {}
+
     fn forget(&mut self, _clocks: &[Clock]) {}
 
     fn oldest_first_event(&self, _topic: usize) -> Option<FirstEvent> {

@@ -99,7 +99,6 @@ fn reread(bus: &Bus, group: Group, mut parts: Vec<Part>, stop: &AtomicBool) -> a
             last = Instant::now();
         }
     }
-    parts.iter_mut().for_each(Part::settle);
     let (group, seconds) = (group.name(), began.elapsed().as_secs_f64());
     tracing::info!(group, records, seconds, "read again");
     Ok(parts)

@@ -3,19 +3,21 @@
 use serde_json::{Value, json};
 
 use crate::analytics::bots::Bots;
-use crate::analytics::panes::{panes, panes_of};
+use crate::analytics::panes::{lie_in_one_index, panes, panes_of};
 use crate::analytics::query::sum;
 use crate::analytics::range::Range;
 use crate::analytics::trending::score::{SPANS, Span, spans};
 use crate::analytics::trending::{Among, Measure};
 use crate::model::category::{CategoryPath, level};
 use crate::model::time::Timestamp;
+use crate::store::schema::Schema;
 
 /// Most products that are scored, those with the greatest counts. A score is never more than the count, so whoever is
 /// left out scores less than the least of these counts.
 const KEYS_MAX: usize = 2_000;
-/// Of so many each shard says its counts, so that the greatest over all shards are hardly ever missed.
-const KEYS_PER_SHARD: usize = 10_000;
+/// Of so many each index, which is one shard, says its counts where there are several, so that the greatest over all
+/// are hardly ever missed.
+const KEYS_PER_INDEX: usize = 10_000;
 
 /// The window's name among the spans before it.
 pub const NOW: &str = "now";
@@ -28,10 +30,11 @@ pub fn past_start(window: Range) -> Timestamp {
 
 /// The whole shop's count in the window, and the greatest ones.
 pub fn leaders(window: Range, among: &Among, by: Measure) -> Value {
+    let in_one = lie_in_one_index(&Schema::PRODUCT_TRENDS, window);
     let mut terms = json!({
         "field": field(among),
         "size": KEYS_MAX,
-        "shard_size": KEYS_PER_SHARD,
+        "shard_size": if in_one { KEYS_MAX } else { KEYS_PER_INDEX },
         "order": [{ "sessions": "desc" }, { "_key": "asc" }],
     });
     if let Among::Categories { below, level } = among {
@@ -187,7 +190,7 @@ mod tests {
     #[test]
     fn the_greatest_counts_are_of_the_category_and_brand_and_the_sum_is_of_the_shop() {
         let body = leaders(window(), &products(), Measure::Views);
-        assert_snapshot!(body, @r#"{"aggs":{"among":{"aggs":{"keys":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"terms":{"field":"product_id","order":[{"sessions":"desc"},{"_key":"asc"}],"shard_size":10000,"size":2000}}},"filter":{"bool":{"filter":[{"term":{"categories":"electronics.audio"}},{"term":{"brand":"Sonora"}}]}}},"whole":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"filter":{"match_all":{}}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"exists":{"field":"view.sessions"}}]}},"size":0,"track_total_hits":false}"#);
+        assert_snapshot!(body, @r#"{"aggs":{"among":{"aggs":{"keys":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"terms":{"field":"product_id","order":[{"sessions":"desc"},{"_key":"asc"}],"shard_size":2000,"size":2000}}},"filter":{"bool":{"filter":[{"term":{"categories":"electronics.audio"}},{"term":{"brand":"Sonora"}}]}}},"whole":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"filter":{"match_all":{}}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"exists":{"field":"view.sessions"}}]}},"size":0,"track_total_hits":false}"#);
     }
 
     #[test]

@@ -192,6 +192,9 @@ impl Part {
                 }
             }
         }
+        if !fresh {
+            self.settle(topic);
+        }
     }
 
     fn fold_event(&mut self, topic: usize, fresh: bool, record: &LogRecord<'_>, event: &Event) {
@@ -407,6 +410,11 @@ mod tests {
         part.fold(topic, LogRecord { offset, appended_at: at(10_000_000), key: b"u1", payload });
     }
 
+    fn after(flush: Flush) -> Part {
+        let resume = |(_, position): (Stream, Position)| TakeOver::Resumed(position);
+        Part::new(flush.group, 0, DOOR, flush.positions.into_iter().map(resume).collect())
+    }
+
     fn view_at(millis: i64) -> Vec<u8> {
         serde_json::to_vec(&view(at(millis))).unwrap()
     }
@@ -417,9 +425,7 @@ mod tests {
         fold(&mut part, PRODUCT, &view_at(0));
         // Closes the only window, so that nothing is left to reread that would tell the time.
         fold(&mut part, PRODUCT, &tick(at(5_000_000)));
-        let positions = part.flush().unwrap().positions;
-        let resume = |(_, position): (Stream, Position)| TakeOver::Resumed(position);
-        let mut successor = Part::new(Group::Trends, 0, DOOR, positions.into_iter().map(resume).collect());
+        let mut successor = after(part.flush().unwrap());
         fold(&mut successor, PRODUCT, &view_at(1));
         let late = |one: &Document| one.schema.name == "late-events";
         assert!(successor.flush().unwrap().documents.iter().any(late));
@@ -429,13 +435,27 @@ mod tests {
     fn nothing_is_flushed_before_everything_is_read_again() {
         let mut part = fresh(Group::Sessions);
         fold(&mut part, PRODUCT, &view_at(0));
-        let positions = part.flush().unwrap().positions;
-        let resume = |(_, position): (Stream, Position)| TakeOver::Resumed(position);
-        let mut successor = Part::new(Group::Sessions, 0, DOOR, positions.into_iter().map(resume).collect());
+        let mut successor = after(part.flush().unwrap());
         fold(&mut successor, 0, &serde_json::to_vec(&search(at(1))).unwrap());
         assert!(!successor.has_caught_up() && successor.flush().is_none());
         fold(&mut successor, PRODUCT, &view_at(0));
         assert!(successor.flush().is_some());
+    }
+
+    #[test]
+    fn a_successor_writes_only_what_its_predecessor_has_not_written() {
+        for group in [Group::Trends, Group::Sessions] {
+            let (first, second) = (view_at(0), view_at(2 * 60_000));
+            let mut part = fresh(group);
+            fold(&mut part, PRODUCT, &first);
+            let mut successor = after(part.flush().unwrap());
+            fold(&mut successor, PRODUCT, &first);
+            assert!(successor.flush().unwrap().documents.is_empty(), "{group:?}");
+            fold(&mut part, PRODUCT, &second);
+            fold(&mut successor, PRODUCT, &second);
+            let ids = |part: &mut Part| part.flush().unwrap().documents.into_iter().map(|one| one.id);
+            assert!(ids(&mut successor).eq(ids(&mut part)), "{group:?}");
+        }
     }
 
     proptest! {

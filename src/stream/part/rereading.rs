@@ -56,12 +56,18 @@ impl Part {
         self.topics.iter().all(|topic| topic.position >= topic.fresh_from)
     }
 
-    /// Counts everything as written, where all topics have been read again just up to what was committed: results had
-    /// been acknowledged before that, and would be turned down as known. Otherwise the next flush writes them again.
-    pub fn settle(&mut self) {
-        if self.topics.iter().all(|topic| topic.position == topic.fresh_from) {
-            let mut known = Vec::new();
-            self.folds.iter_mut().for_each(|fold| fold.render(&mut known));
+    /// Counts the results of a topic as written, where it has been read again just up to what was committed, with all
+    /// topics that its folds are made of: results had been acknowledged before that, and would be turned down as known.
+    /// Otherwise the next flush writes them again.
+    pub(super) fn settle(&mut self, topic: usize) {
+        let stands =
+            |number: usize| self.topics.get(number).is_some_and(|topic| topic.position == topic.fresh_from);
+        if stands(topic) {
+            let topics = 0..self.topics.len();
+            let is_known = |fold: &&mut Box<dyn Folding>| {
+                fold.folds(topic) && topics.clone().all(|other| !fold.folds(other) || stands(other))
+            };
+            self.folds.iter_mut().filter(is_known).for_each(|fold| fold.settle());
         }
     }
 }

@@ -124,9 +124,7 @@ impl Member {
             }
         }
         if part.has_caught_up() || world.rng.random_ratio(1, 10) {
-            let mut part = self.rereads.swap_remove(at);
-            part.settle();
-            self.holding.joining.push(part);
+            self.holding.joining.push(self.rereads.swap_remove(at));
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use rand::RngExt;
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -49,8 +50,8 @@ pub struct Matcher {
 /// What is asked for lately, in two generations: what is not asked for while one fills up is forgotten.
 #[derive(Default)]
 struct Answers {
-    known: HashMap<String, Arc<Answer>>,
-    older: HashMap<String, Arc<Answer>>,
+    known: HashMap<String, Arc<Answer>, RandomState>,
+    older: HashMap<String, Arc<Answer>, RandomState>,
     /// The question that is being asked, kept for its memory.
     question: String,
 }
