@@ -38,22 +38,16 @@ fn main() -> ExitCode {
 async fn process(settings: Settings) -> anyhow::Result<()> {
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
-    let conditions = Conditions::default();
-    serve_metrics(&settings.metrics, &store, &bus, &conditions).await?;
+    let edges = Edges { store: store.clone(), bus: bus.clone(), conditions: Conditions::default() };
+    serve_metrics(&settings.metrics, &edges).await?;
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    let edges = Edges { store, bus, conditions };
     run(&settings.processor, edges, settings.shop.currency, shoplens::shutdown::requested()).await
 }
 
-async fn serve_metrics(
-    settings: &MetricsSettings,
-    store: &Store,
-    bus: &Bus,
-    conditions: &Conditions,
-) -> anyhow::Result<()> {
-    let conditions = conditions.clone();
-    let health = health::Api::new(store.clone(), bus.clone());
+async fn serve_metrics(settings: &MetricsSettings, edges: &Edges) -> anyhow::Result<()> {
+    let conditions = edges.conditions.clone();
+    let health = health::Api::new(edges.store.clone(), edges.bus.clone());
     let health = health.with_own(Box::new(move || conditions.dependencies()));
     metrics::start(settings, health).await?;
     shoplens::store::metrics::describe();
