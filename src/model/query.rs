@@ -11,7 +11,7 @@ pub fn normalised(text: &str) -> Cow<'_, str> {
     if is_normal(text) { Cow::Borrowed(text) } else { Cow::Owned(normalise(text)) }
 }
 
-/// Whether a text is normal already, as most are that were typed; never true where it is not.
+/// Whether a text is seen to be normal at a glance, as most are; a normal text may be missed, never another taken.
 fn is_normal(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase() && !(9..=13).contains(&byte);
     text.len() <= BYTES_MAX && text.split(' ').all(|word| !word.is_empty() && word.bytes().all(is_plain))

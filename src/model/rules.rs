@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The rules that this build comes with, as they are written.
@@ -257,6 +258,12 @@ impl Rules {
         static EMBEDDED_RULES: LazyLock<Arc<Rules>> =
             LazyLock::new(|| Arc::new(Rules::parse(EMBEDDED).unwrap_or_default()));
         EMBEDDED_RULES.clone()
+    }
+
+    /// Tells the rules that this build comes with from those of another.
+    pub fn embedded_fingerprint() -> u32 {
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(EMBEDDED));
+        u32::from_be_bytes([a, b, c, d])
     }
 
     /// Reads rules.

@@ -328,7 +328,7 @@ pub fn verdicts(status: u16, body: &[u8], count: usize) -> Vec<Verdict> {
         return vec![judge_request(status, &reason, count); count];
     }
     let unreadable = |error| vec![Verdict::Retry(format!("an unreadable answer: {error}")); count];
-    // Hardly ever is one item's answer worth more than a look.
+    // Most answers tell of no error, and then no item need be judged.
     match serde_json::from_slice(body) {
         Ok(Summary { errors: false }) => return vec![Verdict::Done; count],
         Ok(Summary { errors: true }) => {}
@@ -428,6 +428,25 @@ mod tests {
             let expected: Vec<_> = statuses.iter().map(|status| judge(*status, "", "")).collect();
             prop_assert_eq!(verdicts(200, body.as_bytes(), statuses.len()), expected);
         }
+    }
+
+    #[test]
+    fn an_answer_without_errors_says_that_everything_is_written() {
+        let body = br#"{"errors":false,"items":[{"index":{"status":201}},{"create":{"status":201}}]}"#;
+        assert_eq!(verdicts(200, body, 2), [Verdict::Done, Verdict::Done]);
+    }
+
+    #[test]
+    fn a_buffer_that_is_used_again_holds_the_new_request_alone() {
+        let mut buffer = BytesMut::new();
+        let bodies = ["a", "b", "c"].map(|id| {
+            let one = operation(id, 300);
+            (body(std::slice::from_ref(&one), &mut buffer), body(&[one], &mut BytesMut::new()))
+        });
+        assert!(bodies.iter().all(|(again, alone)| again == alone));
+        drop(bodies);
+        let last = [operation("d", 3)];
+        assert_eq!(body(&last, &mut buffer), body(&last, &mut BytesMut::new()));
     }
 
     #[test]

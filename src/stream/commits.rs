@@ -46,7 +46,8 @@ mod tests {
         let (max_ts_before_replay, max_ts) = (Timestamp::MIN, Timestamp::MIN);
         let next = replay_from + 5;
         let ledger = BTreeMap::new();
-        let facts = Facts { max_ts_before_replay, next, max_ts, floor: None, partitions: None, ledger };
+        let facts =
+            Facts { max_ts_before_replay, next, max_ts, floor: None, partitions: None, rules: None, ledger };
         Position { replay_from, facts }
     }
 

@@ -161,7 +161,7 @@ impl<O: Operator> Fold<O> {
         self.topics.iter().filter_map(|topic| clocks.get(*topic)?.floor).max()
     }
 
-    /// Writes the results that have changed, window by window.
+    /// Writes the results that have changed, and says so after each window: not all need be in memory at once.
     fn render_each(&mut self, out: &mut Vec<Document>, written: impl Fn(&mut Vec<Document>)) {
         let topic = if let [only] = self.topics.as_slice() { Some(*only) } else { None };
         for (start, window) in &mut self.windows {
@@ -201,7 +201,7 @@ pub trait Folding: Send {
     fn render(&mut self, out: &mut Vec<Document>);
 
     /// Counts every result as written, as [`Folding::render`] does, without writing it.
-    fn settle(&mut self);
+    fn count_as_written(&mut self);
 
     /// Drops the windows that are closed in every topic they are made of.
     fn forget(&mut self, clocks: &[Clock]);
@@ -274,7 +274,7 @@ impl<O: Operator> Folding for Fold<O> {
         self.render_each(out, |_| {});
     }
 
-    fn settle(&mut self) {
+    fn count_as_written(&mut self) {
         self.render_each(&mut Vec::new(), Vec::clear);
     }
 

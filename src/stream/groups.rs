@@ -158,7 +158,7 @@ impl Folding for Archive {
 
     fn render(&mut self, _out: &mut Vec<Document>) {}
 
-    fn settle(&mut self) {}
+    fn count_as_written(&mut self) {}
 
     fn forget(&mut self, _clocks: &[Clock]) {}
 

@@ -41,6 +41,8 @@ pub struct Facts {
     pub floor: Option<Floor>,
     /// How many partitions the topic had. With another number a visitor's records would lie in two.
     pub partitions: Option<i32>,
+    /// By which rules the results were judged: [`crate::model::rules::Rules::embedded_fingerprint`]. `None` in what older builds committed.
+    pub rules: Option<u32>,
     /// The ledger up to `next`, by operator.
     pub ledger: BTreeMap<String, Counts>,
 }
@@ -64,6 +66,8 @@ struct GroupMetadata {
     floor: Option<(i64, LateReason)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     partitions: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<u32>,
     ledger: BTreeMap<String, Counts>,
 }
 
@@ -104,6 +108,7 @@ pub fn encode(positions: &Positions) -> String {
             ts: facts.max_ts.millis(),
             floor: facts.floor.map(|floor| (floor.before.millis(), floor.reason)),
             partitions: facts.partitions,
+            rules: facts.rules,
             ledger: facts.ledger.clone(),
         };
         (group.name().to_owned(), metadata)
@@ -131,6 +136,7 @@ pub fn decode(text: &str) -> Result<Positions, BadMetadata> {
             max_ts: Timestamp::from_millis(group.ts),
             floor: group.floor.map(floor),
             partitions: group.partitions,
+            rules: group.rules,
             ledger: group.ledger,
         };
         let known = Group::named(&name).ok_or(BadMetadata::UnknownGroup(name))?;
@@ -161,6 +167,7 @@ mod tests {
             max_ts: Timestamp::from_millis(ts),
             floor: Some(Floor { before: Timestamp::from_millis(ts), reason: LateReason::Truncated }),
             partitions: Some(1_000),
+            rules: Some(u32::MAX),
             ledger: group.folds(0).iter().map(|fold| (fold.name().to_owned(), counts)).collect(),
         };
         let groups = Reader::Processor.groups().iter();

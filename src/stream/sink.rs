@@ -13,7 +13,7 @@ use crate::bus::Producer;
 use crate::model::event::door::AGE_MAX;
 use crate::model::time::{DAY_MS, Timestamp};
 use crate::store::Store;
-use crate::store::bulk::{Mode, Operation, Refused, Written};
+use crate::store::bulk::{Mode, Operation, Refused};
 use crate::store::schema::Schema;
 use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
@@ -148,14 +148,12 @@ impl Sink {
             source: std::mem::take(&mut document.source),
             tag,
         });
-        let Written { mut missing, mut refused, .. } =
-            self.store.write_all(operations.collect(), CONNECTIONS).await;
-        let mut made = BTreeSet::new();
-        while !missing.is_empty() {
-            let again = self.make_room(missing, documents, &mut made).await;
-            let written = self.store.write_all(again, CONNECTIONS).await;
+        let mut operations: Vec<Operation> = operations.collect();
+        let (mut refused, mut made) = (Vec::new(), BTreeSet::new());
+        while !operations.is_empty() {
+            let written = self.store.write_all(operations, CONNECTIONS).await;
             refused.extend(written.refused);
-            missing = written.missing;
+            operations = self.make_room(written.missing, documents, &mut made).await;
         }
         refused
     }

@@ -201,7 +201,15 @@ mod tests {
     fn position(replay_from: i64, next: i64) -> Position {
         let (max_ts_before_replay, max_ts) = (Timestamp::MIN, Timestamp::MIN);
         let ledger = BTreeMap::new();
-        let facts = Facts { max_ts_before_replay, next, max_ts, floor: None, partitions: Some(12), ledger };
+        let facts = Facts {
+            max_ts_before_replay,
+            next,
+            max_ts,
+            floor: None,
+            partitions: Some(12),
+            rules: None,
+            ledger,
+        };
         Position { replay_from, facts }
     }
 

@@ -194,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn of_two_days_each_index_says_more_counts_than_are_scored() {
+        let over_midnight = Range::last(5, Timestamp::parse("2026-11-21T00:02:30Z").unwrap());
+        let body = leaders(over_midnight, &products(), Measure::Views);
+        let terms = &body["aggs"]["among"]["aggs"]["keys"]["terms"];
+        assert_eq!((&terms["size"], &terms["shard_size"]), (&json!(KEYS_MAX), &json!(KEYS_PER_INDEX)));
+    }
+
+    #[test]
     fn the_past_is_summed_span_by_span_for_the_candidates_alone() {
         let keys = ["p1", "p2"].map(str::to_owned);
         let body = before(window(), &products(), Measure::Revenue, &keys);

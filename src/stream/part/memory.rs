@@ -15,7 +15,7 @@ impl Part {
         self.bytes_max = bytes_max;
     }
 
-    /// Closes the oldest windows, whose results were just rendered, until the others fit. Gives how many.
+    /// Closes the oldest windows, whose results were just rendered or are written, until the others fit. Gives how many.
     /// Their further events are late, and the committed floor keeps every successor from opening them again.
     pub(super) fn close_early(&mut self) -> usize {
         let open = |folds: &[Box<dyn Folding>]| folds.iter().map(|fold| fold.open_windows()).sum::<usize>();

@@ -11,6 +11,7 @@ use chrono::TimeDelta;
 use crate::bus::Received;
 use crate::model::event::door::{Door, Place};
 use crate::model::event::{self, Event, Record, Reject, Stream};
+use crate::model::rules::Rules;
 use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
 use crate::stream::document::{DeadLetter, Document, LateEvent, Origin};
@@ -48,6 +49,8 @@ struct Topic {
     position: i64,
     /// The first offset whose effects were not acknowledged at take-over: earlier ones are replayed.
     fresh_from: i64,
+    /// Whether this build would have written what was acknowledged: by the same rules, with the same folds.
+    is_ours: bool,
     /// The ledger, in the order of the group's folds.
     ledger: Vec<Counts>,
 }
@@ -75,6 +78,8 @@ pub struct Part {
     bytes_max: usize,
     /// Of which sessions raw events are kept.
     archived: Sample,
+    /// By which rules results are judged.
+    rules: u32,
 }
 
 /// What a part wants done: first all effects, then the commit.
@@ -118,8 +123,9 @@ impl Part {
     /// There is one position for each topic of the group, in the group's order.
     pub fn new(group: Group, partition: i32, door: Door, starts: Vec<TakeOver>) -> Self {
         let folds = group.folds(partition);
-        let streams = group.streams().iter().copied();
-        let (topics, clocks) = streams.zip(starts).map(|(stream, start)| start.begin(stream, &folds)).unzip();
+        let rules = Rules::embedded_fingerprint();
+        let starts = group.streams().iter().copied().enumerate().zip(starts);
+        let (topics, clocks) = starts.map(|(topic, start)| start.topic(topic, &folds, rules)).unzip();
         Self {
             group,
             partition,
@@ -135,6 +141,7 @@ impl Part {
             stored_from: None,
             bytes_max: usize::MAX,
             archived: Sample::ALL,
+            rules,
         }
     }
 
@@ -193,7 +200,7 @@ impl Part {
             }
         }
         if !fresh {
-            self.settle(topic);
+            self.count_as_written(topic);
         }
     }
 
@@ -286,6 +293,7 @@ impl Part {
             max_ts: clock.max_ts,
             floor: clock.floor,
             partitions: Some(self.door.partitions),
+            rules: Some(self.rules),
             ledger: self.ledger(number).map(|(name, counts)| (name.to_owned(), counts)).collect(),
         };
         Some((topic.stream, Position { replay_from, facts }))
@@ -390,83 +398,4 @@ fn origin_of(stream: Stream, partition: i32, record: &LogRecord<'_>) -> Origin {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::event::tests::{at, search, view};
-    use crate::model::event::tick;
-    use crate::model::money::Currency;
-    use proptest::prelude::*;
-
-    const DOOR: Door = Door { partitions: 1, currency: Currency::EUR };
-    /// Views and cart additions, by their number in the group.
-    const PRODUCT: usize = 1;
-
-    fn fresh(group: Group) -> Part {
-        Part::new(group, 0, DOOR, group.streams().iter().map(|_| TakeOver::Fresh { from: 0 }).collect())
-    }
-
-    fn fold(part: &mut Part, topic: usize, payload: &[u8]) {
-        let offset = part.positions()[topic];
-        part.fold(topic, LogRecord { offset, appended_at: at(10_000_000), key: b"u1", payload });
-    }
-
-    fn after(flush: Flush) -> Part {
-        let resume = |(_, position): (Stream, Position)| TakeOver::Resumed(position);
-        Part::new(flush.group, 0, DOOR, flush.positions.into_iter().map(resume).collect())
-    }
-
-    fn view_at(millis: i64) -> Vec<u8> {
-        serde_json::to_vec(&view(at(millis))).unwrap()
-    }
-
-    #[test]
-    fn a_successor_finds_late_what_its_predecessor_would_have_found_late() {
-        let mut part = fresh(Group::Trends);
-        fold(&mut part, PRODUCT, &view_at(0));
-        // Closes the only window, so that nothing is left to reread that would tell the time.
-        fold(&mut part, PRODUCT, &tick(at(5_000_000)));
-        let mut successor = after(part.flush().unwrap());
-        fold(&mut successor, PRODUCT, &view_at(1));
-        let late = |one: &Document| one.schema.name == "late-events";
-        assert!(successor.flush().unwrap().documents.iter().any(late));
-    }
-
-    #[test]
-    fn nothing_is_flushed_before_everything_is_read_again() {
-        let mut part = fresh(Group::Sessions);
-        fold(&mut part, PRODUCT, &view_at(0));
-        let mut successor = after(part.flush().unwrap());
-        fold(&mut successor, 0, &serde_json::to_vec(&search(at(1))).unwrap());
-        assert!(!successor.has_caught_up() && successor.flush().is_none());
-        fold(&mut successor, PRODUCT, &view_at(0));
-        assert!(successor.flush().is_some());
-    }
-
-    #[test]
-    fn a_successor_writes_only_what_its_predecessor_has_not_written() {
-        for group in [Group::Trends, Group::Sessions] {
-            let (first, second) = (view_at(0), view_at(2 * 60_000));
-            let mut part = fresh(group);
-            fold(&mut part, PRODUCT, &first);
-            let mut successor = after(part.flush().unwrap());
-            fold(&mut successor, PRODUCT, &first);
-            assert!(successor.flush().unwrap().documents.is_empty(), "{group:?}");
-            fold(&mut part, PRODUCT, &second);
-            fold(&mut successor, PRODUCT, &second);
-            let ids = |part: &mut Part| part.flush().unwrap().documents.into_iter().map(|one| one.id);
-            assert!(ids(&mut successor).eq(ids(&mut part)), "{group:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_record_makes_a_part_panic_and_each_is_accounted_for(
-            records in prop::collection::vec((0usize..3, any::<Vec<u8>>()), 1..20)
-        ) {
-            let mut part = fresh(Group::Sessions);
-            records.iter().for_each(|(topic, payload)| fold(&mut part, *topic, payload));
-            prop_assert_eq!(part.flush().unwrap().dead.len(), records.len());
-            prop_assert!(part.frontier().ledger.iter().all(|(_, _, counts)| counts.balances()));
-        }
-    }
-}
+mod tests;

@@ -21,25 +21,39 @@ pub enum TakeOver {
 }
 
 impl TakeOver {
-    /// The topic's state and its event time at the take-over.
-    pub(super) fn begin(self, stream: Stream, folds: &[Box<dyn Folding>]) -> (Topic, Clock) {
+    /// The state of a topic, of this number in its group, and its event time at the take-over.
+    pub(super) fn topic(
+        self,
+        (number, stream): (usize, Stream),
+        folds: &[Box<dyn Folding>],
+        rules: u32,
+    ) -> (Topic, Clock) {
         let (position, facts) = match self {
-            TakeOver::Fresh { from } => {
-                let unknown = Timestamp::MIN;
-                let ledger = BTreeMap::new();
-                let (max_ts_before_replay, max_ts) = (unknown, unknown);
-                (
-                    from,
-                    Facts { max_ts_before_replay, next: from, max_ts, floor: None, partitions: None, ledger },
-                )
-            }
+            TakeOver::Fresh { from } => (from, Facts::of_nothing(from)),
             TakeOver::Resumed(position) => (position.replay_from, position.facts),
         };
-        let counts = folds.iter().map(|fold| facts.ledger.get(fold.name()).copied().unwrap_or_default());
-        let ledger = counts.collect();
-        let Facts { max_ts_before_replay, max_ts, floor, .. } = facts;
-        let clock = Clock { max_ts: max_ts_before_replay, committed_max_ts: max_ts, floor };
-        (Topic { stream, position, fresh_from: facts.next, ledger }, clock)
+        let Facts { max_ts_before_replay, next, max_ts, floor, rules: judged_by, ledger, .. } = facts;
+        let mut concerned = folds.iter().filter(|fold| fold.folds(number));
+        let is_ours = judged_by == Some(rules) && concerned.all(|fold| ledger.contains_key(fold.name()));
+        let counts = folds.iter().map(|fold| ledger.get(fold.name()).copied().unwrap_or_default());
+        let topic = Topic { stream, position, fresh_from: next, is_ours, ledger: counts.collect() };
+        (topic, Clock { max_ts: max_ts_before_replay, committed_max_ts: max_ts, floor })
+    }
+}
+
+impl Facts {
+    /// Nothing was ever committed.
+    fn of_nothing(next: i64) -> Self {
+        let (max_ts, ledger) = (Timestamp::MIN, BTreeMap::new());
+        Self {
+            max_ts_before_replay: max_ts,
+            next,
+            max_ts,
+            floor: None,
+            partitions: None,
+            rules: None,
+            ledger,
+        }
     }
 }
 
@@ -57,17 +71,22 @@ impl Part {
     }
 
     /// Counts the results of a topic as written, where it has been read again just up to what was committed, with all
-    /// topics that its folds are made of: results had been acknowledged before that, and would be turned down as known.
-    /// Otherwise the next flush writes them again.
-    pub(super) fn settle(&mut self, topic: usize) {
-        let stands =
-            |number: usize| self.topics.get(number).is_some_and(|topic| topic.position == topic.fresh_from);
-        if stands(topic) {
+    /// topics that its folds are made of, and the results are what this build would have written. Otherwise the next
+    /// flush writes them again.
+    ///
+    /// The topics' positions may be of different flushes, when a commit was taken in part. What was written last is
+    /// then of these events and more, and Elasticsearch would turn down what is of fewer.
+    pub(super) fn count_as_written(&mut self, topic: usize) {
+        let is_known = |number: usize| {
+            let known = |topic: &Topic| topic.is_ours && topic.position == topic.fresh_from;
+            self.topics.get(number).is_some_and(known)
+        };
+        if is_known(topic) {
             let topics = 0..self.topics.len();
-            let is_known = |fold: &&mut Box<dyn Folding>| {
-                fold.folds(topic) && topics.clone().all(|other| !fold.folds(other) || stands(other))
+            let known = |fold: &&mut Box<dyn Folding>| {
+                topics.clone().all(|other| !fold.folds(other) || is_known(other))
             };
-            self.folds.iter_mut().filter(is_known).for_each(|fold| fold.settle());
+            self.folds.iter_mut().filter(known).for_each(|fold| fold.count_as_written());
         }
     }
 }

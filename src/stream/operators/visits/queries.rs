@@ -207,7 +207,7 @@ pub fn render(
 }
 
 /// What a visit searched for and what came of it, by scope. In a few tables for all scopes: a visit has a dozen, and
-/// is counted anew with each flush.
+/// each that has changed is counted anew with each flush.
 #[derive(Default)]
 struct Tallies {
     numbers: Table<Scope, usize>,
@@ -215,10 +215,11 @@ struct Tallies {
     counts: Vec<Count>,
     /// By the scope's number and the query id: a flood's visit has thousands.
     outcomes: Table<(usize, u64), Outcome>,
-    /// By the scope's number.
+    /// The scope's number and the hash of the intent's id, of each search.
     intents: Vec<(usize, u64)>,
 }
 
+/// What the steps of one scope add up to.
 #[derive(Default)]
 struct Count {
     tally: Tally,
@@ -286,7 +287,7 @@ impl Tallies {
         }
         self.outcomes.entry((number, search.query_id)).or_default().take(step);
         if step.kind == EventType::Search {
-            self.searched(number, search);
+            self.intents.push((number, search.intent_id));
         }
         number
     }
@@ -350,6 +351,7 @@ impl Outcome {
     fn take(&mut self, step: &Step) {
         match step.kind {
             EventType::Search => {
+                self.searched = true;
                 let statement = (step.id, step.quantity == 0);
                 self.stated = Some(self.stated.map_or(statement, |first| first.min(statement)));
             }
