@@ -29,13 +29,6 @@ pub fn indices(kind: &Schema, range: Range) -> String {
     [kind.name].into_iter().chain(levels).collect::<Vec<_>>().join(",")
 }
 
-/// Whether the panes of a range all lie in one index.
-pub fn lie_in_one_index(kind: &Schema, range: Range) -> bool {
-    let (from, until) = range.stretch();
-    let pieces = range.rolled.cover(range.rolled.align(from), range.rolled.align(until));
-    pieces.iter().all(|piece| piece.level.is_none()) && kind.index_at(range.from) == kind.index_at(range.to)
-}
-
 /// The panes of a range.
 pub fn panes(range: Range) -> Value {
     if range.rolled == Rolled::default() {
@@ -112,7 +105,6 @@ mod tests {
         let range = range().read_from(Rolled { hours, ..Rolled::default() });
         let names = "category-funnels,category-funnels-hours,category-funnels-days";
         assert_eq!(indices(&Schema::CATEGORY_FUNNELS, range), names);
-        assert!(!lie_in_one_index(&Schema::CATEGORY_FUNNELS, range));
         assert_snapshot!(panes(range), @r#"{"bool":{"minimum_should_match":1,"should":[{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T08:37:00.000Z","lt":"2026-11-21T09:00:00.000Z"}}}],"must_not":{"exists":{"field":"span"}}}},{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T09:00:00.000Z","lt":"2026-11-21T10:00:00.000Z"}}},{"term":{"span":"hour"}}]}},{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:00:00.000Z","lt":"2026-11-21T10:07:30.001Z"}}}],"must_not":{"exists":{"field":"span"}}}}]}}"#);
     }
 
@@ -134,14 +126,6 @@ mod tests {
         );
         let within = Range::last(5, at("2026-11-21T08:20:00Z")).read_from(rolled);
         assert_eq!(ends(within), (at("2026-11-21T08:00:00Z"), at("2026-11-21T08:59:59.999Z")));
-    }
-
-    #[test]
-    fn minutes_of_one_day_lie_in_one_index_whatever_was_rolled_up_before() {
-        let one = |range: Range| lie_in_one_index(&Schema::CATEGORY_FUNNELS, range);
-        let hours = Held { from: Timestamp::MIN, until: at("2026-11-21T08:00:00Z") };
-        assert!(one(range()) && one(range().read_from(Rolled { hours, ..Rolled::default() })));
-        assert!(!one(Range::last(90, at("2026-11-21T00:07:30Z"))));
     }
 
     #[test]

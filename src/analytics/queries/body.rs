@@ -149,7 +149,7 @@ pub fn over_spans(window: Range, queries: &[&str], of: Of<'_>) -> Value {
     let either = json!({ "bool": { "should": [scope(Scope::All), wanted], "minimum_should_match": 1 } });
     let mut filter = vec![query::all_panes(window), either];
     filter.extend(of.filter());
-    aggregated(&filter, &query::over_spans(window, true, aggs))
+    aggregated(&filter, &query::over_spans(window, aggs))
 }
 
 #[cfg(test)]

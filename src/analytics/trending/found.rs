@@ -9,9 +9,22 @@ use crate::analytics::trending::{Counted, Figures, Seen, Tally};
 use crate::model::time::Timestamp;
 use crate::store::found::{Buckets, Metric};
 
+/// To [`crate::analytics::trending::query::leaders`].
+#[derive(Deserialize)]
+pub struct Leaders {
+    among: Among<KeyBucket>,
+}
+
+impl Leaders {
+    /// What it is, and how often it was counted at least.
+    pub fn counts(self) -> impl Iterator<Item = (String, u64)> {
+        self.among.keys.buckets.into_iter().map(|bucket| (bucket.key, bucket.sessions.count()))
+    }
+}
+
 /// Counts of one stretch of time.
 #[derive(Deserialize)]
-pub struct Stretch {
+struct Stretch {
     whole: Whole,
     among: Among<KeyBucket>,
 }
@@ -36,8 +49,7 @@ struct KeyBucket {
 }
 
 impl Stretch {
-    /// As what was counted.
-    pub fn into_tally(self) -> Tally {
+    fn into_tally(self) -> Tally {
         let counted = |bucket: KeyBucket| {
             let (sessions, revenue) = (bucket.sessions.count(), bucket.revenue_cents.cents());
             (bucket.key, Counted { sessions, revenue })

@@ -3,22 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::analytics::bots::Bots;
-use crate::analytics::panes::{lie_in_one_index, panes, panes_of};
+use crate::analytics::panes::{panes, panes_of};
 use crate::analytics::query::sum;
 use crate::analytics::range::Range;
 use crate::analytics::trending::score::{SPANS, Span, spans};
 use crate::analytics::trending::{Among, Measure};
 use crate::model::category::{CategoryPath, level};
 use crate::model::time::Timestamp;
-use crate::store::schema::Schema;
 
 /// Most products that are scored, those with the greatest counts. A score is never more than the count, so whoever is
-/// left out scores less than the least of these counts.
+/// left out scores less than the least of these counts. Each index, which is one shard, names as many of its own, and
+/// what is named is counted again over all of them: what is missed is not among the greatest in any.
 const KEYS_MAX: usize = 2_000;
-/// Of so many each index, which is one shard, says its counts where there are several, so that the greatest over all
-/// are hardly ever missed.
-const KEYS_PER_INDEX: usize = 10_000;
-
 /// The window's name among the spans before it.
 pub const NOW: &str = "now";
 
@@ -28,28 +24,28 @@ pub fn past_start(window: Range) -> Timestamp {
     oldest.from
 }
 
-/// The whole shop's count in the window, and the greatest ones.
+/// What has the greatest counts in the window.
 pub fn leaders(window: Range, among: &Among, by: Measure) -> Value {
-    let in_one = lie_in_one_index(&Schema::PRODUCT_TRENDS, window);
     let mut terms = json!({
         "field": field(among),
         "size": KEYS_MAX,
-        "shard_size": if in_one { KEYS_MAX } else { KEYS_PER_INDEX },
+        "shard_size": KEYS_MAX,
         "order": [{ "sessions": "desc" }, { "_key": "asc" }],
     });
     if let Among::Categories { below, level } = among {
         terms["include"] = json!(pattern(below.as_ref(), *level));
     }
-    let keys = json!({ "terms": terms, "aggs": counted(by) });
-    let aggs = json!({ "whole": whole(by), "among": of(filters(among), keys) });
-    body(vec![panes(window)], by, aggs)
+    let keys = json!({ "terms": terms, "aggs": { "sessions": sum(by.field()) } });
+    body(vec![panes(window)], by, json!({ "among": of(filters(among), keys) }))
 }
 
-/// The counts of these products or categories in each span before the window, and the whole shop's.
-pub fn before(window: Range, among: &Among, by: Measure, keys: &[String]) -> Value {
-    let aggs = by_span(window, among, by, keys, false);
-    let past = spans(window).map(|span| (span.from, span.to));
-    body(vec![panes_of(window.rolled, past)], by, aggs)
+/// The counts of these products or categories in the window and in each span before it, and the whole shop's; of
+/// everybody or of bots alone.
+pub fn counts(window: Range, among: &Among, by: Measure, keys: &[String], bots: Option<&Bots>) -> Value {
+    let of_keys = of(vec![wanted(among, keys)], of_keys(among, keys, &counted(by)));
+    let aggs = over_spans(window, json!({ "whole": whole(by), "among": of_keys }));
+    let filter = [all_panes(window)].into_iter().chain(bots.map(Bots::filter));
+    body(filter.collect(), by, aggs)
 }
 
 /// The panes of a window and of its past.
@@ -58,23 +54,15 @@ pub fn all_panes(window: Range) -> Value {
     panes_of(window.rolled, past.into_iter().chain([window.stretch()]))
 }
 
-/// The same aggregations in each span before a window, with the first pane of each, and in the window if it is asked
-/// for. What [`Spans`](crate::analytics::trending::found::Spans) reads.
-pub fn over_spans(window: Range, with_window: bool, mut aggs: Value) -> Value {
+/// The same aggregations in a window and in each span before it, with the first pane of each. What
+/// [`Spans`](crate::analytics::trending::found::Spans) reads.
+pub fn over_spans(window: Range, mut aggs: Value) -> Value {
     let spans: [_; SPANS] = spans(window);
     let span = |(number, span): (usize, &Span)| json!({ "key": number.to_string(), "from": span.from, "to": span.to });
     let mut ranges: Vec<Value> = spans.iter().enumerate().map(span).collect();
-    if with_window {
-        ranges.push(json!({ "key": NOW, "from": window.from }));
-    }
+    ranges.push(json!({ "key": NOW, "from": window.from }));
     aggs["first"] = json!({ "min": { "field": "minute" } });
     json!({ "spans": { "date_range": { "field": "minute", "ranges": ranges }, "aggs": aggs } })
-}
-
-/// The part of bots in all of this, the window too.
-pub fn of_bots(window: Range, among: &Among, by: Measure, keys: &[String], bots: &Bots) -> Value {
-    let aggs = by_span(window, among, by, keys, true);
-    body(vec![all_panes(window), bots.filter()], by, aggs)
 }
 
 /// What was done with these in the window, by all or by bots alone.
@@ -160,11 +148,6 @@ fn of_keys(among: &Among, keys: &[String], sums: &Value) -> Value {
     json!({ "terms": terms, "aggs": sums })
 }
 
-fn by_span(window: Range, among: &Among, by: Measure, keys: &[String], with_window: bool) -> Value {
-    let of_keys = of(vec![wanted(among, keys)], of_keys(among, keys, &counted(by)));
-    over_spans(window, with_window, json!({ "whole": whole(by), "among": of_keys }))
-}
-
 fn whole(by: Measure) -> Value {
     json!({ "filter": { "match_all": {} }, "aggs": { "sessions": sum(by.field()) } })
 }
@@ -188,33 +171,24 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_counts_are_of_the_category_and_brand_and_the_sum_is_of_the_shop() {
+    fn the_greatest_counts_are_of_the_category_and_brand() {
         let body = leaders(window(), &products(), Measure::Views);
-        assert_snapshot!(body, @r#"{"aggs":{"among":{"aggs":{"keys":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"terms":{"field":"product_id","order":[{"sessions":"desc"},{"_key":"asc"}],"shard_size":2000,"size":2000}}},"filter":{"bool":{"filter":[{"term":{"categories":"electronics.audio"}},{"term":{"brand":"Sonora"}}]}}},"whole":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"filter":{"match_all":{}}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"exists":{"field":"view.sessions"}}]}},"size":0,"track_total_hits":false}"#);
+        assert_snapshot!(body, @r#"{"aggs":{"among":{"aggs":{"keys":{"aggs":{"sessions":{"sum":{"field":"view.sessions"}}},"terms":{"field":"product_id","order":[{"sessions":"desc"},{"_key":"asc"}],"shard_size":2000,"size":2000}}},"filter":{"bool":{"filter":[{"term":{"categories":"electronics.audio"}},{"term":{"brand":"Sonora"}}]}}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"exists":{"field":"view.sessions"}}]}},"size":0,"track_total_hits":false}"#);
     }
 
     #[test]
-    fn of_two_days_each_index_says_more_counts_than_are_scored() {
-        let over_midnight = Range::last(5, Timestamp::parse("2026-11-21T00:02:30Z").unwrap());
-        let body = leaders(over_midnight, &products(), Measure::Views);
-        let terms = &body["aggs"]["among"]["aggs"]["keys"]["terms"];
-        assert_eq!((&terms["size"], &terms["shard_size"]), (&json!(KEYS_MAX), &json!(KEYS_PER_INDEX)));
-    }
-
-    #[test]
-    fn the_past_is_summed_span_by_span_for_the_candidates_alone() {
+    fn the_candidates_and_the_whole_shop_are_counted_in_the_window_and_span_by_span_before_it() {
         let keys = ["p1", "p2"].map(str::to_owned);
-        let body = before(window(), &products(), Measure::Revenue, &keys);
-        assert_snapshot!(body, @r#"{"aggs":{"spans":{"aggs":{"among":{"aggs":{"keys":{"aggs":{"revenue_cents":{"sum":{"field":"purchase.revenue_cents"}},"sessions":{"sum":{"field":"purchase.sessions"}}},"terms":{"field":"product_id","size":2}}},"filter":{"bool":{"filter":[{"terms":{"product_id":["p1","p2"]}}]}}},"first":{"min":{"field":"minute"}},"whole":{"aggs":{"sessions":{"sum":{"field":"purchase.sessions"}}},"filter":{"match_all":{}}}},"date_range":{"field":"minute","ranges":[{"from":"2026-11-21T09:32:00.000Z","key":"0","to":"2026-11-21T10:02:00.000Z"},{"from":"2026-11-21T09:02:00.000Z","key":"1","to":"2026-11-21T09:32:00.000Z"},{"from":"2026-11-21T08:02:00.000Z","key":"2","to":"2026-11-21T09:02:00.000Z"},{"from":"2026-11-21T06:02:00.000Z","key":"3","to":"2026-11-21T08:02:00.000Z"}]}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:02:00.000Z","lt":"2026-11-21T10:02:00.000Z"}}},{"exists":{"field":"purchase.sessions"}}]}},"size":0,"track_total_hits":false}"#);
+        let body = counts(window(), &products(), Measure::Revenue, &keys, None);
+        assert_snapshot!(body, @r#"{"aggs":{"spans":{"aggs":{"among":{"aggs":{"keys":{"aggs":{"revenue_cents":{"sum":{"field":"purchase.revenue_cents"}},"sessions":{"sum":{"field":"purchase.sessions"}}},"terms":{"field":"product_id","size":2}}},"filter":{"bool":{"filter":[{"terms":{"product_id":["p1","p2"]}}]}}},"first":{"min":{"field":"minute"}},"whole":{"aggs":{"sessions":{"sum":{"field":"purchase.sessions"}}},"filter":{"match_all":{}}}},"date_range":{"field":"minute","ranges":[{"from":"2026-11-21T09:30:00.000Z","key":"0","to":"2026-11-21T10:02:00.000Z"},{"from":"2026-11-21T09:00:00.000Z","key":"1","to":"2026-11-21T09:30:00.000Z"},{"from":"2026-11-21T08:00:00.000Z","key":"2","to":"2026-11-21T09:00:00.000Z"},{"from":"2026-11-21T06:00:00.000Z","key":"3","to":"2026-11-21T08:00:00.000Z"},{"from":"2026-11-21T10:02:00.000Z","key":"now"}]}}},"query":{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:00:00.000Z","lt":"2026-11-21T10:07:30.001Z"}}},{"exists":{"field":"purchase.sessions"}}]}},"size":0,"track_total_hits":false}"#);
     }
 
     #[test]
-    fn the_part_of_bots_is_summed_in_the_window_too() {
-        let bots = of_bots(window(), &products(), Measure::Carts, &["p1".to_owned()], &Bots::default());
-        let all = before(window(), &products(), Measure::Carts, &["p1".to_owned()]);
-        let ranges = |body: &Value| body["aggs"]["spans"]["date_range"]["ranges"].as_array().unwrap().len();
-        assert_eq!((ranges(&bots), ranges(&all)), (SPANS + 1, SPANS));
-        assert_snapshot!(bots["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:02:00.000Z","lt":"2026-11-21T10:07:30.001Z"}}},{"bool":{"must_not":{"terms":{"session_id":[]}}}},{"exists":{"field":"add_to_cart.sessions"}}]}}"#);
+    fn the_part_of_bots_is_counted_alike() {
+        let counts = |bots| counts(window(), &products(), Measure::Carts, &["p1".to_owned()], bots);
+        let (all, bots) = (counts(None), counts(Some(&Bots::default())));
+        assert_eq!(all["aggs"], bots["aggs"]);
+        assert_snapshot!(bots["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T06:00:00.000Z","lt":"2026-11-21T10:07:30.001Z"}}},{"bool":{"must_not":{"terms":{"session_id":[]}}}},{"exists":{"field":"add_to_cart.sessions"}}]}}"#);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! The *rate* of something before a window is the decayed mean of its counts: the four half-lives before the window are
 //! cut into spans of ½, ½, 1 and 2 half-lives, each weighs 2^(−age of its middle / half-life), and
-//! rate = Σ weight · count / Σ weight · time. The half-life is an hour, or the window's length where that is more. Time in which the shop did not exist yet is not
+//! rate = Σ weight · count / Σ weight · time. The half-life is an hour, or the window's length where that is more. The cuts are at full
+//! quarters of an hour, those of two hours ago and more at full hours. Time in which the shop did not exist yet is not
 //! counted, so that a shop that opened ten minutes ago is judged by these ten.
 //!
 //! *Expected* = rate · length of the window · how much busier than its own rate the whole shop is (at least 1): in the
@@ -27,8 +28,10 @@ pub const SPANS: usize = 4;
 const EDGES: [i32; SPANS + 1] = [0, 1, 2, 4, 8];
 /// Shortest half-life: a few minutes say little of what is usual.
 const HALF_LIFE_MIN: TimeDelta = TimeDelta::hours(1);
-/// Edges that lie longer ago are full hours, which is as fine as old results are kept.
-const FULL_HOURS_AFTER: TimeDelta = TimeDelta::days(1);
+/// Edges that lie so long before the window are full hours, and the others full quarters: so the past is read from what is
+/// rolled up.
+const FULL_HOURS_AFTER: TimeDelta = TimeDelta::hours(2);
+const QUARTER_MS: i64 = 15 * MINUTE_MS;
 
 /// A stretch of the past.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,8 +52,8 @@ pub fn spans(window: Range) -> [Span; SPANS] {
     let half_life = TimeDelta::minutes(i64::from(window.minutes)).max(HALF_LIFE_MIN);
     let edges = EDGES.map(|halves| {
         let age = half_life * halves / 2;
-        let grain = if age > FULL_HOURS_AFTER { HOUR_MS } else { MINUTE_MS };
-        (window.from - age).floor_to(grain)
+        let grain = if age >= FULL_HOURS_AFTER { HOUR_MS } else { QUARTER_MS };
+        if halves == 0 { window.from } else { (window.from - age).floor_to(grain) }
     });
     let [first, second, third, fourth, fifth] = edges;
     [(second, first), (third, second), (fourth, third), (fifth, fourth)].map(|(from, to)| {

@@ -10,11 +10,10 @@ use crate::analytics::bots::Bots;
 use crate::analytics::progress::{Progress, TRENDS};
 use crate::analytics::range::Range;
 use crate::analytics::store::{ask, ask_panes, progress, refuse_unknown};
-use crate::analytics::trending::found::{OfKeys, Spans, Stretch};
+use crate::analytics::trending::found::{Leaders, OfKeys, Spans};
 use crate::analytics::trending::score::SUPPORT_MIN;
 use crate::analytics::trending::{
-    Figures, Listed, Measure, Question, Seen, Shown, Tally, Trend, greatest_revenue_first, query,
-    share_of_bots,
+    Figures, Listed, Measure, Question, Seen, Shown, Trend, greatest_revenue_first, query, share_of_bots,
 };
 use crate::analytics::{AnalyticsError, panes};
 use crate::model::ids::ProductId;
@@ -112,20 +111,19 @@ async fn rank(
     store: &Store,
     question: &Question,
     window: Range,
-    mut now: Tally,
+    leaders: Vec<(String, u64)>,
     Suspects { bots, rolled }: &Suspects,
 ) -> Result<Ranked, AnalyticsError> {
     let Question { among, by, .. } = question;
-    let is_idle = now.by_key.is_empty();
-    now.by_key.retain(|_, counted| counted.sessions >= SUPPORT_MIN);
-    let keys: Vec<String> = now.by_key.keys().cloned().collect();
+    let is_idle = leaders.is_empty();
+    let has_support = |(key, count)| (count >= SUPPORT_MIN).then_some(key);
+    let keys: Vec<String> = leaders.into_iter().filter_map(has_support).collect();
     let for_bots = Range { rolled: *rolled, ..window };
-    let (of_all, of_bots) =
-        (query::before(window, among, *by, &keys), query::of_bots(for_bots, among, *by, &keys, bots));
-    let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle: keys.is_empty() };
-    let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle: false };
-    let (past, bots) = try_join!(seen(store, all, &of_all), seen(store, suspects, &of_bots))?;
-    let all = Seen { now, ..past };
+    let of_all = query::counts(window, among, *by, &keys, None);
+    let of_bots = query::counts(for_bots, among, *by, &keys, Some(bots));
+    let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle };
+    let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle };
+    let (all, bots) = try_join!(seen(store, all, &of_all), seen(store, suspects, &of_bots))?;
     let bots_share = share_of_bots(&all, &bots);
     let mut trends = all.without(&bots).rank(window);
     if *by == Measure::Revenue {
@@ -134,13 +132,17 @@ async fn rank(
     Ok(Ranked { trends, bots_share, is_idle })
 }
 
-/// What was done most in the window, a bounded number of products or categories.
-async fn leaders(store: &Store, question: &Question, window: Range) -> Result<Tally, AnalyticsError> {
+/// What was done most in the window, a bounded number of products or categories, each with a count that is not too great.
+async fn leaders(
+    store: &Store,
+    question: &Question,
+    window: Range,
+) -> Result<Vec<(String, u64)>, AnalyticsError> {
     let (what, body) =
         ("find what gets most attention", query::leaders(window, &question.among, question.by));
     let source = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle: false };
-    let found = sums::<Stretch>(store, what, source, &body).await?;
-    Ok(found.map(Stretch::into_tally).unwrap_or_default())
+    let found = sums::<Leaders>(store, what, source, &body).await?;
+    Ok(found.into_iter().flat_map(Leaders::counts).collect())
 }
 
 async fn seen(store: &Store, source: Source<'_>, body: &Value) -> Result<Seen, AnalyticsError> {
