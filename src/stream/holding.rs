@@ -1,16 +1,21 @@
-//! What a member of a consumer group holds from an assignment to the next change: then it is dropped whole,
-//! and the next holding begins from what is committed. Pure.
+//! What a member of a consumer group holds from an assignment to the next. Pure.
+//!
+//! A change of the group takes all partitions from all members and gives most of them back. One that comes back as it was
+//! left (what is committed of it was committed here) is gone on with: nobody else has brought it any further, and its
+//! state is what rereading would give. All others begin from what is committed.
 
 use std::collections::BTreeMap;
 
 use crate::bus::Assigned;
+use crate::model::event::Stream;
 use crate::model::event::door::Door;
 use crate::stream::commits::Commits;
 use crate::stream::footprint::cut_to;
 use crate::stream::groups::{Group, Reader};
 use crate::stream::part::Part;
 use crate::stream::partition::Partition;
-use crate::stream::take_over::{TakeOverError, TakenOver, Truncated, take_over};
+use crate::stream::position::Positions;
+use crate::stream::take_over::{TakeOverError, TakenOver, Truncated, begin, take_over};
 
 /// The partitions of a member, and what may be committed of them.
 #[derive(Default)]
@@ -25,11 +30,12 @@ pub struct Holding {
     pub truncated: Vec<Truncated>,
 }
 
-/// Where reading must go back to: the topic's number in the reader, the partition, the offset.
-pub type WayBack = (usize, i32, i64);
+/// Where reading must go to: the topic's number in the reader, the partition, the offset.
+pub type Place = (usize, i32, i64);
 
 impl Holding {
-    /// Takes over an assignment. Gives besides the parts that must reread apart before they can join.
+    /// Takes over an assignment, and goes on with what was held `before` where that is still the last. Gives besides the
+    /// parts that must reread apart before they can join.
     ///
     /// # Errors
     /// [`TakeOverError`] for the first partition that cannot be taken over.
@@ -37,13 +43,19 @@ impl Holding {
         reader: Reader,
         door: Door,
         assigned: &[Assigned],
+        mut before: Self,
     ) -> Result<(Self, BTreeMap<Group, Vec<Part>>), TakeOverError> {
         let mut holding = Self::default();
         let mut behind: BTreeMap<Group, Vec<Part>> = BTreeMap::new();
         for (number, taken) in take_over(reader, door.partitions, assigned)? {
             let TakenOver { mut starts, committed, truncated } = taken;
-            holding.truncated.extend(truncated);
+            let is_last = before.is_last(reader, number, assigned, &committed);
             holding.commits.take_over(number, committed);
+            if let Some(partition) = before.partitions.remove(&number).filter(|_| is_last) {
+                holding.partitions.insert(number, partition);
+                continue;
+            }
+            holding.truncated.extend(truncated);
             let mut partition = Partition::new(number, door);
             for group in reader.groups() {
                 let starts = starts.remove(group).unwrap_or_default();
@@ -57,6 +69,25 @@ impl Holding {
             holding.partitions.insert(number, partition);
         }
         Ok((holding, behind))
+    }
+
+    /// Whether a partition that is given back is held as far as anybody has brought it.
+    fn is_last(
+        &self,
+        reader: Reader,
+        number: i32,
+        assigned: &[Assigned],
+        committed: &BTreeMap<Stream, Positions>,
+    ) -> bool {
+        let Some(partition) = self.partitions.get(&number) else { return false };
+        let is_whole = reader.groups().iter().all(|group| partition.part(*group).is_some());
+        // Else a part has yet to go back, records were deleted unread, or the topic was made anew.
+        let goes_on = |one: &Assigned| {
+            let next = reader.streams().get(one.topic).and_then(|stream| partition.next(*stream));
+            next.is_some_and(|next| begin(reader, one) <= next && next <= one.end)
+        };
+        let mut topics = assigned.iter().filter(|one| one.partition == number);
+        is_whole && topics.all(goes_on) && self.commits.are_last(number, committed)
     }
 
     /// The parts that are fed.
@@ -77,8 +108,17 @@ impl Holding {
         self.parts_mut().for_each(|part| part.keep_within(most));
     }
 
+    /// Where reading can go ahead to, of these places at which it begins: up to there everything is held.
+    pub fn ways_ahead(&self, reader: Reader, begins: &[Place]) -> Vec<Place> {
+        let ahead = |(topic, partition, begin): &Place| {
+            let next = self.partitions.get(partition)?.next(*reader.streams().get(*topic)?)?;
+            (next > *begin).then_some((*topic, *partition, next))
+        };
+        begins.iter().filter_map(ahead).collect()
+    }
+
     /// Where reading must go back to before the waiting parts join.
-    pub fn ways_back(&self, reader: Reader) -> Vec<WayBack> {
+    pub fn ways_back(&self, reader: Reader) -> Vec<Place> {
         let mut ways: BTreeMap<(usize, i32), i64> = BTreeMap::new();
         for part in &self.joining {
             for (topic, stream) in reader.streams().iter().enumerate() {
@@ -102,5 +142,95 @@ impl Holding {
                 partition.join(part);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::tests::{at, purchase};
+    use crate::model::money::Currency;
+    use crate::stream::flight::{Acknowledged, Load};
+    use crate::stream::part::LogRecord;
+    use crate::stream::position::encode;
+
+    const READER: Reader = Reader::Processor;
+    const DOOR: Door = Door { partitions: 1, currency: Currency::EUR };
+
+    /// Partition 0 of every topic, with what is committed of it.
+    fn assigned(committed: &BTreeMap<Stream, Positions>) -> Vec<Assigned> {
+        let assigned = |(topic, stream): (usize, &Stream)| {
+            let committed = committed.get(stream).map(|positions| (0, encode(positions)));
+            Assigned { topic, partition: 0, committed, first: 0, end: 10 }
+        };
+        READER.streams().iter().enumerate().map(assigned).collect()
+    }
+
+    fn take_over(committed: &BTreeMap<Stream, Positions>, before: Holding) -> Holding {
+        Holding::take_over(READER, DOOR, &assigned(committed), before).unwrap().0
+    }
+
+    /// A holding that has read an order, and all that a flush of it has to commit.
+    fn held() -> (Holding, Vec<Acknowledged>) {
+        let mut holding = take_over(&BTreeMap::new(), Holding::default());
+        let payload = serde_json::to_vec(&purchase(at(0))).unwrap();
+        let record = LogRecord { offset: 0, appended_at: at(0), key: b"u1", payload: &payload };
+        holding.partitions.get_mut(&0).unwrap().fold(Stream::Order, &record);
+        let mut load =
+            Load::of(&mut holding.partitions, &Default::default(), &Default::default(), &mut BTreeMap::new());
+        (holding, load.take_positions())
+    }
+
+    fn positions(acknowledged: &[Acknowledged]) -> BTreeMap<Stream, Positions> {
+        let mut positions: BTreeMap<Stream, Positions> = BTreeMap::new();
+        for Acknowledged { stream, group, position, .. } in acknowledged {
+            positions.entry(*stream).or_default().insert(*group, position.clone());
+        }
+        positions
+    }
+
+    fn next(holding: &Holding) -> Option<i64> {
+        holding.partitions.get(&0).and_then(|partition| partition.next(Stream::Order))
+    }
+
+    #[test]
+    fn a_partition_that_comes_back_as_it_was_left_is_gone_on_with() {
+        // Nothing of it was committed yet, or all of it.
+        let (before, _) = held();
+        let holding = take_over(&BTreeMap::new(), before);
+        let ways = holding.ways_ahead(READER, &[(0, 0, 0), (1, 0, 0), (2, 0, 0)]);
+        assert_eq!((next(&holding), ways), (Some(1), vec![(2, 0, 1)]));
+        let (mut before, flushed) = held();
+        let committed = positions(&flushed);
+        let commits = before.commits.acknowledge(flushed);
+        before.commits.taken(&commits);
+        assert_eq!(next(&take_over(&committed, before)), Some(1));
+    }
+
+    #[test]
+    fn a_partition_that_somebody_else_has_brought_further_is_rebuilt() {
+        let (before, flushed) = held();
+        assert_eq!(next(&take_over(&positions(&flushed), before)), Some(0));
+    }
+
+    #[test]
+    fn a_partition_whose_unread_records_are_gone_is_rebuilt() {
+        let (before, _) = held();
+        let mut assigned = assigned(&BTreeMap::new());
+        assigned.iter_mut().for_each(|one| one.first = 5);
+        let (holding, _) = Holding::take_over(READER, DOOR, &assigned, before).unwrap();
+        assert_eq!(next(&holding), Some(5));
+    }
+
+    #[test]
+    fn a_partition_of_which_a_group_is_still_rereading_is_rebuilt() {
+        let (mut before, flushed) = held();
+        let committed = positions(&flushed);
+        let commits = before.commits.acknowledge(flushed);
+        before.commits.taken(&commits);
+        let mut without = Partition::new(0, DOOR);
+        without.join(Part::new(Group::Trends, 0, DOOR, Vec::new()));
+        before.partitions.insert(0, without);
+        assert_eq!(next(&take_over(&committed, before)), Some(0));
     }
 }

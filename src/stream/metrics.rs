@@ -90,10 +90,11 @@ impl Meter {
         Self { reader: reader.name(), worker: worker.to_string(), shown: HashMap::new() }
     }
 
-    /// A part was taken over: what it brings along was counted by others.
+    /// A part was taken over: what it brings along was counted by others, or by this worker before the change.
     pub fn take_over(&mut self, part: &Part) {
-        let ledger = part.frontier().ledger.iter().map(|(_, _, counts)| *counts).collect();
-        self.shown.insert((part.group(), part.partition()), Shown { ledger, ..Shown::default() });
+        let Frontier { ledger, replayed, .. } = part.frontier();
+        let ledger = ledger.iter().map(|(_, _, counts)| *counts).collect();
+        self.shown.insert((part.group(), part.partition()), Shown { ledger, replayed, ..Shown::default() });
     }
 
     /// The partitions are gone: another process shows them from now on, and these times are not known here.

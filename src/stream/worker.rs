@@ -17,7 +17,7 @@ use crate::stream::condition::Condition;
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Flight, Load};
 use crate::stream::groups::{Group, Reader};
-use crate::stream::holding::Holding;
+use crate::stream::holding::{Holding, Place};
 use crate::stream::part::{LogRecord, Part};
 use crate::stream::quiet::{Now, QuietTopics, is_live, too_far_ahead};
 use crate::stream::reread::Reread;
@@ -36,6 +36,8 @@ const WAITING_MAX: usize = 10_000;
 const STAND_STILL_MAX: Duration = Duration::from_secs(5);
 /// Time between two looks at how long the topics are.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// Longest wait for a flush on its way when the group changes; the partitions are rebuilt if it takes longer.
+const LAY_ASIDE_WAIT: Duration = Duration::from_secs(2);
 /// Longest wait for a flush when stopping. What is not acknowledged then is read again by the next.
 const STOP_WAIT: Duration = Duration::from_secs(8);
 
@@ -76,6 +78,10 @@ pub struct Worker {
     sink: Sink,
     runtime: Handle,
     holding: Holding,
+    /// What was held until the group changed, while it is not known what comes back.
+    laid_aside: Holding,
+    /// Where reading begins although everything is held up to further on.
+    begins: Vec<Place>,
     /// The groups that reread apart.
     rereads: Vec<Reread>,
     /// Partitions with a result that was refused: read no further, committed no further.
@@ -116,6 +122,8 @@ impl Worker {
             sink,
             runtime: Handle::current(),
             holding: Holding::default(),
+            laid_aside: Holding::default(),
+            begins: Vec::new(),
             rereads: Vec::new(),
             refused: BTreeSet::new(),
             held_back: BTreeSet::new(),
@@ -150,6 +158,7 @@ impl Worker {
     fn step(&mut self) -> anyhow::Result<()> {
         self.read()?;
         self.take_changes()?;
+        self.go_ahead();
         self.take_back()?;
         self.hold_back()?;
         self.finish_flush()?;
@@ -231,17 +240,9 @@ impl Worker {
     /// Takes over and lets go of partitions.
     fn take_changes(&mut self) -> anyhow::Result<()> {
         while let Some(change) = self.consumer.next_change() {
-            // Whatever is on its way may still be written, which does no harm, but is not ours to commit.
-            if let Some(flight) = self.in_flight.take() {
-                flight.abort();
+            if std::mem::take(&mut self.assigned) {
+                self.lay_aside()?;
             }
-            self.rereads.clear();
-            self.holding = Holding::default();
-            self.watch.meter.let_go();
-            self.held_back.clear();
-            self.told_drained.clear();
-            self.ends.clear();
-            self.assigned = false;
             match change {
                 Change::Revoked => {}
                 Change::Failed(error) => {
@@ -254,11 +255,46 @@ impl Worker {
         Ok(())
     }
 
+    /// Lets go of the partitions. What is held of them is laid aside, as most come back, unless it cannot be told what
+    /// of it is written. What is on its way is not ours to commit any more: the next flush does.
+    fn lay_aside(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + LAY_ASIDE_WAIT;
+        let is_under_way = |flight: &Flight| !flight.is_finished();
+        while self.in_flight.as_ref().is_some_and(is_under_way) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let mut holding = std::mem::take(&mut self.holding);
+        match self.in_flight.take() {
+            Some(flight) if flight.is_finished() => {
+                let landed = flight.land(&self.runtime)?;
+                self.refuse(landed.refused);
+                holding.parts_mut().for_each(Part::flush_again);
+            }
+            Some(flight) => {
+                // Whatever of it is still written does no harm.
+                flight.abort();
+                holding = Holding::default();
+            }
+            None => {}
+        }
+        self.laid_aside = holding;
+        self.begins.clear();
+        self.rereads.clear();
+        self.watch.meter.let_go();
+        self.held_back.clear();
+        self.told_drained.clear();
+        self.ends.clear();
+        Ok(())
+    }
+
     fn take_over(&mut self, assigned: &[Assigned]) -> anyhow::Result<()> {
-        let (mut holding, behind) = Holding::take_over(self.reader, self.door, assigned)?;
+        let before = std::mem::take(&mut self.laid_aside);
+        let (mut holding, behind) = Holding::take_over(self.reader, self.door, assigned, before)?;
         holding.parts_mut().for_each(|part| part.archive(self.pace.archived));
         self.watch.took_over(&holding, behind.values().flatten());
         self.holding = holding;
+        self.begins =
+            assigned.iter().map(|one| (one.topic, one.partition, begin(self.reader, one))).collect();
         for (group, parts) in behind {
             self.rereads.push(Reread::start(&self.bus, group, parts)?);
         }
@@ -266,6 +302,20 @@ impl Worker {
         let (reader, partitions) = (self.reader.name(), self.holding.partitions.len());
         tracing::info!(reader, partitions, rereading = self.rereads.len(), "partitions taken over");
         Ok(())
+    }
+
+    /// Goes on reading where what is held ends. Until that is possible, what was read before is read and ignored.
+    fn go_ahead(&mut self) {
+        if self.begins.is_empty() {
+            return;
+        }
+        match self.consumer.seek(&self.holding.ways_ahead(self.reader, &self.begins)) {
+            Ok(()) => self.begins.clear(),
+            Err(error) => tracing::debug!(
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "going on where the partitions were left is not possible now"
+            ),
+        }
     }
 
     /// Feeds the groups that have reread, from where they have come.
@@ -306,7 +356,25 @@ impl Worker {
         let paused = flight.paused;
         self.watch.meter.flushed(flight.age());
         let landed = flight.land(&self.runtime)?;
-        for (partition, reason) in landed.refused {
+        self.refuse(landed.refused);
+        let commits = self.holding.commits.acknowledge(landed.acknowledged);
+        if !commits.is_empty() {
+            let result = self.consumer.commit(&commits);
+            if result.is_ok() {
+                self.holding.commits.taken(&commits);
+            }
+            self.tell_commit(result.err().map(anyhow::Error::from));
+        }
+        if paused {
+            let all = self.all_topics();
+            let wanted: Vec<_> = all.into_iter().filter(|topic| !self.held_back.contains(topic)).collect();
+            self.consumer.resume(&wanted)?;
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, refused: Vec<(i32, String)>) {
+        for (partition, reason) in refused {
             tracing::error!(
                 reader = self.reader.name(),
                 partition,
@@ -316,17 +384,6 @@ impl Worker {
             );
             self.refused.insert(partition);
         }
-        let commits = self.holding.commits.acknowledge(landed.acknowledged);
-        if !commits.is_empty() {
-            let result = self.consumer.commit(&commits);
-            self.tell_commit(result.err().map(anyhow::Error::from));
-        }
-        if paused {
-            let all = self.all_topics();
-            let wanted: Vec<_> = all.into_iter().filter(|topic| !self.held_back.contains(topic)).collect();
-            self.consumer.resume(&wanted)?;
-        }
-        Ok(())
     }
 
     /// A commit that is not taken does no harm: either the partitions are somebody else's by now, or the

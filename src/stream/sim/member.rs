@@ -12,7 +12,7 @@ use crate::stream::document::{DeadLetter, Document};
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Acknowledged, Landed, Load};
 use crate::stream::groups::Group;
-use crate::stream::holding::Holding;
+use crate::stream::holding::{Holding, Place};
 use crate::stream::part::Part;
 use crate::stream::sim::kafka::Taken;
 use crate::stream::sim::mutant::Mutant;
@@ -22,6 +22,8 @@ use crate::stream::take_over::begin;
 
 /// Most documents of a request; few, so that a flush needs several.
 const REQUEST_ITEMS_MAX: usize = 12;
+/// How long a change of the group waits for a flush on its way.
+const EXCHANGES_WAITED_FOR: usize = 8;
 
 /// A member. What it knows may be long out of date.
 pub struct Member {
@@ -69,7 +71,7 @@ impl Member {
 
     /// Looks whether the group has changed, and follows.
     pub fn poll(&mut self, world: &mut World<'_>) -> Result<(), String> {
-        let World { coordinator, log, rng, reader, .. } = world;
+        let World { coordinator, log, rng, .. } = world;
         if !coordinator.is_member(self.number) {
             coordinator.join(rng, log, self.number);
         }
@@ -77,22 +79,45 @@ impl Member {
             return Ok(());
         }
         self.generation = coordinator.generation;
-        self.flight = None;
+        let before = self.lay_aside(world);
         self.rereads.clear();
         self.told.clear();
+        let World { coordinator, log, rng, reader, mutant, .. } = world;
         let assigned = coordinator.assigned(*reader, log, self.number);
-        let begins = assigned.iter().map(|one| ((one.topic, one.partition), begin(*reader, one)));
-        self.reading = begins.collect();
-        let taken = Holding::take_over(*reader, log.door, &assigned).map_err(|error| error.to_string())?;
-        let (mut holding, behind) = taken;
+        let begins: Vec<Place> =
+            assigned.iter().map(|one| (one.topic, one.partition, begin(*reader, one))).collect();
+        let is_kept_anyway = *mutant == Some(Mutant::StateKept);
+        let (before, kept) =
+            if is_kept_anyway { (Holding::default(), before) } else { (before, Holding::default()) };
+        let taken = Holding::take_over(*reader, log.door, &assigned, before);
+        let (mut holding, behind) = taken.map_err(|error| error.to_string())?;
         self.rereads = behind.into_values().flatten().collect();
-        if world.mutant == Some(Mutant::StateKept) {
-            let kept = std::mem::take(&mut self.holding.partitions);
-            self.rereads.retain(|part| !kept.contains_key(&part.partition()));
-            holding.partitions.extend(kept);
-        }
+        self.rereads.retain(|part| !kept.partitions.contains_key(&part.partition()));
+        holding.partitions.extend(kept.partitions);
         self.holding = holding;
+        self.reading = begins.iter().map(|(topic, partition, at)| ((*topic, *partition), *at)).collect();
+        // It may not be possible to go ahead: then what was read before is read again.
+        if !is_kept_anyway && rng.random_ratio(3, 4) {
+            let ahead = self.holding.ways_ahead(*reader, &begins);
+            self.reading.extend(ahead.into_iter().map(|(topic, partition, at)| ((topic, partition), at)));
+        }
         Ok(())
+    }
+
+    /// What is held, for the time after the change. What is on its way is waited for, but not always long enough.
+    fn lay_aside(&mut self, world: &mut World<'_>) -> Holding {
+        let mut holding = std::mem::take(&mut self.holding);
+        let Some(mut flight) = self.flight.take() else { return holding };
+        if world.mutant == Some(Mutant::FlightForgotten) {
+            return holding;
+        }
+        if !(0..EXCHANGES_WAITED_FOR).any(|_| flight.is_done(world)) {
+            return Holding::default();
+        }
+        let landed = Landed::of(flight.positions, flight.outcome);
+        self.refused.extend(landed.refused.iter().map(|(partition, _)| *partition));
+        holding.parts_mut().for_each(Part::flush_again);
+        holding
     }
 
     /// Reads a few records of one topic.
@@ -177,8 +202,12 @@ impl Member {
 
     fn commit(&mut self, world: &mut World<'_>, acknowledged: Vec<Acknowledged>) -> Result<(), String> {
         let commits = self.holding.commits.acknowledge(acknowledged);
-        if !commits.is_empty() && world.commit(self.generation, commits)? == Taken::No {
-            self.holding.parts_mut().for_each(Part::flush_again);
+        if commits.is_empty() {
+            return Ok(());
+        }
+        match world.commit(self.generation, &commits)? {
+            Taken::Yes => self.holding.commits.taken(&commits),
+            Taken::No => self.holding.parts_mut().for_each(Part::flush_again),
         }
         Ok(())
     }

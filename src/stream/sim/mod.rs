@@ -100,6 +100,11 @@ fn keeping_the_state_of_lost_partitions_is_found() {
 }
 
 #[test]
+fn taking_a_flush_for_written_that_was_on_its_way_at_a_change_is_found() {
+    assert_found(Mutant::FlightForgotten);
+}
+
+#[test]
 fn taking_refused_documents_for_written_is_found() {
     assert_found(Mutant::RefusedTakenAsSuccess);
 }

@@ -14,8 +14,10 @@ pub enum Mutant {
     CommitFirst,
     /// A replay decides lateness by the event time at its end instead of that at its beginning.
     WatermarkOfTheEnd,
-    /// The state of lost partitions is kept until they come back.
+    /// The state of lost partitions is kept until they come back, whoever had them meanwhile.
     StateKept,
+    /// A flush that was on its way when the partitions were lost is taken for written.
+    FlightForgotten,
     /// Items that Elasticsearch refused for now are taken for written, as the request as a whole succeeded.
     RefusedTakenAsSuccess,
     /// What was processed already is counted again after a take-over.
@@ -31,7 +33,11 @@ impl Mutant {
             Self::NoReplay => (*replay_from, *max_ts_before_replay) = (*next, *max_ts),
             Self::WatermarkOfTheEnd => *max_ts_before_replay = *max_ts,
             Self::CountedAgain => *next = *replay_from,
-            Self::NoVersion | Self::CommitFirst | Self::StateKept | Self::RefusedTakenAsSuccess => {}
+            Self::NoVersion
+            | Self::CommitFirst
+            | Self::StateKept
+            | Self::FlightForgotten
+            | Self::RefusedTakenAsSuccess => {}
         }
     }
 }

@@ -171,8 +171,8 @@ impl World<'_> {
     ///
     /// # Errors
     /// When it passes an effect that is not there.
-    pub fn commit(&mut self, generation: u64, commits: Vec<Commit>) -> Result<Taken, String> {
-        let taken = self.coordinator.commit(&mut self.rng, self.storm, generation, &commits);
+    pub fn commit(&mut self, generation: u64, commits: &[Commit]) -> Result<Taken, String> {
+        let taken = self.coordinator.commit(&mut self.rng, self.storm, generation, commits);
         self.elastic.check()?;
         // Each check recounts everything; some of the commits are enough to find what is wrong.
         if self.rng.random_ratio(1, 8)
