@@ -22,6 +22,8 @@ use crate::stream::take_over::{TakeOverError, TakenOver, Truncated, begin, take_
 pub struct Holding {
     /// By number.
     pub partitions: BTreeMap<i32, Partition>,
+    /// How many of them were gone on with.
+    pub kept: usize,
     /// Parts that have reread and wait to be fed with the others.
     pub joining: Vec<Part>,
     /// What is acknowledged.
@@ -53,6 +55,7 @@ impl Holding {
             holding.commits.take_over(number, committed);
             if let Some(partition) = before.partitions.remove(&number).filter(|_| is_last) {
                 holding.partitions.insert(number, partition);
+                holding.kept += 1;
                 continue;
             }
             holding.truncated.extend(truncated);

@@ -41,6 +41,28 @@ async fn a_rebalance_in_the_middle_of_a_flush_loses_and_repeats_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_processor_goes_on_with_the_partitions_that_it_keeps_when_others_come_and_go() {
+    with_shop(async |shop| {
+        let stage = Stage::new(shop, shop.servers.elasticsearch.elasticsearch_host.to_string());
+        let report = stage.backlog(8_000);
+        let start = |log| stage.start(PROCESSOR, &["--archive-events", "false"], log);
+        let first = start("first.log");
+        first.says("lag=0 ").await;
+        let second = start("second.log");
+        first.says("reader=\"processor\" partitions=6 kept=6").await;
+        second.says("reader=\"processor\" partitions=6 kept=0").await;
+        second.says("lag=0 ").await;
+        assert!(first.terminate().0.success());
+        second.says("reader=\"processor\" partitions=12 kept=6").await;
+        assert!(second.terminate().0.success());
+        tokio::task::block_in_place(|| stage.drain());
+        assert_eq!(recount(shop).await, said(&report));
+        stage.remove_files();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_processor_that_is_asked_to_stop_is_gone_in_10_s_even_without_elasticsearch() {
     with_shop(async |shop| {
         let proxy = Proxy::before(&shop.servers, Plan::these([])).await;

@@ -1,5 +1,7 @@
 //! One member of one consumer group: reads, folds, flushes, commits. A thin loop around [`Holding`].
 
+mod changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -7,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use tokio::runtime::Handle;
 
-use crate::bus::{Assigned, Bus, BusError, Change, GroupConsumer, Membership, Received};
+use crate::bus::{Assigned, Bus, BusError, GroupConsumer, Membership, Received};
 use crate::model::event::door::Door;
 use crate::model::event::tick;
 use crate::model::generation::{Generation, Start};
@@ -36,8 +38,6 @@ const WAITING_MAX: usize = 10_000;
 const STAND_STILL_MAX: Duration = Duration::from_secs(5);
 /// Time between two looks at how long the topics are.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
-/// Longest wait for a flush on its way when the group changes; the partitions are rebuilt if it takes longer.
-const LAY_ASIDE_WAIT: Duration = Duration::from_secs(2);
 /// Longest wait for a flush when stopping. What is not acknowledged then is read again by the next.
 const STOP_WAIT: Duration = Duration::from_secs(8);
 
@@ -235,108 +235,6 @@ impl Worker {
             .keys()
             .flat_map(|partition| topics.clone().map(|topic| (topic, *partition)))
             .collect()
-    }
-
-    /// Takes over and lets go of partitions.
-    fn take_changes(&mut self) -> anyhow::Result<()> {
-        while let Some(change) = self.consumer.next_change() {
-            if std::mem::take(&mut self.assigned) {
-                self.lay_aside()?;
-            }
-            match change {
-                Change::Revoked => {}
-                Change::Failed(error) => {
-                    tracing::warn!(reader = self.reader.name(), %error, "taking over partitions failed; joining again");
-                    self.consumer.rejoin()?;
-                }
-                Change::Assigned(assigned) => self.take_over(&assigned)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets go of the partitions. What is held of them is laid aside, as most come back, unless it cannot be told what
-    /// of it is written. What is on its way is not ours to commit any more: the next flush does.
-    fn lay_aside(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + LAY_ASIDE_WAIT;
-        let is_under_way = |flight: &Flight| !flight.is_finished();
-        while self.in_flight.as_ref().is_some_and(is_under_way) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let mut holding = std::mem::take(&mut self.holding);
-        match self.in_flight.take() {
-            Some(flight) if flight.is_finished() => {
-                let landed = flight.land(&self.runtime)?;
-                self.refuse(landed.refused);
-                holding.parts_mut().for_each(Part::flush_again);
-            }
-            Some(flight) => {
-                // Whatever of it is still written does no harm.
-                flight.abort();
-                holding = Holding::default();
-            }
-            None => {}
-        }
-        self.laid_aside = holding;
-        self.begins.clear();
-        self.rereads.clear();
-        self.watch.meter.let_go();
-        self.held_back.clear();
-        self.told_drained.clear();
-        self.ends.clear();
-        Ok(())
-    }
-
-    fn take_over(&mut self, assigned: &[Assigned]) -> anyhow::Result<()> {
-        let before = std::mem::take(&mut self.laid_aside);
-        let (mut holding, behind) = Holding::take_over(self.reader, self.door, assigned, before)?;
-        holding.parts_mut().for_each(|part| part.archive(self.pace.archived));
-        self.watch.took_over(&holding, behind.values().flatten());
-        self.holding = holding;
-        self.begins =
-            assigned.iter().map(|one| (one.topic, one.partition, begin(self.reader, one))).collect();
-        for (group, parts) in behind {
-            self.rereads.push(Reread::start(&self.bus, group, parts)?);
-        }
-        self.assigned = true;
-        let (reader, partitions) = (self.reader.name(), self.holding.partitions.len());
-        tracing::info!(reader, partitions, rereading = self.rereads.len(), "partitions taken over");
-        Ok(())
-    }
-
-    /// Goes on reading where what is held ends. Until that is possible, what was read before is read and ignored.
-    fn go_ahead(&mut self) {
-        if self.begins.is_empty() {
-            return;
-        }
-        match self.consumer.seek(&self.holding.ways_ahead(self.reader, &self.begins)) {
-            Ok(()) => self.begins.clear(),
-            Err(error) => tracing::debug!(
-                error = format!("{:#}", anyhow::Error::from(error)),
-                "going on where the partitions were left is not possible now"
-            ),
-        }
-    }
-
-    /// Feeds the groups that have reread, from where they have come.
-    fn take_back(&mut self) -> anyhow::Result<()> {
-        while let Some(at) = self.rereads.iter().position(Reread::is_finished) {
-            self.holding.joining.extend(self.rereads.swap_remove(at).finish()?);
-        }
-        // While the partitions are paused for a flush, nothing can be read anyway.
-        if self.holding.joining.is_empty() || self.in_flight.as_ref().is_some_and(|flight| flight.paused) {
-            return Ok(());
-        }
-        if let Err(error) = self.consumer.seek(&self.holding.ways_back(self.reader)) {
-            // What was gone back to already is read twice and ignored; the same again next time.
-            tracing::debug!(
-                error = format!("{:#}", anyhow::Error::from(error)),
-                "going back to where the others have reread to is not possible now"
-            );
-            return Ok(());
-        }
-        self.holding.join();
-        Ok(())
     }
 
     /// Sends what has changed on its way, if it is time and nothing is on its way.
