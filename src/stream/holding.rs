@@ -4,7 +4,7 @@
 //! left (what is committed of it was committed here) is gone on with: nobody else has brought it any further, and its
 //! state is what rereading would give. All others begin from what is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bus::Assigned;
 use crate::model::event::Stream;
@@ -22,8 +22,8 @@ use crate::stream::take_over::{TakeOverError, TakenOver, Truncated, begin, take_
 pub struct Holding {
     /// By number.
     pub partitions: BTreeMap<i32, Partition>,
-    /// How many of them were gone on with.
-    pub kept: usize,
+    /// Those of them that are gone on with.
+    pub kept: BTreeSet<i32>,
     /// Parts that have reread and wait to be fed with the others.
     pub joining: Vec<Part>,
     /// What is acknowledged.
@@ -33,7 +33,7 @@ pub struct Holding {
 }
 
 /// Where reading must go to: the topic's number in the reader, the partition, the offset.
-pub type Place = (usize, i32, i64);
+pub type Spot = (usize, i32, i64);
 
 impl Holding {
     /// Takes over an assignment, and goes on with what was held `before` where that is still the last. Gives besides the
@@ -55,7 +55,8 @@ impl Holding {
             holding.commits.take_over(number, committed);
             if let Some(partition) = before.partitions.remove(&number).filter(|_| is_last) {
                 holding.partitions.insert(number, partition);
-                holding.kept += 1;
+                holding.kept.insert(number);
+                holding.truncated.extend(before.truncated.iter().filter(|log| log.partition == number));
                 continue;
             }
             holding.truncated.extend(truncated);
@@ -74,6 +75,16 @@ impl Holding {
         Ok((holding, behind))
     }
 
+    /// What there is to go on with when the group changes: nothing, unless what was on its way is known to be written. It
+    /// was not committed then, so the next flush commits again.
+    pub fn laid_aside(mut self, is_written: bool) -> Self {
+        if !is_written {
+            return Self::default();
+        }
+        self.parts_mut().for_each(Part::flush_again);
+        self
+    }
+
     /// Whether a partition that is given back is held as far as anybody has brought it.
     fn is_last(
         &self,
@@ -84,7 +95,7 @@ impl Holding {
     ) -> bool {
         let Some(partition) = self.partitions.get(&number) else { return false };
         let is_whole = reader.groups().iter().all(|group| partition.part(*group).is_some());
-        // Else a part has yet to go back, records were deleted unread, or the topic was made anew.
+        // Else a part has yet to go back, records were deleted unread, or the log is shorter than it was.
         let goes_on = |one: &Assigned| {
             let next = reader.streams().get(one.topic).and_then(|stream| partition.next(*stream));
             next.is_some_and(|next| begin(reader, one) <= next && next <= one.end)
@@ -111,17 +122,18 @@ impl Holding {
         self.parts_mut().for_each(|part| part.keep_within(most));
     }
 
-    /// Where reading can go ahead to, of these places at which it begins: up to there everything is held.
-    pub fn ways_ahead(&self, reader: Reader, begins: &[Place]) -> Vec<Place> {
-        let ahead = |(topic, partition, begin): &Place| {
-            let next = self.partitions.get(partition)?.next(*reader.streams().get(*topic)?)?;
-            (next > *begin).then_some((*topic, *partition, next))
-        };
-        begins.iter().filter_map(ahead).collect()
+    /// Where reading can go ahead to: up to there everything is held of the partitions that are gone on with.
+    pub fn ways_ahead(&self, reader: Reader) -> Vec<Spot> {
+        let kept = self.kept.iter().filter_map(|number| self.partitions.get_key_value(number));
+        let spots = kept.flat_map(|(number, partition)| {
+            let spot = |(topic, stream): (usize, &Stream)| Some((topic, *number, partition.next(*stream)?));
+            reader.streams().iter().enumerate().filter_map(spot)
+        });
+        spots.collect()
     }
 
     /// Where reading must go back to before the waiting parts join.
-    pub fn ways_back(&self, reader: Reader) -> Vec<Place> {
+    pub fn ways_back(&self, reader: Reader) -> Vec<Spot> {
         let mut ways: BTreeMap<(usize, i32), i64> = BTreeMap::new();
         for part in &self.joining {
             for (topic, stream) in reader.streams().iter().enumerate() {
@@ -201,8 +213,8 @@ mod tests {
         // Nothing of it was committed yet, or all of it.
         let (before, _) = held();
         let holding = take_over(&BTreeMap::new(), before);
-        let ways = holding.ways_ahead(READER, &[(0, 0, 0), (1, 0, 0), (2, 0, 0)]);
-        assert_eq!((next(&holding), ways), (Some(1), vec![(2, 0, 1)]));
+        assert_eq!((next(&holding), holding.kept.len()), (Some(1), 1));
+        assert_eq!(holding.ways_ahead(READER), [(0, 0, 0), (1, 0, 0), (2, 0, 1)]);
         let (mut before, flushed) = held();
         let committed = positions(&flushed);
         let commits = before.commits.acknowledge(flushed);
@@ -223,6 +235,33 @@ mod tests {
         assigned.iter_mut().for_each(|one| one.first = 5);
         let (holding, _) = Holding::take_over(READER, DOOR, &assigned, before).unwrap();
         assert_eq!(next(&holding), Some(5));
+    }
+
+    #[test]
+    fn a_partition_whose_log_is_shorter_than_what_was_read_is_rebuilt() {
+        let (before, _) = held();
+        let mut assigned = assigned(&BTreeMap::new());
+        assigned.iter_mut().for_each(|one| one.end = 0);
+        let (holding, _) = Holding::take_over(READER, DOOR, &assigned, before).unwrap();
+        assert_eq!((next(&holding), holding.ways_ahead(READER)), (Some(0), Vec::new()));
+    }
+
+    #[test]
+    fn what_was_told_of_a_truncated_log_stays_told_while_the_partition_is_kept() {
+        let (mut before, _) = held();
+        let truncated = Truncated { stream: Stream::Order, partition: 0, unread: 7 };
+        before.truncated.push(truncated);
+        assert_eq!(take_over(&BTreeMap::new(), before).truncated, [truncated]);
+    }
+
+    #[test]
+    fn a_flush_of_which_nobody_knows_whether_it_is_written_leaves_nothing_to_go_on_with() {
+        let (before, _) = held();
+        assert_eq!(next(&take_over(&BTreeMap::new(), before.laid_aside(false))), Some(0));
+        let (before, flushed) = held();
+        assert!(before.parts().all(Part::is_flushed));
+        let holding = take_over(&BTreeMap::new(), before.laid_aside(true));
+        assert!(!holding.parts().any(Part::is_flushed), "it was not committed: {}", flushed.len());
     }
 
     #[test]

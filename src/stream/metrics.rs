@@ -74,6 +74,8 @@ pub struct Meter {
     reader: &'static str,
     worker: String,
     shown: HashMap<(Group, i32), Shown>,
+    /// What was shown of the partitions when they were let go.
+    left: HashMap<(Group, i32), Shown>,
 }
 
 #[derive(Debug, Default)]
@@ -87,19 +89,29 @@ struct Shown {
 impl Meter {
     /// Nothing shown yet. `worker` is its number in this process.
     pub fn new(reader: Reader, worker: u16) -> Self {
-        Self { reader: reader.name(), worker: worker.to_string(), shown: HashMap::new() }
+        Self {
+            reader: reader.name(),
+            worker: worker.to_string(),
+            shown: HashMap::new(),
+            left: HashMap::new(),
+        }
     }
 
-    /// A part was taken over: what it brings along was counted by others, or by this worker before the change.
-    pub fn take_over(&mut self, part: &Part) {
-        let Frontier { ledger, replayed, .. } = part.frontier();
-        let ledger = ledger.iter().map(|(_, _, counts)| *counts).collect();
-        self.shown.insert((part.group(), part.partition()), Shown { ledger, replayed, ..Shown::default() });
+    /// A part was taken over: what it brings along was counted by others. One that is gone on with is counted on.
+    pub fn take_over(&mut self, part: &Part, is_kept: bool) {
+        let key = (part.group(), part.partition());
+        let left = self.left.remove(&key).filter(|_| is_kept);
+        let shown = left.unwrap_or_else(|| Shown {
+            ledger: part.frontier().ledger.iter().map(|(_, _, counts)| *counts).collect(),
+            ..Shown::default()
+        });
+        self.shown.insert(key, shown);
     }
 
-    /// The partitions are gone: another process shows them from now on, and these times are not known here.
+    /// The partitions are gone: whoever is given them shows them from now on, and these times are not known here.
     pub fn let_go(&mut self) {
-        for ((group, partition), shown) in self.shown.drain() {
+        self.left = std::mem::take(&mut self.shown);
+        for ((group, partition), shown) in &self.left {
             let (group, partition) = (group.name(), partition.to_string());
             for name in [LAG_SECONDS, OPEN_WINDOWS] {
                 gauge!(name, "group" => group, "partition" => partition.clone()).set(0.0);
@@ -107,14 +119,14 @@ impl Meter {
             for name in [WATERMARK, COMPLETE_UNTIL] {
                 gauge!(name, "group" => group, "partition" => partition.clone()).set(f64::NAN);
             }
-            for operator in shown.operators {
+            for operator in &shown.operators {
                 for name in [HELD_ENTRIES, HELD_BYTES] {
-                    gauge!(name, "group" => group, "operator" => operator, "partition" => partition.clone())
+                    gauge!(name, "group" => group, "operator" => *operator, "partition" => partition.clone())
                         .set(0.0);
                 }
             }
-            for topic in shown.topics {
-                gauge!(LAG, "group" => group, "topic" => topic, "partition" => partition.clone()).set(0.0);
+            for topic in &shown.topics {
+                gauge!(LAG, "group" => group, "topic" => *topic, "partition" => partition.clone()).set(0.0);
             }
         }
     }
@@ -270,7 +282,7 @@ mod tests {
     fn a_partition_that_was_taken_over_counts_only_what_is_done_here() {
         let text = shown(|meter| {
             let mut part = part_after(10);
-            meter.take_over(&part);
+            meter.take_over(&part, false);
             order(&mut part, 10, 10);
             order(&mut part, 11, 11);
             meter.observe(&part, &[(TOPIC, Some(7))], at(11 * 60_000 + 2_500));
@@ -288,6 +300,24 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(r#"lag_seconds{group="fraud",partition="0"} 2.5"#), "{text}");
+    }
+
+    #[test]
+    fn a_partition_that_is_gone_on_with_is_counted_on_whenever_it_was_last_looked_at() {
+        let text = shown(|meter| {
+            let mut part = part_after(10);
+            meter.take_over(&part, false);
+            order(&mut part, 10, 10);
+            meter.observe(&part, &[(TOPIC, Some(7))], at(0));
+            order(&mut part, 11, 12);
+            meter.let_go();
+            meter.take_over(&part, true);
+            meter.observe(&part, &[(TOPIC, Some(7))], at(0));
+        });
+        let stream = Stream::Order.topic();
+        let line =
+            format!(r#"{RECORDS}{{group="fraud",operator="fraud",topic="{stream}",fate="folded"}} 2"#);
+        assert!(text.contains(&line), "{text}");
     }
 
     #[test]

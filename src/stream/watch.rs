@@ -51,13 +51,18 @@ impl Watch {
 
     /// Partitions were taken over; `behind` are parts that reread apart.
     pub fn took_over<'a>(&mut self, holding: &'a Holding, behind: impl Iterator<Item = &'a Part>) {
-        holding.parts().chain(behind).for_each(|part| self.meter.take_over(part));
-        holding.truncated.iter().for_each(|log| self.meter.truncated(log));
-        if !holding.truncated.is_empty() {
+        let is_kept = |partition: i32| holding.kept.contains(&partition);
+        for part in holding.parts().chain(behind) {
+            self.meter.take_over(part, is_kept(part.partition()));
+        }
+        let all = holding.truncated.iter().copied();
+        let truncated: Vec<Truncated> = all.filter(|log| !is_kept(log.partition)).collect();
+        truncated.iter().for_each(|log| self.meter.truncated(log));
+        if !truncated.is_empty() {
             tracing::error!(
                 reader = self.reader.name(),
-                logs = names(&holding.truncated).join(", "),
-                deleted_unread = holding.truncated.iter().map(|log| log.unread).sum::<i64>(),
+                logs = names(&truncated).join(", "),
+                deleted_unread = truncated.iter().map(|log| log.unread).sum::<i64>(),
                 "records were deleted before their windows were closed: these windows stay as they are, their further \
                  events go to late-events (reason truncated); keep records longer (retention.ms), or start more processors"
             );

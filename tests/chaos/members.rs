@@ -47,11 +47,13 @@ async fn a_processor_goes_on_with_the_partitions_that_it_keeps_when_others_come_
         let report = stage.backlog(8_000);
         let start = |log| stage.start(PROCESSOR, &["--archive-events", "false"], log);
         let first = start("first.log");
-        first.says("lag=0 ").await;
+        first.says("group=\"fraud\" partitions=12 rereading=false").await;
         let second = start("second.log");
         first.says("reader=\"processor\" partitions=6 kept=6").await;
         second.says("reader=\"processor\" partitions=6 kept=0").await;
-        second.says("lag=0 ").await;
+        for group in ["sessions", "fraud"] {
+            second.says(&format!("group=\"{group}\" partitions=6 rereading=false")).await;
+        }
         assert!(first.terminate().0.success());
         second.says("reader=\"processor\" partitions=12 kept=6").await;
         assert!(second.terminate().0.success());

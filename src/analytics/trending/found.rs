@@ -12,13 +12,18 @@ use crate::store::found::{Buckets, Metric};
 /// To [`crate::analytics::trending::query::leaders`].
 #[derive(Deserialize)]
 pub struct Leaders {
-    among: Among<KeyBucket>,
+    among: Among<Leader>,
+}
+
+#[derive(Deserialize)]
+struct Leader {
+    key: String,
 }
 
 impl Leaders {
-    /// What it is, and how often it was counted at least.
-    pub fn counts(self) -> impl Iterator<Item = (String, u64)> {
-        self.among.keys.buckets.into_iter().map(|bucket| (bucket.key, bucket.sessions.count()))
+    /// The products or categories.
+    pub fn keys(self) -> Vec<String> {
+        self.among.keys.buckets.into_iter().map(|bucket| bucket.key).collect()
     }
 }
 

@@ -11,7 +11,6 @@ use crate::analytics::progress::{Progress, TRENDS};
 use crate::analytics::range::Range;
 use crate::analytics::store::{ask, ask_panes, progress, refuse_unknown};
 use crate::analytics::trending::found::{Leaders, OfKeys, Spans};
-use crate::analytics::trending::score::SUPPORT_MIN;
 use crate::analytics::trending::{
     Figures, Listed, Measure, Question, Seen, Shown, Trend, greatest_revenue_first, query, share_of_bots,
 };
@@ -111,42 +110,36 @@ async fn rank(
     store: &Store,
     question: &Question,
     window: Range,
-    leaders: Vec<(String, u64)>,
+    keys: Vec<String>,
     Suspects { bots, rolled }: &Suspects,
 ) -> Result<Ranked, AnalyticsError> {
     let Question { among, by, .. } = question;
-    let is_idle = leaders.is_empty();
-    let has_support = |(key, count)| (count >= SUPPORT_MIN).then_some(key);
-    let keys: Vec<String> = leaders.into_iter().filter_map(has_support).collect();
     let for_bots = Range { rolled: *rolled, ..window };
     let of_all = query::counts(window, among, *by, &keys, None);
     let of_bots = query::counts(for_bots, among, *by, &keys, Some(bots));
-    let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle };
-    let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle };
+    // Without any key too: the share of bots is that of the whole shop.
+    let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle: false };
+    let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle: false };
     let (all, bots) = try_join!(seen(store, all, &of_all), seen(store, suspects, &of_bots))?;
     let bots_share = share_of_bots(&all, &bots);
     let mut trends = all.without(&bots).rank(window);
     if *by == Measure::Revenue {
         greatest_revenue_first(&mut trends);
     }
-    Ok(Ranked { trends, bots_share, is_idle })
+    Ok(Ranked { trends, bots_share, is_idle: keys.is_empty() })
 }
 
-/// What was done most in the window, a bounded number of products or categories, each with a count that is not too great.
-async fn leaders(
-    store: &Store,
-    question: &Question,
-    window: Range,
-) -> Result<Vec<(String, u64)>, AnalyticsError> {
+/// With what most was done in the window: a bounded number of products or categories.
+async fn leaders(store: &Store, question: &Question, window: Range) -> Result<Vec<String>, AnalyticsError> {
     let (what, body) =
         ("find what gets most attention", query::leaders(window, &question.among, question.by));
     let source = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle: false };
     let found = sums::<Leaders>(store, what, source, &body).await?;
-    Ok(found.into_iter().flat_map(Leaders::counts).collect())
+    Ok(found.map(Leaders::keys).unwrap_or_default())
 }
 
 async fn seen(store: &Store, source: Source<'_>, body: &Value) -> Result<Seen, AnalyticsError> {
-    let found = sums::<Spans>(store, "count what was done before", source, body).await?;
+    let found = sums::<Spans>(store, "count what was done in the window and before", source, body).await?;
     Ok(found.map(Spans::into_seen).unwrap_or_default())
 }
 

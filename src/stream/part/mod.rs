@@ -1,6 +1,6 @@
 //! The state of one partition number in one group, and what is done with each record.
 //!
-//! Pure: records in, [`Flush`] out. Built anew at each take-over by reading again from the committed
+//! Pure: records in, [`Flush`] out. Built at a take-over by reading again from the committed
 //! position, which gives what never stopping would have given.
 
 mod memory;

@@ -12,7 +12,7 @@ use crate::stream::document::{DeadLetter, Document};
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Acknowledged, Landed, Load};
 use crate::stream::groups::Group;
-use crate::stream::holding::{Holding, Place};
+use crate::stream::holding::Holding;
 use crate::stream::part::Part;
 use crate::stream::sim::kafka::Taken;
 use crate::stream::sim::mutant::Mutant;
@@ -84,8 +84,6 @@ impl Member {
         self.told.clear();
         let World { coordinator, log, rng, reader, mutant, .. } = world;
         let assigned = coordinator.assigned(*reader, log, self.number);
-        let begins: Vec<Place> =
-            assigned.iter().map(|one| (one.topic, one.partition, begin(*reader, one))).collect();
         let is_kept_anyway = *mutant == Some(Mutant::StateKept);
         let (before, kept) =
             if is_kept_anyway { (Holding::default(), before) } else { (before, Holding::default()) };
@@ -95,29 +93,27 @@ impl Member {
         self.rereads.retain(|part| !kept.partitions.contains_key(&part.partition()));
         holding.partitions.extend(kept.partitions);
         self.holding = holding;
-        self.reading = begins.iter().map(|(topic, partition, at)| ((*topic, *partition), *at)).collect();
+        let begins = assigned.iter().map(|one| ((one.topic, one.partition), begin(*reader, one)));
+        self.reading = begins.collect();
         // It may not be possible to go ahead: then what was read before is read again.
         if !is_kept_anyway && rng.random_ratio(3, 4) {
-            let ahead = self.holding.ways_ahead(*reader, &begins);
-            self.reading.extend(ahead.into_iter().map(|(topic, partition, at)| ((topic, partition), at)));
+            let ahead = self.holding.ways_ahead(*reader).into_iter();
+            self.reading.extend(ahead.map(|(topic, partition, at)| ((topic, partition), at)));
         }
         Ok(())
     }
 
     /// What is held, for the time after the change. What is on its way is waited for, but not always long enough.
     fn lay_aside(&mut self, world: &mut World<'_>) -> Holding {
-        let mut holding = std::mem::take(&mut self.holding);
-        let Some(mut flight) = self.flight.take() else { return holding };
-        if world.mutant == Some(Mutant::FlightForgotten) {
-            return holding;
-        }
-        if !(0..EXCHANGES_WAITED_FOR).any(|_| flight.is_done(world)) {
-            return Holding::default();
-        }
-        let landed = Landed::of(flight.positions, flight.outcome);
-        self.refused.extend(landed.refused.iter().map(|(partition, _)| *partition));
-        holding.parts_mut().for_each(Part::flush_again);
-        holding
+        let flight = self.flight.take().filter(|_| world.mutant != Some(Mutant::FlightForgotten));
+        let has_landed = flight.is_none_or(|mut flight| {
+            let has_landed = (0..EXCHANGES_WAITED_FOR).any(|_| flight.is_done(world));
+            let landed = has_landed.then(|| Landed::of(flight.positions, flight.outcome));
+            let refused = landed.into_iter().flat_map(|landed| landed.refused);
+            self.refused.extend(refused.map(|(partition, _)| partition));
+            has_landed
+        });
+        std::mem::take(&mut self.holding).laid_aside(has_landed)
     }
 
     /// Reads a few records of one topic.

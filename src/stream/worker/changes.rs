@@ -4,11 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::bus::{Assigned, Change};
-use crate::stream::flight::Flight;
 use crate::stream::holding::Holding;
-use crate::stream::part::Part;
 use crate::stream::reread::Reread;
-use crate::stream::take_over::begin;
 use crate::stream::worker::Worker;
 
 /// Longest wait for a flush on its way when the group changes; the partitions are rebuilt if it takes longer.
@@ -36,27 +33,19 @@ impl Worker {
     /// Lets go of the partitions. What is held of them is laid aside, as most come back, unless it cannot be told what
     /// of it is written. What is on its way is not ours to commit any more: the next flush does.
     fn lay_aside(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + LAY_ASIDE_WAIT;
-        let is_under_way = |flight: &Flight| !flight.is_finished();
-        while self.in_flight.as_ref().is_some_and(is_under_way) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let mut holding = std::mem::take(&mut self.holding);
+        let has_landed = self.has_landed_by(Instant::now() + LAY_ASIDE_WAIT);
         match self.in_flight.take() {
-            Some(flight) if flight.is_finished() => {
+            Some(flight) if has_landed => {
+                self.watch.meter.flushed(flight.age());
                 let landed = flight.land(&self.runtime)?;
                 self.refuse(landed.refused);
-                holding.parts_mut().for_each(Part::flush_again);
             }
-            Some(flight) => {
-                // Whatever of it is still written does no harm.
-                flight.abort();
-                holding = Holding::default();
-            }
+            // Whatever of it is still written does no harm.
+            Some(flight) => flight.abort(),
             None => {}
         }
-        self.laid_aside = holding;
-        self.begins.clear();
+        self.laid_aside = std::mem::take(&mut self.holding).laid_aside(has_landed);
+        self.ahead.clear();
         self.rereads.clear();
         self.watch.meter.let_go();
         self.held_back.clear();
@@ -70,31 +59,29 @@ impl Worker {
         let (mut holding, behind) = Holding::take_over(self.reader, self.door, assigned, before)?;
         holding.parts_mut().for_each(|part| part.archive(self.pace.archived));
         self.watch.took_over(&holding, behind.values().flatten());
+        self.ahead = holding.ways_ahead(self.reader);
         self.holding = holding;
-        self.begins =
-            assigned.iter().map(|one| (one.topic, one.partition, begin(self.reader, one))).collect();
         for (group, parts) in behind {
             self.rereads.push(Reread::start(&self.bus, group, parts)?);
         }
         self.assigned = true;
         let (reader, partitions, kept) =
-            (self.reader.name(), self.holding.partitions.len(), self.holding.kept);
+            (self.reader.name(), self.holding.partitions.len(), self.holding.kept.len());
         tracing::info!(reader, partitions, kept, rereading = self.rereads.len(), "partitions taken over");
         Ok(())
     }
 
     /// Goes on reading where what is held ends. Until that is possible, what was read before is read and ignored.
     pub(super) fn go_ahead(&mut self) {
-        if self.begins.is_empty() {
-            return;
-        }
-        match self.consumer.seek(&self.holding.ways_ahead(self.reader, &self.begins)) {
-            Ok(()) => self.begins.clear(),
-            Err(error) => tracing::debug!(
-                error = format!("{:#}", anyhow::Error::from(error)),
-                "going on where the partitions were left is not possible now"
-            ),
-        }
+        let consumer = &self.consumer;
+        self.ahead.retain(|spot| match consumer.seek(std::slice::from_ref(spot)) {
+            Ok(()) => false,
+            Err(error) => {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::debug!(?spot, error, "going on where a partition was left is not possible now");
+                true
+            }
+        });
     }
 
     /// Feeds the groups that have reread, from where they have come.

@@ -19,7 +19,7 @@ use crate::stream::condition::Condition;
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Flight, Load};
 use crate::stream::groups::{Group, Reader};
-use crate::stream::holding::{Holding, Place};
+use crate::stream::holding::{Holding, Spot};
 use crate::stream::part::{LogRecord, Part};
 use crate::stream::quiet::{Now, QuietTopics, is_live, too_far_ahead};
 use crate::stream::reread::Reread;
@@ -80,8 +80,8 @@ pub struct Worker {
     holding: Holding,
     /// What was held until the group changed, while it is not known what comes back.
     laid_aside: Holding,
-    /// Where reading begins although everything is held up to further on.
-    begins: Vec<Place>,
+    /// Where reading is still to go ahead to.
+    ahead: Vec<Spot>,
     /// The groups that reread apart.
     rereads: Vec<Reread>,
     /// Partitions with a result that was refused: read no further, committed no further.
@@ -123,7 +123,7 @@ impl Worker {
             runtime: Handle::current(),
             holding: Holding::default(),
             laid_aside: Holding::default(),
-            begins: Vec::new(),
+            ahead: Vec::new(),
             rereads: Vec::new(),
             refused: BTreeSet::new(),
             held_back: BTreeSet::new(),
@@ -401,22 +401,27 @@ impl Worker {
         Ok(self.assigned && nobody_rereads && self.in_flight.is_none() && self.holding.parts().all(done))
     }
 
+    /// Waits for the flush on its way; whether none is left then.
+    fn has_landed_by(&self, deadline: Instant) -> bool {
+        while self.in_flight.as_ref().is_some_and(|flight| !flight.is_finished()) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        true
+    }
+
     /// Flushes a last time, commits, and leaves the group.
     fn close(mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + STOP_WAIT;
         for _ in 0..2 {
             self.flushed_at = Instant::now() - self.pace.flush_every;
             self.start_flush();
-            while self.in_flight.as_ref().is_some_and(|flight| !flight.is_finished()) {
-                if Instant::now() >= deadline {
-                    let reader = self.reader.name();
-                    tracing::warn!(
-                        reader,
-                        "stopped before everything was acknowledged; it will be read again"
-                    );
-                    return Ok(());
-                }
-                std::thread::sleep(Duration::from_millis(5));
+            if !self.has_landed_by(deadline) {
+                let reader = self.reader.name();
+                tracing::warn!(reader, "stopped before everything was acknowledged; it will be read again");
+                return Ok(());
             }
             self.finish_flush()?;
         }
