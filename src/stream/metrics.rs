@@ -315,8 +315,7 @@ mod tests {
             meter.observe(&part, &[(TOPIC, Some(7))], at(0));
         });
         let stream = Stream::Order.topic();
-        let line =
-            format!(r#"{RECORDS}{{group="fraud",operator="fraud",topic="{stream}",fate="folded"}} 2"#);
+        let line = format!(r#"{RECORDS}{{group="fraud",operator="fraud",topic="{stream}",fate="folded"}} 2"#);
         assert!(text.contains(&line), "{text}");
     }
 

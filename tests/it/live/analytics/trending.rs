@@ -71,16 +71,20 @@ struct Recounted {
 /// The minutes of the window, the one that runs among them.
 const WINDOW: i64 = 10;
 
+/// The window begins at 23:52. The latest span begins at the quarter of an hour that is 30 minutes before it or more, the
+/// next at the one that is an hour before it or more: 23:15 and 22:45.
+const LATEST: i64 = 37;
+const NEXT: i64 = 30;
+
+/// What a count in these spans weighs: half with each hour, from their middles.
+fn weights() -> [f64; 2] {
+    [LATEST as f64 / 2.0, (LATEST + NEXT / 2) as f64].map(|age| 0.5_f64.powf(age / 60.0))
+}
+
 impl Recounted {
     /// The view sessions of the window, and the weighted ones before.
     fn counts(&self) -> (u64, f64) {
-        // Spans of 30, 30, 60 and 120 minutes whose weight halves with each hour.
-        let weight = |age: i64| match age {
-            ..=30 => 0.5_f64.powf(0.25),
-            31..=60 => 0.5_f64.powf(0.75),
-            61..=120 => 0.5_f64.powf(1.5),
-            _ => 0.5_f64.powf(3.0),
-        };
+        let weight = |age: i64| if age <= LATEST { weights()[0] } else { weights()[1] };
         let weighted = self.before.iter().map(|(age, sessions)| weight(*age) * *sessions as f64);
         (self.figures.view_sessions, weighted.sum())
     }
@@ -139,7 +143,8 @@ async fn trends_equal_a_recount_of_the_panes_without_bots_over_partitions_stream
         let (window_s, people): (f64, u64) =
             (WINDOW as f64 * 60.0 + 30.0, recount.values().map(|one| one.counts().0).sum());
         assert_eq!(found.bots_share, Some((all - people) as f64 / all as f64));
-        let observed = 60.0 * (30.0 * 0.5_f64.powf(0.25) + 29.0 * 0.5_f64.powf(0.75));
+        let [latest, next] = weights();
+        let observed = 60.0 * (LATEST as f64 * latest + (59 - LATEST) as f64 * next);
         let usual: f64 = recount.values().map(|one| one.counts().1).sum::<f64>() * window_s / observed;
         let rush = (people as f64 / usual).max(1.0);
         assert!(rush > 1.0);
@@ -193,7 +198,9 @@ async fn trends_of_a_category_and_brand_carry_what_the_catalogue_knows() {
         });
         assert_eq!(names.collect::<Vec<_>>(), [("p2", Some("Product p2")), ("p4", None)]);
         assert_eq!(ask("electronics", None).await.unwrap().listed[0].trend.key, "p6");
-        assert!(ask("toys", None).await.unwrap().listed.is_empty());
+        let idle = ask("toys", None).await.unwrap();
+        assert!(idle.listed.is_empty());
+        assert_eq!(idle.bots_share, Some(0.0), "it is that of the whole shop");
         let error = ask("nowhere", None).await.unwrap_err();
         assert_eq!(error.to_string(), "category must be one that has products, but nowhere has none");
         assert!(matches!(error, AnalyticsError::BadParameter(bad) if bad.parameter == "category"));
