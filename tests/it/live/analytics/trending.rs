@@ -99,7 +99,7 @@ fn panes_of_70_minutes() -> (Documents, Documents, BTreeMap<String, Recounted>) 
     for n in 0..600_u64 {
         // The window lies over midnight; before it the shop has lived for 59 minutes. Some rise.
         let (product, before, partition) = (n % 23, (n * 11 % 70) as i64, n % 3);
-        let sessions = 1 + u64::from(before <= WINDOW) * (product % 5);
+        let sessions = 1 + u64::from(before <= WINDOW) * (product % 7);
         panes.extend(pane(product, before, partition, sessions));
         // A bot is among the sessions of every fifth pane, a person under suspicion among others.
         let is_bots = n % 5 == 0;
