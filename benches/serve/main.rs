@@ -139,7 +139,7 @@ fn searches() -> anyhow::Result<Vec<Question>> {
         };
         let filter: String = categories.iter().map(|path| format!("&category={path}")).collect();
         let path = format!("/search?q={}{filter}", text.replace(' ', "+"));
-        let body = query::products(&raw.check()?, &Stage::AsTyped, &relevance).to_string();
+        let body = serde_json::to_string(&query::products(&raw.check()?, &Stage::AsTyped, &relevance))?;
         Ok(Question { path, body })
     };
     SEARCHES.iter().map(question).collect()

@@ -3,7 +3,7 @@
 //! All of it is one document ([`state`]), so that a change is one write that nobody sees half of, and who
 //! changes what others have changed meanwhile is told. [`store`] keeps it and the record of every change;
 //! [`live`] hands it to searches, at most a second old. [`synonym`] and [`rule`] are pure: words and
-//! synonyms in, further texts out; a finished body and rules in, another body out.
+//! synonyms in, further texts out; a query and rules in, another query out.
 
 pub mod live;
 pub mod rule;
@@ -11,8 +11,6 @@ pub mod state;
 pub mod store;
 pub mod synonym;
 pub mod words;
-
-use serde_json::{Value, json};
 
 use crate::merchandising::rule::Rule;
 use crate::merchandising::state::State;
@@ -47,40 +45,10 @@ impl Merchandise {
     }
 }
 
-/// The body of a search that also finds what the bodies for other words find, each product by its best.
-pub fn with_alternatives(mut body: Value, others: Vec<Value>) -> Value {
-    if others.is_empty() {
-        return body;
-    }
-    let all_words = |body: &mut Value| body.pointer_mut("/aggs/all_words/filter").map(Value::take);
-    let (mut queries, mut filters) = (vec![body["query"].take()], Vec::from_iter(all_words(&mut body)));
-    for mut other in others {
-        queries.push(other["query"].take());
-        filters.extend(all_words(&mut other));
-    }
-    body["query"] = json!({ "dis_max": { "queries": queries } });
-    if let Some(filter) = body.pointer_mut("/aggs/all_words/filter") {
-        *filter = json!({ "bool": { "should": filters, "minimum_should_match": 1 } });
-    }
-    body
-}
-
 /// The synonyms of now in Solr's format, to be compiled into the mapping of a catalogue that is loaded.
 ///
 /// # Errors
 /// As [`Store::send`].
 pub async fn synonym_rules(store: &Store) -> Result<Vec<String>, StoreError> {
     Ok(Merchandise::of(&store::read(store).await?.state).synonym_rules)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_with_alternatives_has_each_as_a_query_and_counts_all_their_words() {
-        let body = |word: &str| json!({ "query": { "match": { "name": word } }, "aggs": { "all_words": { "filter": { "match": { "name": word } } } }, "size": 1 });
-        insta::assert_json_snapshot!(with_alternatives(body("sofa"), vec![body("settee")]));
-        assert_eq!(with_alternatives(body("sofa"), Vec::new()), body("sofa"));
-    }
 }

@@ -182,13 +182,9 @@ fn check_category(category: Option<&str>) -> Result<(), String> {
     category.map(CategoryPath::parse).transpose().map(drop).map_err(|error| error.to_string())
 }
 
-/// The body of a search with these rules upon it: what they hide is gone from everything, what they lift
-/// scores more, and what they pin comes first where the body sorts by score.
-pub fn apply(mut body: Value, rules: &[&Rule]) -> Value {
-    if rules.is_empty() {
-        return body;
-    }
-    let mut query = body["query"].take();
+/// A query with these rules upon it: what they hide is gone from everything, what they lift scores more, and what
+/// they pin comes first where results are in order of their score.
+pub fn apply(mut query: Value, is_sorted_by_score: bool, rules: &[&Rule]) -> Value {
     let functions: Vec<Value> =
         rules.iter().flat_map(|rule| rule.boost.iter().map(Boost::function)).collect();
     if !functions.is_empty() {
@@ -197,7 +193,7 @@ pub fn apply(mut body: Value, rules: &[&Rule]) -> Value {
         }});
     }
     let pins = pins(rules);
-    if !pins.is_empty() && sorts_by_score(&body) {
+    if !pins.is_empty() && is_sorted_by_score {
         let scored = (1..=pins.len()).rev().zip(&pins).map(|(place, id)| {
             let boost = place as f64 * PIN_SCORE;
             json!({ "constant_score": { "filter": { "term": { "id": id } }, "boost": boost } })
@@ -209,8 +205,7 @@ pub fn apply(mut body: Value, rules: &[&Rule]) -> Value {
     if !hidden.is_empty() {
         query = json!({ "bool": { "must": [query], "must_not": [{ "terms": { "id": hidden } }] } });
     }
-    body["query"] = query;
-    body
+    query
 }
 
 /// The pinned products of all rules, each once.
@@ -222,11 +217,6 @@ fn pins<'r>(rules: &[&'r Rule]) -> Vec<&'r String> {
         }
     }
     pins
-}
-
-fn sorts_by_score(body: &Value) -> bool {
-    let first = body.get("sort").and_then(|sort| sort.get(0));
-    first.is_none_or(|first| first == "_score" || first.get("_score").is_some())
 }
 
 #[cfg(test)]
@@ -279,18 +269,18 @@ mod tests {
     }
 
     #[test]
-    fn rules_wrap_the_query_and_leave_the_rest_of_the_body() {
+    fn rules_wrap_the_query() {
         let boost = vec![Boost { brand: Some("B".to_owned()), factor: 2.0, ..Boost::default() }];
         let rule = Rule { hide: vec!["z".to_owned()], boost, ..rule() };
-        let body = json!({ "query": { "match_all": {} }, "size": 3, "sort": ["_score", { "id": "asc" }] });
-        insta::assert_json_snapshot!(apply(body, &[&rule]));
+        insta::assert_json_snapshot!(apply(json!({ "match_all": {} }), true, &[&rule]));
     }
 
     #[test]
     fn nothing_is_pinned_where_a_shopper_sorts_by_price() {
-        let body = json!({ "query": { "match_all": {} }, "sort": [{ "price_cents": "asc" }] });
-        assert_eq!(apply(body.clone(), &[&rule()]), body);
-        assert_eq!(apply(body.clone(), &[]), body);
+        let query = json!({ "match_all": {} });
+        assert_eq!(apply(query.clone(), false, &[&rule()]), query);
+        assert_ne!(apply(query.clone(), true, &[&rule()]), query);
+        assert_eq!(apply(query.clone(), true, &[]), query);
     }
 
     #[test]

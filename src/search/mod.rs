@@ -19,14 +19,15 @@ pub mod sort;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::catalog;
 use crate::http::parameter::BadParameter;
 use crate::merchandising::live::Live;
-use crate::merchandising::{self, Merchandise, rule};
+use crate::merchandising::{Merchandise, rule};
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
@@ -34,6 +35,7 @@ use crate::search::autocomplete::known::Known;
 use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
 use crate::search::explain::Explainer;
 use crate::search::query::Stage;
+use crate::search::query::body::Body;
 use crate::search::query::plan::Doubts;
 use crate::search::query::spelling::{Corrections, Reach};
 use crate::search::relevance::Relevance;
@@ -133,7 +135,10 @@ impl Search {
                 return Err(catalog::unknown_category(category).into());
             }
         }
-        let sent = if request.explain { Some(self.body(request, &stage).await) } else { None };
+        let sent = match request.explain {
+            true => serde_json::to_value(self.body(request, &stage).await).ok(),
+            false => None,
+        };
         let next_cursor = raw.next_cursor(request);
         let explainer = request.explain.then(|| Explainer::new(&self.relevance, &request.words, &stage));
         let (items, facets) = raw.into_items(request.offset(), explainer.as_ref());
@@ -276,7 +281,7 @@ impl Search {
     }
 
     /// The body of a search, with the synonyms and rules of the shop upon it.
-    async fn body(&self, request: &SearchRequest, stage: &Stage) -> Value {
+    async fn body(&self, request: &SearchRequest, stage: &Stage) -> Body {
         let merchandise = self.merchandise().await;
         let words = request.words.as_slice();
         // With several categories chosen none of them is what the page is about.
@@ -289,8 +294,9 @@ impl Search {
             query::products(&request, &Stage::AsTyped, &self.relevance)
         });
         let body = query::products(request, stage, &self.relevance);
-        let body = merchandising::with_alternatives(body, alternatives.collect());
-        rule::apply(body, &merchandise.rules(words, category, Timestamp::now()))
+        let body = body.with_alternatives(alternatives.collect());
+        let rules = merchandise.rules(words, category, Timestamp::now());
+        Body { query: rule::apply(body.query, request.sort == Sort::Relevance, &rules), ..body }
     }
 
     async fn merchandise(&self) -> Arc<Merchandise> {
@@ -303,7 +309,7 @@ impl Search {
     async fn ask<T: serde::de::DeserializeOwned>(
         &self,
         what: &'static str,
-        body: &Value,
+        body: &impl Serialize,
     ) -> Result<T, StoreError> {
         self.store.search(what, CATALOGUE, Missing::IsError, body).await
     }

@@ -19,11 +19,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use elasticsearch::auth::Credentials;
 use elasticsearch::cert::{Certificate, CertificateValidation};
 use elasticsearch::http::headers::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use elasticsearch::http::transport::{BuildError, SingleNodeConnectionPool, Transport, TransportBuilder};
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -50,6 +52,13 @@ pub struct Store {
     generation: Arc<str>,
     /// Writes that are in trouble now: an outage is told when the first begins, its end when the last ends.
     troubled: Arc<AtomicUsize>,
+}
+
+/// The JSON of a body. Ours are values and structs with text keys, which cannot fail to serialise.
+fn json(body: &impl Serialize) -> Bytes {
+    let bytes = serde_json::to_vec(body);
+    debug_assert!(bytes.is_ok(), "a body must serialise: {bytes:?}");
+    bytes.unwrap_or_default().into()
 }
 
 impl Store {
@@ -106,7 +115,16 @@ impl Store {
         path: &str,
         body: Option<&Value>,
     ) -> Result<T, StoreError> {
-        let body = body.map(Value::to_string);
+        self.send_bytes(what, method, path, body.map(json)).await
+    }
+
+    async fn send_bytes<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<T, StoreError> {
         let unreachable =
             |source| StoreError::Unreachable { what, address: self.address.to_string(), source };
         let mut headers = HeaderMap::new();
@@ -134,7 +152,7 @@ impl Store {
         what: &'static str,
         index: &str,
         missing: Missing,
-        body: &Value,
+        body: &impl Serialize,
     ) -> Result<T, StoreError> {
         let leniency = match missing {
             Missing::IsEmpty => "&ignore_unavailable=true",
@@ -142,13 +160,14 @@ impl Store {
         };
         let names: Vec<String> = index.split(',').map(|index| self.name(index)).collect();
         let path = format!("/{}/_search?allow_partial_search_results=false{leniency}", names.join(","));
+        let body = json(body);
         for _ in 0..STARTING_ATTEMPTS_MAX {
-            match self.send(what, Method::Post, &path, Some(body)).await {
+            match self.send_bytes(what, Method::Post, &path, Some(body.clone())).await {
                 Err(StoreError::Refused { status: 503, .. }) => tokio::time::sleep(STARTING_WAIT).await,
                 answer => return answer,
             }
         }
-        self.send(what, Method::Post, &path, Some(body)).await
+        self.send_bytes(what, Method::Post, &path, Some(body)).await
     }
 
     /// Makes everything written before visible to searches of the index.

@@ -4,6 +4,7 @@
 //! of any result without knowing which there are.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
@@ -34,14 +35,26 @@ pub struct AttributeFacet {
 }
 
 /// The counts under all filters, then for each attribute that is filtered by those without its own.
-pub fn aggregation(filters: &Filters) -> Value {
+#[derive(Debug, Clone, Serialize)]
+pub struct Aggregation {
+    filters: Alternatives,
+    aggs: &'static Value,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Alternatives {
+    filters: Vec<Value>,
+}
+
+static PAIRS: LazyLock<Value> =
+    LazyLock::new(|| json!({ "counts": { "terms": { "field": "attribute_pairs", "size": PAIRS_MAX } } }));
+
+/// The aggregation beside these filters.
+pub fn aggregation(filters: &Filters) -> Aggregation {
     let names = filters.attributes.keys().map(|name| Some(Facet::Attribute(name)));
     let filter = |but| json!({ "bool": { "filter": filter::clauses(filters, but) } });
-    let filters: Vec<Value> = [None].into_iter().chain(names).map(filter).collect();
-    json!({
-        "filters": { "filters": filters },
-        "aggs": { "counts": { "terms": { "field": "attribute_pairs", "size": PAIRS_MAX } } },
-    })
+    let filters = [None].into_iter().chain(names).map(filter).collect();
+    Aggregation { filters: Alternatives { filters }, aggs: &PAIRS }
 }
 
 /// Elasticsearch's counts, in the order of [`aggregation`].

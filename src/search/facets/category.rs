@@ -1,6 +1,8 @@
 //! The tree of categories, level by level.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use poem_openapi::Object;
 use serde::Serialize;
@@ -25,19 +27,26 @@ pub struct CategoryCount {
     pub count: u64,
 }
 
+static DEPARTMENTS: LazyLock<Value> = LazyLock::new(|| counts_of("[^.]+"));
+
 /// The counts of the categories around those chosen; the departments' when none is chosen.
-pub fn counts(chosen: &[CategoryPath]) -> Value {
+pub fn question(chosen: &[CategoryPath]) -> Cow<'static, Value> {
+    if chosen.is_empty() {
+        return Cow::Borrowed(&DEPARTMENTS);
+    }
     // A path has no character but the dot that means something in a regular expression.
     let literally = |path: &str| path.replace('.', "\\.");
     let mut wanted: BTreeSet<String> =
         chosen.iter().flat_map(CategoryPath::prefixes).map(literally).collect();
     let below = |path: &CategoryPath| format!("{}\\.[^.]+", literally(path.as_str()));
     wanted.extend(chosen.iter().map(below));
-    if wanted.is_empty() {
-        wanted.insert("[^.]+".to_owned());
-    }
     let wanted: Vec<String> = wanted.into_iter().collect();
-    json!({ "terms": { "field": "categories", "size": CATEGORIES_MAX, "include": wanted.join("|") } })
+    Cow::Owned(counts_of(&wanted.join("|")))
+}
+
+/// The counts of the categories whose paths are like this regular expression.
+fn counts_of(wanted: &str) -> Value {
+    json!({ "counts": { "terms": { "field": "categories", "size": CATEGORIES_MAX, "include": wanted } } })
 }
 
 /// The lines of the chosen categories from their departments down, then their children by count.
@@ -86,7 +95,9 @@ mod tests {
 
     #[test]
     fn only_what_is_shown_is_counted() {
-        let wanted = |paths: &[&str]| counts(&chosen(paths))["terms"]["include"].as_str().unwrap().to_owned();
+        let wanted = |paths: &[&str]| {
+            question(&chosen(paths))["counts"]["terms"]["include"].as_str().unwrap().to_owned()
+        };
         assert_eq!(wanted(&[]), "[^.]+");
         assert_eq!(wanted(&["a.b-1"]), r"a|a\.b-1|a\.b-1\.[^.]+");
         assert_eq!(wanted(&["a.b", "a.c"]), r"a|a\.b|a\.b\.[^.]+|a\.c|a\.c\.[^.]+");

@@ -5,6 +5,9 @@ mod attributes;
 mod category;
 mod price;
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::{Deserialize, Serialize};
@@ -57,26 +60,77 @@ pub struct RatingCount {
     pub count: u64,
 }
 
+/// The aggregations behind the facets, and what a search asks besides.
+#[derive(Debug, Clone, Serialize)]
+pub struct Aggregations {
+    category: Counting,
+    brand: Counting,
+    price: Counting,
+    rating: Counting,
+    in_stock: Counting,
+    attributes: attributes::Aggregation,
+    /// Passes every product, to count them without filters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<Passing>,
+    /// Passes the products that have all the words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all_words: Option<Passing>,
+}
+
+/// Passes products.
+#[derive(Debug, Clone, Serialize)]
+pub struct Passing {
+    /// Which.
+    pub filter: Value,
+}
+
+/// What is counted of the products that pass a filter.
+#[derive(Debug, Clone, Serialize)]
+struct Counting {
+    filter: Value,
+    aggs: Question,
+}
+
+/// Most searches choose nothing of a facet, and all of those count it alike.
+type Question = Cow<'static, Value>;
+
 /// The aggregations behind the facets.
-pub fn aggregations(filters: &Filters) -> Value {
-    let facet = |facet: Facet<'_>, counts: Value| {
+pub fn aggregations(filters: &Filters) -> Aggregations {
+    let counting = |facet: Facet<'_>, aggs: Question| {
         let others = filter::clauses(filters, Some(facet));
-        json!({ "filter": { "bool": { "filter": others } }, "aggs": counts })
+        Counting { filter: json!({ "bool": { "filter": others } }), aggs }
     };
-    let mut brands = json!({ "counts": { "terms": { "field": "brand", "size": BRANDS_MAX } } });
-    if !filters.brands.is_empty() {
-        let size = filters.brands.len();
-        brands["chosen"] = json!({ "terms": { "field": "brand", "size": size, "include": filters.brands } });
+    Aggregations {
+        category: counting(Facet::Category, category::question(&filters.categories)),
+        brand: counting(Facet::Brand, brands(&filters.brands)),
+        price: counting(Facet::Price, Cow::Borrowed(&price::QUESTION)),
+        rating: counting(Facet::Rating, Cow::Borrowed(&RATING)),
+        in_stock: counting(Facet::Stock, Cow::Borrowed(&IN_STOCK)),
+        attributes: attributes::aggregation(filters),
+        found: None,
+        all_words: None,
     }
-    let stars: Vec<Value> = STARS.iter().map(|stars| json!({ "from": stars })).collect();
-    json!({
-        "category": facet(Facet::Category, json!({ "counts": category::counts(&filters.categories) })),
-        "brand": facet(Facet::Brand, brands),
-        "price": facet(Facet::Price, price::aggregations()),
-        "rating": facet(Facet::Rating, json!({ "counts": { "range": { "field": "rating", "ranges": stars } } })),
-        "in_stock": facet(Facet::Stock, json!({ "counts": { "filter": { "term": { "in_stock": true } } } })),
-        "attributes": attributes::aggregation(filters),
-    })
+}
+
+static RATING: LazyLock<Value> = LazyLock::new(|| {
+    let stars = STARS.map(|stars| json!({ "from": stars }));
+    json!({ "counts": { "range": { "field": "rating", "ranges": stars } } })
+});
+
+static IN_STOCK: LazyLock<Value> =
+    LazyLock::new(|| json!({ "counts": { "filter": { "term": { "in_stock": true } } } }));
+
+static BRANDS: LazyLock<Value> =
+    LazyLock::new(|| json!({ "counts": { "terms": { "field": "brand", "size": BRANDS_MAX } } }));
+
+/// The most frequent brands, and those that are chosen.
+fn brands(chosen: &[String]) -> Question {
+    if chosen.is_empty() {
+        return Cow::Borrowed(&BRANDS);
+    }
+    let mut brands = BRANDS.clone();
+    brands["chosen"] = json!({ "terms": { "field": "brand", "size": chosen.len(), "include": chosen } });
+    Cow::Owned(brands)
 }
 
 /// Elasticsearch's counts.

@@ -1,5 +1,7 @@
 //! How prices are spread: a histogram of a few ranges that begin at round numbers.
 
+use std::sync::LazyLock;
+
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -37,13 +39,13 @@ pub struct PriceBucket {
 }
 
 /// The aggregations behind it.
-pub fn aggregations() -> Value {
+pub static QUESTION: LazyLock<Value> = LazyLock::new(|| {
     json!({
         "min": { "min": { "field": "price_cents" } },
         "max": { "max": { "field": "price_cents" } },
         "counts": { "range": { "field": "price_cents", "ranges": price_ranges() } },
     })
-}
+});
 
 /// Neighbouring ranges that begin at round prices and together hold every price.
 fn price_ranges() -> Vec<Value> {

@@ -7,19 +7,19 @@
 //! `query`, what only narrows in `post_filter`, so that each facet can count without its own filter. Text
 //! goes into values alone.
 
+pub mod body;
 pub mod plan;
 pub mod spelling;
 
 use serde_json::{Value, json};
 
+use crate::search::facets::Passing;
+use crate::search::query::body::Body;
 use crate::search::query::plan::{Doubts, Piece, Unsure};
 use crate::search::query::spelling::Reach;
 use crate::search::relevance::{Boosted, Fields, Relevance};
 use crate::search::request::{SearchRequest, Words};
 use crate::search::{facets, filter};
-
-/// Characters of a description that are shown around a match.
-const FRAGMENT_CHARS: u32 = 160;
 
 /// How strictly a product must match. Each stage is tried when the ones before have found too little.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,34 +47,31 @@ impl Stage {
 }
 
 /// The search for a page of products with its facets; at the first stage it also asks for similar words.
-pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
+pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Body {
     let departments = (*stage == Stage::BestSellers).then(|| request.departments()).flatten();
     let filters = departments.as_ref().unwrap_or(&request.filters);
-    let mut body = json!({
-        "query": ranked(&matching(request, stage, relevance), relevance),
-        "post_filter": { "bool": { "filter": filter::clauses(filters, None) } },
-        "aggs": facets::aggregations(filters),
-        "size": request.page.size,
-        "sort": request.sort.keys(),
-        "track_total_hits": true,
-        "_source": { "excludes": ["categories", "attribute_pairs", "attribute_text"] },
-        "explain": request.explain,
-    });
-    match &request.after {
-        Some(cursor) => body["search_after"] = json!(cursor.values),
-        None => body["from"] = json!(request.page.offset()),
-    }
+    let mut body = Body {
+        query: ranked(&matching(request, stage, relevance), relevance),
+        post_filter: json!({ "bool": { "filter": filter::clauses(filters, None) } }),
+        aggs: facets::aggregations(filters),
+        size: request.page.size,
+        from: request.after.is_none().then(|| request.page.offset()),
+        search_after: request.after.as_ref().map(|cursor| cursor.values.clone()),
+        sort: request.sort.keys(),
+        track_total_hits: true,
+        source: &body::SOURCE,
+        highlight: None,
+        suggest: None,
+        explain: request.explain,
+    };
     if request.words.as_slice().is_empty() {
         return body;
     }
-    body["highlight"] = highlight();
-    body["aggs"]["found"] = json!({ "filter": { "match_all": {} } });
+    body.highlight = Some(&body::HIGHLIGHT);
+    body.aggs.found = Some(Passing { filter: json!({ "match_all": {} }) });
     if *stage == Stage::AsTyped {
-        body["aggs"]["all_words"] = json!({ "filter": all_words(&request.words, relevance) });
-        let similar = spelling::question(&request.words, Reach::Near, relevance);
-        if let Some(similar) = similar.filter(|_| request.fuzzy) {
-            body["suggest"] = similar;
-        }
+        body.aggs.all_words = Some(Passing { filter: all_words(&request.words, relevance) });
+        body.suggest = spelling::question(&request.words, Reach::Near, relevance).filter(|_| request.fuzzy);
     }
     body
 }
@@ -83,20 +80,6 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
 pub fn less_similar(words: &Words, relevance: &Relevance) -> Option<Value> {
     let similar = spelling::question(words, Reach::Far, relevance)?;
     Some(json!({ "size": 0, "track_total_hits": false, "suggest": similar }))
-}
-
-/// What was found in a name and around it in a description, as HTML in which all else is escaped.
-fn highlight() -> Value {
-    json!({
-        "encoder": "html",
-        "pre_tags": ["<mark>"],
-        "post_tags": ["</mark>"],
-        "require_field_match": false,
-        "fields": {
-            "name": { "number_of_fragments": 0 },
-            "description": { "number_of_fragments": 1, "fragment_size": FRAGMENT_CHARS },
-        },
-    })
 }
 
 /// The question which of the words occur in no product at all.

@@ -26,6 +26,11 @@ fn typed(text: &str) -> SearchRequest {
     }
 }
 
+/// The body as it is sent.
+fn sent(request: &SearchRequest, stage: &Stage) -> Value {
+    serde_json::to_value(products(request, stage, &relevance())).unwrap()
+}
+
 fn every_filter() -> Filters {
     Filters {
         categories: vec![CategoryPath::parse("electronics.computers.laptops").unwrap()],
@@ -41,7 +46,7 @@ fn every_filter() -> Filters {
 #[test]
 fn a_search_with_every_filter() {
     let request = SearchRequest { filters: every_filter(), ..typed("gaming laptop 16gb") };
-    insta::assert_json_snapshot!(products(&request, &Stage::AsTyped, &relevance()));
+    insta::assert_json_snapshot!(sent(&request, &Stage::AsTyped));
 }
 
 /// The word at this position may stand for another, and the last may be unfinished.
@@ -53,13 +58,13 @@ fn doubts(at: usize, word: &str) -> Doubts {
 #[test]
 fn a_search_with_a_misspelled_word_forgives_only_that_word() {
     let stage = Stage::SimilarWords(doubts(1, "headphones"));
-    let body = products(&typed("wireless headphons"), &stage, &relevance());
+    let body = sent(&typed("wireless headphons"), &stage);
     insta::assert_json_snapshot!(body["query"]);
 }
 
 #[test]
 fn the_parts_of_identifiers_and_sizes_must_follow_each_other() {
-    let body = products(&typed("sony WH-1000XM5"), &Stage::AsTyped, &relevance());
+    let body = sent(&typed("sony WH-1000XM5"), &Stage::AsTyped);
     let clauses = &body["query"]["function_score"]["query"]["bool"]["must"][0]["bool"]["should"];
     assert_eq!(clauses[0]["multi_match"]["type"], "cross_fields");
     assert_eq!(clauses[1]["multi_match"]["type"], "phrase");
@@ -68,23 +73,34 @@ fn the_parts_of_identifiers_and_sizes_must_follow_each_other() {
 
 #[test]
 fn nothing_typed_browses_by_popularity() {
-    let body = products(&typed(" "), &Stage::AsTyped, &relevance());
+    let body = sent(&typed(" "), &Stage::AsTyped);
     insta::assert_json_snapshot!(body["query"]);
 }
 
 #[test]
 fn best_sellers_come_from_the_whole_department_whatever_else_was_chosen() {
     let request = SearchRequest { filters: every_filter(), ..typed("spaceship") };
-    let body = products(&request, &Stage::BestSellers, &relevance());
+    let body = sent(&request, &Stage::BestSellers);
     let department = json!([{ "terms": { "categories": ["electronics"] } }]);
     assert_eq!(body["post_filter"]["bool"]["filter"], department);
     assert_eq!(body["query"]["function_score"]["query"], json!({ "match_all": {} }));
 }
 
 #[test]
+fn a_search_with_alternatives_has_each_as_a_query_and_counts_all_their_words() {
+    let search = |word: &str| products(&typed(word), &Stage::AsTyped, &relevance());
+    let (sofa, settee) = (search("sofa"), search("settee"));
+    let both = sofa.clone().with_alternatives(vec![settee.clone()]);
+    assert_eq!(both.query, json!({ "dis_max": { "queries": [&sofa.query, &settee.query] } }));
+    let filter = |body: &Body| body.aggs.all_words.clone().unwrap().filter;
+    let either = json!({ "bool": { "should": [filter(&sofa), filter(&settee)], "minimum_should_match": 1 } });
+    assert_eq!(filter(&both), either);
+    assert_eq!(sofa.clone().with_alternatives(Vec::new()).query, sofa.query);
+}
+
+#[test]
 fn similar_words_are_not_asked_for_when_the_shopper_says_so() {
-    let asks =
-        |request: &SearchRequest| products(request, &Stage::AsTyped, &relevance())["suggest"].is_object();
+    let asks = |request: &SearchRequest| sent(request, &Stage::AsTyped)["suggest"].is_object();
     assert!(asks(&typed("headphons")));
     assert!(!asks(&SearchRequest { fuzzy: false, ..typed("headphons") }));
 }
@@ -111,8 +127,8 @@ proptest! {
         let unfinished = Doubts { last_is_unfinished: true, ..Doubts::default() };
         let stages = [Stage::AsTyped, Stage::SimilarWords(unfinished.clone()), Stage::AnyWord(unfinished)];
         for stage in stages {
-            let body = products(&request, &stage, &relevance());
-            let expected = products(&plain, &stage, &relevance());
+            let body = sent(&request, &stage);
+            let expected = sent(&plain, &stage);
             prop_assert_eq!(structure(&body, &request.words.text()), structure(&expected, "word"));
         }
     }
@@ -126,7 +142,7 @@ proptest! {
             Stage::Fuzzier(doubts), Stage::BestSellers,
         ];
         for stage in stages {
-            products(&typed(&text), &stage, &relevance());
+            sent(&typed(&text), &stage);
         }
         occurrences(&words, &relevance());
         less_similar(&words, &relevance());
@@ -147,7 +163,7 @@ proptest! {
         };
         let clauses = set.into_iter().filter(|set| *set).count();
         prop_assert_eq!(filter::clauses(&chosen, None).len(), clauses);
-        let aggregations = facets::aggregations(&chosen);
+        let aggregations = serde_json::to_value(facets::aggregations(&chosen)).unwrap();
         let length = |bool: &Value| bool["bool"]["filter"].as_array().unwrap().len();
         let facets = ["category", "brand", "price", "rating", "in_stock"];
         for (facet, is_set) in facets.into_iter().zip(set) {
