@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use crate::model::category::CategoryPath;
 use crate::model::event::{Event, EventType, Item, Stream};
-use crate::model::ids::{ProductId, SessionId};
+use crate::model::ids::ProductId;
 use crate::model::money::Cents;
 use crate::model::time::{MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
-use crate::stream::footprint::{Footprint, Weighed, hash_table, text};
+use crate::stream::footprint::{Footprint, Weighed, text};
 use crate::stream::operators::keyed::Keyed;
-use crate::stream::tables::Set;
+use crate::stream::tables::fingerprint;
 
 /// How late an event may come.
 const LATENESS: TimeDelta = TimeDelta::minutes(10);
@@ -33,7 +33,8 @@ struct ProductMinute {
     support: u64,
     /// Category and brand as the first event (by time, then id) saw them: a function of the set of events.
     seen: Option<Seen>,
-    tallies: [Tally; EventType::ALL.len()],
+    /// One for each type of event that there was: hardly ever more than one.
+    tallies: Vec<Tally>,
 }
 
 struct Seen {
@@ -43,9 +44,10 @@ struct Seen {
 }
 
 /// What one type of event adds up to.
-#[derive(Default)]
 struct Tally {
-    sessions: Set<SessionId>,
+    kind: EventType,
+    /// Fingerprints of the distinct sessions, in order: of a minute's thousands two never share one.
+    sessions: Vec<u64>,
     quantity: u64,
     revenue: Cents,
 }
@@ -80,10 +82,7 @@ struct TallyBody {
 
 impl Weighed for Minute {
     fn footprint(&self) -> Footprint {
-        let of_tally = |tally: &Tally| {
-            let session = tally.sessions.iter().next().map_or(0, |session| text(session.as_str()));
-            hash_table::<SessionId>(tally.sessions.capacity()) + tally.sessions.len() * session
-        };
+        let of_tally = |tally: &Tally| size_of::<Tally>() + tally.sessions.capacity() * size_of::<u64>();
         self.0.footprint(|product_id, product| {
             let seen =
                 product.seen.as_ref().map_or(0, |seen| text(seen.category.as_str()) + text(&seen.brand));
@@ -143,15 +142,20 @@ impl ProductMinute {
             self.seen =
                 Some(Seen { first: order, category: item.category.clone(), brand: item.brand.clone() });
         }
-        if let Some(tally) = self.tallies.get_mut(event.event_type() as usize) {
-            tally.sessions.insert(event.session_id.clone());
-            tally.quantity += u64::from(item.quantity);
-            tally.revenue += item.amount();
+        let kind = event.event_type();
+        if let Some(tally) = self.tallies.iter_mut().find(|tally| tally.kind == kind) {
+            tally.add(event, item);
+            return;
         }
+        let mut tally = Tally { kind, sessions: Vec::new(), quantity: 0, revenue: Cents(0) };
+        tally.add(event, item);
+        // A vector would make room for four.
+        self.tallies.reserve_exact(1);
+        self.tallies.push(tally);
     }
 
     fn body<'a>(&self, pane: &Pane, stream: &'a str, product_id: &'a ProductId, seen: &'a Seen) -> Body<'a> {
-        let tally = |kind: EventType| self.tallies.get(kind as usize).and_then(Tally::body);
+        let tally = |kind: EventType| self.tallies.iter().find(|tally| tally.kind == kind).map(Tally::body);
         Body {
             minute: pane.start,
             partition: pane.partition,
@@ -170,9 +174,20 @@ impl ProductMinute {
 }
 
 impl Tally {
-    fn body(&self) -> Option<TallyBody> {
-        let sessions = self.sessions.len();
-        (sessions > 0).then_some(TallyBody { sessions, quantity: self.quantity, revenue_cents: self.revenue })
+    fn add(&mut self, event: &Event, item: &Item) {
+        let session = fingerprint(&event.session_id);
+        if let Err(place) = self.sessions.binary_search(&session) {
+            if self.sessions.is_empty() {
+                self.sessions.reserve_exact(1);
+            }
+            self.sessions.insert(place, session);
+        }
+        self.quantity += u64::from(item.quantity);
+        self.revenue += item.amount();
+    }
+
+    fn body(&self) -> TallyBody {
+        TallyBody { sessions: self.sessions.len(), quantity: self.quantity, revenue_cents: self.revenue }
     }
 }
 

@@ -93,11 +93,11 @@ impl Operator for Visits {
 
     fn render(&self, state: &mut Cohort, pane: &Pane, out: &mut Vec<Document>) {
         let Cohort { visits, funnels, queries, categories, .. } = state;
-        let mut walks = Walks::default();
+        let (mut walks, mut searches) = (Walks::default(), queries::Change::default());
         visits.take_changed(|session, visit| {
             visit.sort();
             walks.recount(visit, categories, funnels);
-            let searches = queries::Change::of(visit, categories);
+            searches.fill(visit, categories);
             searches.recount(queries);
             let findings = rules::documents(visit, session, pane, &self.rules);
             let is_suspect = !findings.is_empty();

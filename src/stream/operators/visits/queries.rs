@@ -26,6 +26,8 @@ use crate::stream::tables::Table;
 
 /// Reciprocal ranks are added up in millionths, so that their sum does not depend on the order.
 const MILLIONTHS: u32 = 1_000_000;
+/// Outcomes that there is room for from one visit to the next: more than nearly all have.
+const OUTCOMES_KEPT: usize = 256;
 
 /// What searches are added up by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -151,7 +153,9 @@ fn support(tally: &Tally) -> u64 {
     u64::try_from(tally.support).unwrap_or_default()
 }
 
-/// What a visit searched for and what came of it: as it was counted last, and as it is now.
+/// What a visit searched for and what came of it: as it was counted last, and as it is now. Kept from one visit to the
+/// next, to be filled again.
+#[derive(Default)]
 pub struct Change {
     before: Tallies,
     now: Tallies,
@@ -159,15 +163,13 @@ pub struct Change {
 }
 
 impl Change {
-    /// Of a visit whose steps are in order.
-    pub fn of(visit: &Visit, categories: &Categories) -> Self {
-        let now = Tallies::of(visit, visit.steps().iter(), categories);
+    /// Takes in a visit whose steps are in order, in place of the one before.
+    pub fn fill(&mut self, visit: &Visit, categories: &Categories) {
+        self.was_suspect = visit.counted().suspect;
+        self.now.fill(visit, visit.steps().iter(), categories);
         // What it was counted as last is not kept but found again.
-        let before = match visit.counted().events {
-            0 => Tallies::default(),
-            _ => Tallies::of(visit, visit.steps().iter().filter(|step| step.counted), categories),
-        };
-        Self { before, now, was_suspect: visit.counted().suspect }
+        let counted = visit.steps().iter().filter(|step| step.counted);
+        self.before.fill(visit, counted, categories);
     }
 
     /// Takes the visit out of the totals as it was, and puts it in as it is.
@@ -240,28 +242,37 @@ struct Outcome {
 }
 
 impl Tallies {
-    fn of<'a>(visit: &'a Visit, steps: impl Iterator<Item = &'a Step>, categories: &Categories) -> Self {
-        let mut tallies = Self::default();
+    fn fill<'a>(&mut self, visit: &'a Visit, steps: impl Iterator<Item = &'a Step>, categories: &Categories) {
+        self.clear();
         for step in steps {
             let Some(search) = visit.search_of(step) else { continue };
-            tallies.take(Scope::All, step, search);
-            let query = normalised(&search.query);
-            if !query.is_empty() {
-                tallies.take(Scope::Query(query.into()), step, search);
+            self.take(Scope::All, step, search);
+            if !search.query.is_empty() {
+                self.take(Scope::Query(search.query.clone()), step, search);
             }
             for category in categories.upwards(step.category) {
-                let number = tallies.take(Scope::Category(category), step, search);
+                let number = self.take(Scope::Category(category), step, search);
                 // What it led to tells of the search, which need not be narrowed to the category.
                 if step.kind == EventType::View {
-                    tallies.searched(number, search);
+                    self.searched(number, search);
                 }
             }
             if step.kind == EventType::Search {
-                tallies.take_filters(visit, step, search, categories);
+                self.take_filters(visit, step, search, categories);
             }
         }
-        tallies.add_up();
-        tallies
+        self.add_up();
+    }
+
+    /// Forgets a visit, and the room that one with thousands of searches took: emptying it would cost each after it.
+    fn clear(&mut self) {
+        if self.outcomes.capacity() > OUTCOMES_KEPT {
+            *self = Self::default();
+        }
+        self.numbers.clear();
+        self.counts.clear();
+        self.outcomes.clear();
+        self.intents.clear();
     }
 
     fn take_filters(&mut self, visit: &Visit, step: &Step, search: &Sought, categories: &Categories) {

@@ -1,5 +1,7 @@
 //! What a visit did, kept as small as can be: there are a million at once.
 
+use std::borrow::Cow;
+
 use smol_str::SmolStr;
 use uuid::Uuid;
 
@@ -7,6 +9,7 @@ use crate::model::category::CategoryPath;
 use crate::model::event::{Action, Attribution, Event, EventType, Item, Search, time_of};
 use crate::model::ids::{ClientId, ProductId, UserId};
 use crate::model::money::Cents;
+use crate::model::query::normalised;
 use crate::model::time::Timestamp;
 use crate::stream::footprint::text;
 use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
@@ -70,7 +73,7 @@ pub struct Sought {
     pub query_id: u64,
     /// Hash of the id of the first search of its chain of refinements.
     pub intent_id: u64,
-    /// What was typed.
+    /// What was typed, as [`normalised`] writes it.
     pub query: SmolStr,
     /// When.
     pub searched_at: Timestamp,
@@ -157,7 +160,7 @@ impl Visit {
         let sought = Sought {
             query_id: fingerprint(&search.query_id),
             intent_id: fingerprint(&search.intent_id),
-            query: search.query.clone(),
+            query: normal(&search.query),
             searched_at: event.timestamp,
         };
         let step = Step {
@@ -282,9 +285,17 @@ impl Sought {
         Self {
             query_id: fingerprint(&search.query_id),
             intent_id: fingerprint(&search.intent_id),
-            query: search.query.clone(),
+            query: normal(&search.query),
             searched_at: search.searched_at,
         }
+    }
+}
+
+/// A query as it is counted; most are typed so already.
+fn normal(query: &SmolStr) -> SmolStr {
+    match normalised(query) {
+        Cow::Borrowed(_) => query.clone(),
+        Cow::Owned(normal) => normal.into(),
     }
 }
 
