@@ -31,7 +31,7 @@ pub struct Report {
     pub records: u64,
     /// Records that the sink has acknowledged.
     pub acknowledged: u64,
-    /// Records that the sink has refused, or not acknowledged before the end.
+    /// Records that the sink has refused, or not acknowledged before the end; none where the reader has left.
     pub failed: u64,
     /// How long the run took, in seconds.
     pub seconds: f64,
@@ -59,7 +59,7 @@ impl Report {
             faults,
             records,
             acknowledged,
-            failed: records.saturating_sub(acknowledged),
+            failed: if standing.closed { 0 } else { records.saturating_sub(acknowledged) },
             seconds,
             rate: if seconds > 0.0 { total as f64 / seconds } else { 0.0 },
         }

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "tests may, their helper functions too")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -62,6 +63,22 @@ fn the_lines_are_as_many_as_the_report_says() {
     let labels: Vec<Value> = labels.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(labels.len() > 5, "{labels:?}");
     assert!(labels.iter().all(|label| label["kind"] != "shopper" && label["why"].is_string()));
+}
+
+#[test]
+fn a_reader_that_has_read_enough_ends_the_run_without_an_error() {
+    let mut generator = Command::new(env!("CARGO_BIN_EXE_generator"));
+    generator.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+    let endless =
+        ["--built-in-catalogue=500", "--sink=ndjson:-", "--start=2026-01-01T00:00:00Z", "--speed=0"];
+    let mut run = generator.args(endless).args(["--events=1000000"]).spawn().unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert!(first["event_id"].is_string());
+    drop(lines);
+    let output = run.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("0 failed"), "{told}");
 }
 
 #[test]

@@ -20,9 +20,9 @@ use crate::traffic::Chance;
 
 pub use crate::generator::faults::broken::Broken;
 
-/// A late record is late by at least so much: more than the processor's operators wait.
+/// A late record is late by at least so much beyond the disorder: more than trends wait, though sessions wait longer.
 const LATE_MIN_S: i64 = 15 * 60;
-/// And by at most so much.
+/// And by at most so much in all.
 const LATE_MAX_S: i64 = 4 * 3_600;
 /// Without disorder, a duplicate follows within so many seconds.
 const DUPLICATE_WITHIN_S: f64 = 1.0;
@@ -37,7 +37,7 @@ pub struct Faults {
     pub duplicates: f64,
     /// Every event is delayed by up to so many seconds, each delay as likely.
     pub disorder_s: f64,
-    /// Share of events that are delayed by a quarter of an hour to four hours instead, 0.0 to 1.0.
+    /// Share of events that are delayed by a quarter of an hour beyond that to four hours instead, 0.0 to 1.0.
     pub late: f64,
     /// Broken records as a share of the events, 0.0 to 1.0; they come on top of the events.
     pub corrupt: f64,
@@ -147,7 +147,8 @@ impl Spoiler {
     fn detour(&mut self) -> TimeDelta {
         if self.happens(self.faults.late) {
             self.counts.late += 1;
-            return self.chance.between_s(LATE_MIN_S, LATE_MAX_S);
+            let least_s = LATE_MIN_S + self.faults.disorder_s.ceil() as i64;
+            return self.chance.between_s(least_s, LATE_MAX_S);
         }
         let delay = self.delay(self.faults.disorder_s);
         self.counts.disordered += u64::from(delay > TimeDelta::zero());

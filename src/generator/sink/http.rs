@@ -210,7 +210,10 @@ mod tests {
             assert!(sink.flush(Duration::from_secs(30)).unwrap());
             sink.standing()
         });
-        assert_eq!(standing.await.unwrap(), Standing { acknowledged: 2_000, failed: 1, queue: 0 });
+        assert_eq!(
+            standing.await.unwrap(),
+            Standing { acknowledged: 2_000, failed: 1, ..Standing::default() }
+        );
         let mut lines = collector.lines.lock().unwrap().clone();
         lines.sort_unstable();
         lines.dedup();

@@ -48,6 +48,7 @@ impl KafkaSink {
             acknowledged: deliveries.acknowledged(),
             failed: deliveries.failed(),
             queue: u64::try_from(self.producer.in_flight()).unwrap_or_default(),
+            closed: false,
         }
     }
 

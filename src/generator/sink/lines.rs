@@ -16,6 +16,7 @@ pub struct LinesSink {
     path: PathBuf,
     writer: BufWriter<Box<dyn Write + Send>>,
     written: u64,
+    closed: bool,
 }
 
 impl LinesSink {
@@ -29,7 +30,8 @@ impl LinesSink {
         } else {
             Box::new(File::create(path).with_context(|| format!("making {}", path.display()))?)
         };
-        Ok(Self { path: path.to_owned(), writer: BufWriter::with_capacity(BUFFER_BYTES, inner), written: 0 })
+        let writer = BufWriter::with_capacity(BUFFER_BYTES, inner);
+        Ok(Self { path: path.to_owned(), writer, written: 0, closed: false })
     }
 
     /// Writes a line. A reader that has gone, as `head` does, ends the run without an error.
@@ -54,15 +56,18 @@ impl LinesSink {
         self.may_go_on(flushed).map(drop)
     }
 
-    fn may_go_on(&self, result: io::Result<()>) -> anyhow::Result<bool> {
+    fn may_go_on(&mut self, result: io::Result<()>) -> anyhow::Result<bool> {
         match result {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(false)
+            }
             other => other.map(|()| true).with_context(|| format!("writing to {}", self.path.display())),
         }
     }
 
     /// How it is doing.
     pub fn standing(&self) -> Standing {
-        Standing { acknowledged: self.written, ..Standing::default() }
+        Standing { acknowledged: self.written, closed: self.closed, ..Standing::default() }
     }
 }

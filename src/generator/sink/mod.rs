@@ -54,6 +54,8 @@ pub struct Standing {
     pub failed: u64,
     /// Records that wait for an answer.
     pub queue: u64,
+    /// Whether nobody reads any more: what came after that is not missed.
+    pub closed: bool,
 }
 
 /// Where the records go.
