@@ -144,6 +144,9 @@ impl From<ChangeError> for Refusal {
             ChangeError::UnknownChange(_) => {
                 Self::NotFound(Json(Problem::new(StatusCode::NOT_FOUND, error.to_string())))
             }
+            ChangeError::Crowded => {
+                Self::Conflict(Json(Problem::new(StatusCode::CONFLICT, error.to_string())))
+            }
             ChangeError::Store(error) => error.into(),
         }
     }

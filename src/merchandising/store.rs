@@ -1,5 +1,8 @@
 //! Keeps the state as one document, and a record of each change in an index of its own.
 
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -11,7 +14,9 @@ use crate::store::schema::Schema;
 use crate::store::{Method, Missing, Store, StoreError};
 
 /// Attempts at a change while others change the same.
-const ATTEMPTS_MAX: u32 = 5;
+const ATTEMPTS_MAX: usize = 20;
+/// Waits between them, at first and at most: each different, or those who collided would collide again.
+const WAITS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
 /// Why a change is not made.
 #[derive(Debug, Error)]
@@ -22,6 +27,9 @@ pub enum ChangeError {
     /// There is no record of it.
     #[error("there is no change {0}")]
     UnknownChange(u64),
+    /// Others have changed the same each time that it was tried.
+    #[error("others change synonyms and rules all the time: nothing was changed; try again in a moment")]
+    Crowded,
     /// The exchange with Elasticsearch failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,7 +85,7 @@ pub async fn change(
     by: &str,
     edit: impl Fn(&State) -> Result<Edit, EditError>,
 ) -> Result<State, ChangeError> {
-    let mut attempt = 1;
+    let mut waits = waits();
     loop {
         let before = read(store).await?;
         let after = before.state.after(&edit(&before.state)?, known, by, Timestamp::now())?;
@@ -87,7 +95,9 @@ pub async fn change(
         // The record of the change before may be missing, if whoever made it was cut off; it stands only here.
         record(store, before.state.last.as_ref()).await?;
         match keep(store, &after, before.place).await {
-            Err(StoreError::Refused { status: 409, .. }) if attempt < ATTEMPTS_MAX => attempt += 1,
+            Err(StoreError::Refused { status: 409, .. }) => {
+                tokio::time::sleep(waits.next().ok_or(ChangeError::Crowded)?).await;
+            }
             kept => {
                 kept?;
                 if let Err(error) = record(store, after.last.as_ref()).await {
@@ -97,6 +107,12 @@ pub async fn change(
             }
         }
     }
+}
+
+fn waits() -> impl Iterator<Item = Duration> {
+    let (first, longest) = WAITS;
+    let waits = ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest).with_jitter();
+    waits.with_max_times(ATTEMPTS_MAX - 1).build()
 }
 
 /// The change that made a revision.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::category::CategoryPath;
+use crate::model::category::{self, CategoryPath};
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
 use crate::model::time::Timestamp;
@@ -65,6 +65,9 @@ pub struct ProductDocument<'a> {
     /// Every prefix of the category, so that a filter on any level finds it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     categories: Vec<&'a str>,
+    /// The levels above the leaf category in words, so that `shoes` finds what lies in a category of shoes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    categories_above: Vec<String>,
     in_stock: bool,
     /// Each attribute as one term, its name before its value, so that the attributes of a result can be counted
     /// without knowing which ones there are.
@@ -84,9 +87,12 @@ impl Product {
     /// The document to index under [`Product::id`].
     pub fn document(&self) -> ProductDocument<'_> {
         let values: Vec<&str> = self.attributes.values().map(String::as_str).collect();
+        let categories: Vec<&str> = self.category.iter().flat_map(CategoryPath::prefixes).collect();
+        let above = categories.split_last().map(|(_, above)| above).unwrap_or_default();
         ProductDocument {
             product: self,
-            categories: self.category.iter().flat_map(CategoryPath::prefixes).collect(),
+            categories_above: above.iter().copied().map(category::label).collect(),
+            categories,
             in_stock: self.in_stock(),
             attribute_pairs: self.attributes.iter().map(|(name, value)| pair(name, value)).collect(),
             attribute_text: values.join(" "),

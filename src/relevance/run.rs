@@ -32,7 +32,8 @@ const AT_ONCE: usize = 4;
 /// Bulk requests that are under way at once while the catalogue is loaded.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 /// What a search without any design would look at.
-const ALL_TEXT: [&str; 5] = ["name", "description", "brand_text", "category_label", "attribute_text"];
+const ALL_TEXT: [&str; 6] =
+    ["name", "description", "brand_text", "category_label", "categories_above", "attribute_text"];
 /// The name of the plain search, for `--against`.
 const BASELINE: &str = "baseline";
 

@@ -163,6 +163,7 @@ fn is_stem_of(term: &str, word: &str) -> bool {
 fn label(field: &str) -> String {
     match field {
         "category_label" => "category".to_owned(),
+        "categories_above" => "category above".to_owned(),
         "brand_text" => "brand".to_owned(),
         "attribute_text" => "attributes".to_owned(),
         other => other.to_owned(),

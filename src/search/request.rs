@@ -75,19 +75,21 @@ impl Page {
     }
 }
 
-/// Mean stars in tenths, 0 to 50, so that they can be compared and hashed.
+/// Mean stars in millionths, so that they can be compared and hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Stars(u8);
+pub struct Stars(u32);
 
 impl Stars {
-    /// The nearest tenth; `None` unless it lies between 0 and 5.
+    const IN_ONE: f64 = 1e6;
+
+    /// The nearest millionth; `None` unless it lies between 0 and 5.
     pub fn from_value(stars: f64) -> Option<Self> {
-        (0.0..=5.0).contains(&stars).then(|| Self((stars * 10.0).round() as u8))
+        (0.0..=5.0).contains(&stars).then(|| Self((stars * Self::IN_ONE).round() as u32))
     }
 
     /// 0.0 to 5.0.
     pub fn value(self) -> f64 {
-        f64::from(self.0) / 10.0
+        f64::from(self.0) / Self::IN_ONE
     }
 }
 
@@ -215,9 +217,10 @@ impl RawSearch {
     fn filters(&self) -> Result<Filters, BadParameter> {
         let categories = listed("category", &self.categories)?;
         let categories = categories.iter().map(|path| parameter::category(Some(path)));
-        let (min_price, max_price) =
-            (cents("min_price", self.min_price)?, cents("max_price", self.max_price)?);
-        if let (Some(min), Some(max)) = (min_price, max_price)
+        // What costs 19.99 is not below 19.985, nor above 19.995.
+        let min_price = cents("min_price", self.min_price, f64::ceil)?;
+        let max_price = cents("max_price", self.max_price, f64::floor)?;
+        if let (Some(min), Some(max)) = (self.min_price, self.max_price)
             && min > max
         {
             return Err(bad("min_price", "min_price must not be greater than max_price".to_owned()));
@@ -289,12 +292,19 @@ fn bad(parameter: &'static str, detail: String) -> BadParameter {
     BadParameter { parameter, detail }
 }
 
-fn cents(parameter: &'static str, major: Option<f64>) -> Result<Option<Cents>, BadParameter> {
+/// A price in cents; of one between two cents the one to which it is rounded.
+fn cents(
+    parameter: &'static str,
+    major: Option<f64>,
+    rounded: impl Fn(f64) -> f64,
+) -> Result<Option<Cents>, BadParameter> {
     let Some(major) = major else { return Ok(None) };
-    match Cents::from_major(major) {
-        Some(cents) => Ok(Some(cents)),
-        None => Err(bad(parameter, format!("{parameter} must lie between 0 and {PRICE_MAX}"))),
-    }
+    let nearest = Cents::from_major(major)
+        .ok_or_else(|| bad(parameter, format!("{parameter} must lie between 0 and {PRICE_MAX}")))?;
+    // 19.99 is 1998.9999999999998 cents.
+    let exact = major * 100.0;
+    let is_whole = (exact - nearest.0 as f64).abs() < 1e-4;
+    Ok(Some(if is_whole { nearest } else { Cents(rounded(exact) as i64) }))
 }
 
 #[cfg(test)]
@@ -360,9 +370,17 @@ mod tests {
     }
 
     #[test]
-    fn prices_become_cents() {
-        let request = RawSearch { min_price: Some(19.99), ..raw() }.check().unwrap();
-        assert_eq!(request.filters.min_price, Some(Cents(1999)));
+    fn a_bound_between_two_prices_or_ratings_is_kept_to() {
+        let filters = |price: f64| {
+            let raw = RawSearch { min_price: Some(price), max_price: Some(price), ..raw() };
+            let filters = raw.check().unwrap().filters;
+            (filters.min_price.unwrap().0, filters.max_price.unwrap().0)
+        };
+        assert_eq!(filters(19.99), (1_999, 1_999));
+        assert_eq!(filters(19.985), (1_999, 1_998));
+        assert_eq!(filters(1_000_000_000.0), (100_000_000_000, 100_000_000_000));
+        let stars = |stars: f64| Stars::from_value(stars).unwrap().value();
+        assert!([4.36, 4.34, 0.0, 5.0].iter().all(|value| stars(*value) == *value));
     }
 
     #[test]

@@ -45,8 +45,9 @@ pub struct Body {
 }
 
 /// All fields but those that are only there to be searched and counted.
-pub static SOURCE: LazyLock<Value> =
-    LazyLock::new(|| json!({ "excludes": ["categories", "attribute_pairs", "attribute_text"] }));
+pub static SOURCE: LazyLock<Value> = LazyLock::new(
+    || json!({ "excludes": ["categories", "categories_above", "attribute_pairs", "attribute_text"] }),
+);
 
 /// What was found in a name and around it in a description, as HTML in which all else is escaped.
 pub static HIGHLIGHT: LazyLock<Value> = LazyLock::new(|| {
