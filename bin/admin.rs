@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use shoplens::bus::Bus;
 use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, ShopSettings};
-use shoplens::{rollup, store::Store, stream::promotion};
+use shoplens::{rollup, say, store::Store, stream::promotion};
 
 /// Makes sure of the Kafka topics, changes what readers see, or removes everything of one prefix.
 #[derive(Parser)]
@@ -43,7 +43,7 @@ async fn administer(Settings { task, shop, elasticsearch, kafka }: Settings) -> 
     let (store, bus) = (Store::new(&elasticsearch, &shop.prefix)?, Bus::new(&kafka, &shop.prefix)?);
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     if let Task::Topics = task {
-        println!("{}", bus.told_topics(bus.ensure_topics().await?));
+        say!("{}", bus.told_topics(bus.ensure_topics().await?));
         return Ok(());
     }
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
@@ -54,7 +54,7 @@ async fn administer(Settings { task, shop, elasticsearch, kafka }: Settings) -> 
     }
     ensure!(!shop.prefix.is_empty(), "clear needs SHOPLENS_PREFIX, so that it removes no other shop's data");
     // Kafka first: it refuses while programs still read, and then nothing is half gone.
-    println!("removed {} topics and groups", bus.remove_all().await?);
-    println!("removed {} indices and templates", store.remove_all().await?);
+    say!("removed {} topics and groups", bus.remove_all().await?);
+    say!("removed {} indices and templates", store.remove_all().await?);
     Ok(())
 }

@@ -7,6 +7,7 @@ use clap::Parser;
 use shoplens::audit::{AuditSettings, audit};
 use shoplens::bus::Bus;
 use shoplens::config::{self, ElasticsearchSettings, GenerationSettings, KafkaSettings, ShopSettings};
+use shoplens::say;
 use shoplens::store::Store;
 
 /// Recounts everything from the raw topics and compares it with the indices, the dead letters and the ledger.
@@ -38,9 +39,9 @@ async fn check(settings: Settings) -> anyhow::Result<ExitCode> {
     let results = store.results(settings.generation.generation.as_ref()).await?;
     let report = audit(&settings.audit, results, &bus, settings.shop.currency).await?;
     if settings.audit.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        println!("{report}");
+        say!("{report}");
     }
     Ok(if report.different() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -7,6 +7,7 @@ use clap::Parser;
 use shoplens::bus::Bus;
 use shoplens::config::{self, ElasticsearchSettings, GenerationSettings, KafkaSettings, ShopSettings};
 use shoplens::evaluate::{EvaluateSettings, evaluate};
+use shoplens::say;
 use shoplens::store::Store;
 
 /// Holds the fraud and bot signals against the ground truth: precision, recall, F1 and delay by rule and kind.
@@ -38,9 +39,9 @@ async fn check(settings: Settings) -> anyhow::Result<ExitCode> {
     let results = store.results(settings.generation.generation.as_ref()).await?;
     let report = evaluate(&settings.evaluate, &results, &bus).await?;
     if settings.evaluate.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        println!("{report}");
+        say!("{report}");
     }
     Ok(if settings.evaluate.accept(&report.evaluation) { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -7,6 +7,7 @@ use shoplens::catalog::shelf;
 use shoplens::config;
 use shoplens::generator::{self, PortraitSettings};
 use shoplens::model::money::Currency;
+use shoplens::say;
 
 /// Writes what a simulated day looks like, as a page with charts. Needs no server.
 #[derive(Parser)]
@@ -24,6 +25,6 @@ async fn portray(settings: Settings) -> anyhow::Result<()> {
     let settings = settings.portrait;
     let shelf = shelf::built_in(settings.products, Currency::EUR)?;
     let path = generator::portray(shelf, Currency::EUR, &settings)?;
-    println!("{}", path.display());
+    say!("{}", path.display());
     Ok(())
 }

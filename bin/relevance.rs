@@ -7,6 +7,7 @@ use clap::Parser;
 use shoplens::config::{self, ElasticsearchSettings, ShopSettings};
 use shoplens::relevance::run::{RelevanceSettings, measure};
 use shoplens::relevance::{judgments, made};
+use shoplens::say;
 use shoplens::store::Store;
 
 /// Measures how good the search is: nDCG@10, MRR, recall@100 and judged@10 on judged queries, with 95 %
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let Settings { relevance, shop, elasticsearch } = settings;
     if relevance.make {
-        print!("{}", judgments::write(&made::judged(&made::catalogue()?)));
+        say!("{}", judgments::write(&made::judged(&made::catalogue()?)).trim_end());
         return Ok(());
     }
     // The judgments that come with shoplens are about a catalogue of their own.
@@ -39,6 +40,6 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let store = Store::new(&elasticsearch, &prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
-    print!("{}", measure(&relevance, &store).await?);
+    say!("{}", measure(&relevance, &store).await?.to_string().trim_end());
     Ok(())
 }

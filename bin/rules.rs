@@ -8,6 +8,7 @@ use shoplens::bus::Bus;
 use shoplens::config::{self, KafkaSettings, ShopSettings};
 use shoplens::evaluate::{RulesSettings, backtest};
 use shoplens::model::rules::EMBEDDED;
+use shoplens::say;
 
 /// Shows the rules on fraud and bots, and what changed ones would have said of what the event topics hold.
 /// Writes nothing.
@@ -28,16 +29,16 @@ fn main() -> ExitCode {
 
 async fn show(settings: Settings) -> anyhow::Result<()> {
     let Some(path) = settings.rules.backtest else {
-        print!("{EMBEDDED}");
+        say!("{}", EMBEDDED.trim_end());
         return Ok(());
     };
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     let comparison = backtest(path, &bus, settings.shop.currency).await?;
     if settings.rules.json {
-        println!("{}", serde_json::to_string_pretty(&comparison)?);
+        say!("{}", serde_json::to_string_pretty(&comparison)?);
     } else {
-        print!("{comparison}");
+        say!("{}", comparison.to_string().trim_end());
     }
     Ok(())
 }

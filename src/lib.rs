@@ -22,6 +22,7 @@ pub mod review;
 pub mod rollup;
 pub mod search;
 pub mod shutdown;
+pub mod stdout;
 pub mod store;
 pub mod stream;
 pub mod traffic;

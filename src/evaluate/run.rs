@@ -30,10 +30,10 @@ pub struct EvaluateSettings {
     #[arg(long)]
     pub json: bool,
     /// Fail (exit code 1) when the precision of the rules on fraud or of those on bots is less, 0 to 1.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = a_share)]
     pub min_precision: f64,
     /// Fail (exit code 1) when the recall of either is less, 0 to 1.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = a_share)]
     pub min_recall: f64,
 }
 
@@ -44,6 +44,11 @@ impl EvaluateSettings {
             .iter()
             .all(|score| score.precision.reaches(self.min_precision) && score.recall.reaches(self.min_recall))
     }
+}
+
+fn a_share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("must lie between 0 and 1".to_owned()) }
 }
 
 /// What is evaluated.

@@ -35,7 +35,9 @@ impl Rate {
         let weight = 1.0 + Z * Z / n;
         let middle = (share + Z * Z / (2.0 * n)) / weight;
         let half = Z / weight * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-        let (low, high) = ((middle - half).max(0.0), (middle + half).min(1.0));
+        // At the ends the interval ends there too: what is left of the sums is a rounding error.
+        let low = if count == 0 { 0.0 } else { (middle - half).max(0.0) };
+        let high = if count >= of { 1.0 } else { (middle + half).min(1.0) };
         Self { count, of, value: Some(share), low: Some(low), high: Some(high) }
     }
 
@@ -69,6 +71,12 @@ mod tests {
         let [low, high] = [rate.low, rate.high].map(|bound| (bound.unwrap() * 10_000.0).round());
         assert_eq!([low, high], [2_553.0, 3_662.0]);
         assert_eq!(Rate::new(0, 0).to_string(), "- (0 of 0)");
+    }
+
+    #[test]
+    fn the_interval_ends_where_shares_end() {
+        let ends = |of: u64| (Rate::new(0, of).low, Rate::new(of, of).high);
+        assert!((1..1_000).all(|of| ends(of) == (Some(0.0), Some(1.0))));
     }
 
     proptest! {

@@ -15,6 +15,7 @@ use crate::replay::dead::{self, Letter};
 use crate::replay::late;
 use crate::replay::repair::{Repaired, repair};
 use crate::replay::send::{Unusable, send};
+use crate::say;
 use crate::store::Store;
 
 /// What to do.
@@ -83,7 +84,7 @@ fn on_dead_letters(task: Dead, reader: &LogReader, bus: &Bus, door: &Door) -> an
         Dead::Show(filter) => show(reader, &filter),
         Dead::Send { filter, force } => {
             let unusable = if force { Unusable::Send } else { Unusable::Keep };
-            println!("{}", send(bus, door, &filter, unusable)?);
+            say!("{}", send(bus, door, &filter, unusable)?);
             Ok(())
         }
     }
@@ -92,7 +93,7 @@ fn on_dead_letters(task: Dead, reader: &LogReader, bus: &Bus, door: &Door) -> an
 fn list(reader: &LogReader, filter: &dead::Filter) -> anyhow::Result<()> {
     let mut counts: BTreeMap<(String, &str), u64> = BTreeMap::new();
     let strange = dead::each(reader, filter, |letter| {
-        println!(
+        say!(
             "{:<28} {:<16} {} {:>8} bytes  {}",
             letter.id(),
             letter.reason,
@@ -103,11 +104,11 @@ fn list(reader: &LogReader, filter: &dead::Filter) -> anyhow::Result<()> {
         *counts.entry((letter.reason, letter.place.0.topic())).or_default() += 1;
     })?;
     for ((reason, topic), count) in &counts {
-        println!("{count:>8} {reason} in {topic}");
+        say!("{count:>8} {reason} in {topic}");
     }
-    println!("{:>8} in all", counts.values().sum::<u64>());
+    say!("{:>8} in all", counts.values().sum::<u64>());
     if strange > 0 {
-        println!("{strange:>8} records that name no origin: somebody else wrote them");
+        say!("{strange:>8} records that name no origin: somebody else wrote them");
     }
     Ok(())
 }
@@ -142,7 +143,7 @@ async fn list_late(store: &Store, filter: &late::Filter) -> anyhow::Result<()> {
         let late::Window { operator, pane } = window;
         let topic = pane.stream.map_or("", |stream| stream.topic());
         let late::Lateness { events, repaired } = lateness;
-        println!(
+        say!(
             "{:<9} {} partition {:>3} {topic:<15} {events:>8} late, {repaired:>8} of them repaired",
             operator.name(),
             pane.window,
@@ -151,15 +152,15 @@ async fn list_late(store: &Store, filter: &late::Filter) -> anyhow::Result<()> {
     }
     let events: u64 = windows.values().map(|lateness| lateness.events).sum();
     let repaired: u64 = windows.values().map(|lateness| lateness.repaired).sum();
-    println!("{events} late events in {} windows, {repaired} of them repaired", windows.len());
+    say!("{events} late events in {} windows, {repaired} of them repaired", windows.len());
     Ok(())
 }
 
 fn print_repaired(repaired: &Repaired) {
     let Repaired { windows, late_events, documents, changed, left } = repaired;
-    println!(
+    say!(
         "{windows} windows repaired: {late_events} late events are in them now; {changed} of {documents} documents \
          changed"
     );
-    left.iter().for_each(|why| println!("left {why}"));
+    left.iter().for_each(|why| say!("left {why}"));
 }

@@ -17,6 +17,7 @@ use crate::rollup::settings::Retention;
 use crate::rollup::span::Stretch;
 use crate::rollup::state::State;
 use crate::rollup::totals;
+use crate::say;
 use crate::store::Store;
 use crate::store::schema::Schema;
 
@@ -156,24 +157,24 @@ pub async fn administer(task: &RollupTask, store: &Store, bus: &Bus) -> anyhow::
     let store = &store.current_results().await?;
     if task.check {
         let mismatches = totals::check(store).await?;
-        mismatches.iter().for_each(|one| println!("{one}"));
+        mismatches.iter().for_each(|one| say!("{one}"));
         ensure!(
             mismatches.is_empty(),
             "{} sums differ: `admin rollup` makes good what a repair left behind; if they still differ, somebody else \
              has changed the documents",
             mismatches.len()
         );
-        println!("what was rolled up is the sum of what it was made from");
+        say!("what was rolled up is the sum of what it was made from");
         return Ok(());
     }
     let reader = LogReader::new(bus)?;
     let partitions = tokio::task::spawn_blocking(move || reader.event_partitions()).await??;
     ensure_indices(store).await?;
     let Passed { documents, dropped } = pass(store, partitions, &task.retention, None).await?;
-    println!("rolled up: {documents} documents written; dropped {} indices", dropped.len());
+    say!("rolled up: {documents} documents written; dropped {} indices", dropped.len());
     for schema in KINDS.iter().flat_map(|kind| kind.levels).map(|(_, schema)| schema) {
         let until = State::read(store).await?.rolled_until(schema);
-        println!("{:<26} {}", schema.name, until.map_or("not begun".to_owned(), |until| until.to_string()));
+        say!("{:<26} {}", schema.name, until.map_or("not begun".to_owned(), |until| until.to_string()));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ pub fn describe() {
         HELD_UP,
         "Writes that Elasticsearch does not take now and that are tried again and again"
     );
+    held_up(0);
 }
 
 /// A request of so many bytes was answered with these verdicts.

@@ -89,6 +89,15 @@ struct Shown {
 impl Meter {
     /// Nothing shown yet. `worker` is its number in this process.
     pub fn new(reader: Reader, worker: u16) -> Self {
+        for stream in reader.streams() {
+            // An alarm on what has never happened must find a 0 and not nothing.
+            for rare in [TRUNCATED, DELETED_UNREAD] {
+                counter!(rare, "reader" => reader.name(), "topic" => stream.topic()).increment(0);
+            }
+        }
+        for rare in [CLOSED_EARLY, COMMIT_FAILURES] {
+            counter!(rare, "reader" => reader.name()).increment(0);
+        }
         Self {
             reader: reader.name(),
             worker: worker.to_string(),

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::bus::Bus;
 use crate::model::generation::Generation;
 use crate::rollup;
+use crate::say;
 use crate::store::generations::Generations;
 use crate::store::schema::Schema;
 use crate::store::{Store, StoreError, Stored};
@@ -54,7 +55,7 @@ pub async fn administer(task: Task, store: &Store, bus: &Bus) -> anyhow::Result<
         Task::List => list(store).await,
         Task::Promote { name } => {
             promote(store, &name).await?;
-            println!(
+            say!(
                 "readers see the generation {name} now; keep its processors running, and those of the one before \
                       as long as `admin generation back` shall find it up to date"
             );
@@ -62,14 +63,12 @@ pub async fn administer(task: Task, store: &Store, bus: &Bus) -> anyhow::Result<
         }
         Task::Back => {
             let name = store.change_generations(Generations::back).await?;
-            println!("readers see the generation {name} again");
+            say!("readers see the generation {name} again");
             Ok(())
         }
         Task::Remove { name } => {
             let removed = remove(store, bus, &name).await?;
-            println!(
-                "removed the generation {name}: {removed} indices and templates, and its consumer groups"
-            );
+            say!("removed the generation {name}: {removed} indices and templates, and its consumer groups");
             Ok(())
         }
     }
@@ -80,7 +79,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     let generations = store.generations().await?;
     let current = generations.current();
     let needed = places(&store.of_generation(&current)).await?;
-    println!("{:<32} {:<24} {:<24} {:>8}", "generation", "from", "begun at", "behind");
+    say!("{:<32} {:<24} {:<24} {:>8}", "generation", "from", "begun at", "behind");
     let original = [(Generation::Original, "beginning".to_owned(), String::new())].into_iter();
     let begun = generations.begun().iter();
     let begun = begun.map(|one| (one.generation.clone(), one.start().to_string(), one.begun_at.to_string()));
@@ -92,7 +91,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
             served if served.contains(&name) => "readers saw it",
             _ => "",
         };
-        println!("{:<32} {start:<24} {begun_at:<24} {records:>8}  {role}", name.to_string());
+        say!("{:<32} {start:<24} {begun_at:<24} {records:>8}  {role}", name.to_string());
     }
     Ok(())
 }

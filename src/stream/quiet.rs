@@ -39,8 +39,8 @@ pub struct Now {
     pub time: Timestamp,
 }
 
-/// Whether traffic is live, from when the event stored last anywhere was stored and how long after it
-/// had happened.
+/// Whether traffic is live, from when the event that happened last anywhere happened and how long after that it was
+/// stored.
 pub fn is_live(newest: Option<(Timestamp, TimeDelta)>) -> bool {
     newest.is_some_and(|(_, delay)| delay <= LIVE_WITHIN)
 }

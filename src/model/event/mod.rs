@@ -324,6 +324,10 @@ impl Reject {
 /// # Errors
 /// The [`Reject`] that goes with the record to `dead-letters`.
 pub fn parse(payload: &[u8]) -> Result<Record, Reject> {
+    // Fields one after the other in a list would be read as those of an object.
+    if payload.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Reject::Unreadable("not a JSON object: a record holds one event".to_owned()));
+    }
     let wire: wire::Wire =
         serde_json::from_slice(payload).map_err(|error| Reject::Unreadable(shortened(&error.to_string())))?;
     if wire.is_tick() {

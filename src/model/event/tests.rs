@@ -163,6 +163,14 @@ fn a_field_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn a_list_is_no_event_whatever_it_holds() {
+    for list in [&b"[]"[..], br#" ["tick", "2026-09-21T14:13:20.000Z"]"#, b"7", b""] {
+        let reject = parse(list).unwrap_err();
+        assert!(reject.code() == "unreadable" && reject.to_string().contains("one event"), "{reject}");
+    }
+}
+
+#[test]
 fn a_field_of_another_kind_is_unreadable() {
     expect_reject(&view(at(2)), "category", &[json!("Not A Path"), json!(7)], "unreadable");
     expect_reject(&view(at(2)), "timestamp", &[json!("yesterday"), json!(5)], "unreadable");

@@ -22,6 +22,8 @@ use crate::model::time::Timestamp;
 const TEXT_CHARS_MAX: usize = 200;
 /// Most filters on one search.
 const FILTERS_MAX: usize = 20;
+/// Most products that a search can have found: more than any shop has, and a number that every store holds.
+const RESULT_COUNT_MAX: u64 = 1_000_000_000_000;
 
 macro_rules! wire {
     ($($field:ident: $type:ty),* $(,)?) => {
@@ -217,6 +219,9 @@ fn check(event: &Event) -> Result<(), Reject> {
 fn check_search(search: &Search) -> Result<(), Reject> {
     check_text("query", &search.query, QUERY_CHARS_MAX)?;
     ensure(search.result_ids.len() <= ITEMS_MAX, || format!("more than {ITEMS_MAX} result_ids"))?;
+    ensure(search.result_count <= RESULT_COUNT_MAX, || {
+        format!("result_count is {}, not 0 to {RESULT_COUNT_MAX}", search.result_count)
+    })?;
     ensure(search.filters.len() <= FILTERS_MAX, || format!("more than {FILTERS_MAX} filters"))?;
     search.filters.iter().try_for_each(|(name, value)| {
         check_text("filters", name, TEXT_CHARS_MAX)?;

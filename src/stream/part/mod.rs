@@ -70,7 +70,7 @@ pub struct Part {
     flushed_at: i64,
     /// Replayed records since the take-over.
     replayed: u64,
-    /// When the event stored last was stored, and how long after it had happened.
+    /// When the event that happened last happened, and how long after that it was stored.
     newest: Option<(Timestamp, TimeDelta)>,
     /// When the first event since the last flush was stored.
     stored_from: Option<Timestamp>,
@@ -229,7 +229,7 @@ impl Part {
         if fresh {
             self.stored_from.get_or_insert(record.appended_at);
         }
-        self.newest = self.newest.max(Some((record.appended_at, record.appended_at - event.timestamp)));
+        self.newest = self.newest.max(Some((event.timestamp, record.appended_at - event.timestamp)));
         self.advance(topic, event.timestamp.min(record.appended_at));
     }
 
@@ -348,8 +348,8 @@ impl Part {
         self.topics.iter().map(|topic| topic.position).collect()
     }
 
-    /// When the event stored last was stored, and how long after it had happened: little in live
-    /// traffic, much while history is filled in.
+    /// When the event that happened last happened, and how long after that it was stored: little in live traffic,
+    /// much while history is filled in. What comes late in live traffic does not count.
     pub fn newest(&self) -> Option<(Timestamp, TimeDelta)> {
         self.newest
     }

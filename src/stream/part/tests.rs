@@ -42,6 +42,20 @@ fn a_successor_finds_late_what_its_predecessor_would_have_found_late() {
 }
 
 #[test]
+fn a_late_event_leaves_live_traffic_live() {
+    let mut part = fresh(Group::Trends);
+    let mut stored = |happened: i64, stored: i64| {
+        let offset = part.positions()[PRODUCT];
+        let record = LogRecord { offset, appended_at: at(stored), key: b"u1", payload: &view_at(happened) };
+        part.fold(PRODUCT, record);
+        crate::stream::quiet::is_live(part.newest())
+    };
+    assert!(!stored(0, 600_000), "history is filled in");
+    assert!(stored(700_000, 701_000));
+    assert!(stored(400_000, 702_000), "it comes five minutes late");
+}
+
+#[test]
 fn nothing_is_flushed_before_everything_is_read_again() {
     let mut part = fresh(Group::Sessions);
     fold(&mut part, PRODUCT, &view_at(0));
