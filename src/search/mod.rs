@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod autocomplete;
+pub mod curated;
 pub mod cursor;
 pub mod explain;
 pub mod facets;
@@ -26,16 +27,16 @@ use uuid::Uuid;
 
 use crate::catalog;
 use crate::http::parameter::BadParameter;
+use crate::merchandising::Merchandise;
 use crate::merchandising::live::Live;
-use crate::merchandising::{Merchandise, rule};
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
 use crate::search::autocomplete::known::Known;
 use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
+use crate::search::curated::Curated;
 use crate::search::explain::Explainer;
 use crate::search::query::Stage;
-use crate::search::query::body::Body;
 use crate::search::query::plan::Doubts;
 use crate::search::query::spelling::{Corrections, Reach};
 use crate::search::relevance::Relevance;
@@ -127,7 +128,9 @@ impl Search {
     /// [`SearchError::BadParameter`] for a category that no product has, [`SearchError::Store`].
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
         let started = Instant::now();
-        let (stage, raw) = self.relax(request).await?;
+        let merchandise = self.merchandise().await;
+        let curated = Curated::new(request, &merchandise, Timestamp::now());
+        let (stage, raw) = self.relax(&curated).await?;
         let total = raw.total();
         let finds_no_match = total == 0 || stage == Stage::BestSellers;
         for category in request.filters.categories.iter().filter(|_| finds_no_match) {
@@ -136,11 +139,11 @@ impl Search {
             }
         }
         let sent = match request.explain {
-            true => serde_json::to_value(self.body(request, &stage).await).ok(),
+            true => serde_json::to_value(curated.body(&stage, &self.relevance)).ok(),
             false => None,
         };
         let next_cursor = raw.next_cursor(request);
-        let explainer = request.explain.then(|| Explainer::new(&self.relevance, &request.words, &stage));
+        let explainer = request.explain.then(|| Explainer::new(&self.relevance, &curated, &stage));
         let (items, facets) = raw.into_items(request.offset(), explainer.as_ref());
         Ok(SearchAnswer {
             query_id: Uuid::now_v7().to_string(),
@@ -194,8 +197,9 @@ impl Search {
     }
 
     /// The first stage that finds enough, else the one that finds something.
-    async fn relax(&self, request: &SearchRequest) -> Result<(Stage, RawAnswer), StoreError> {
-        let mut as_typed = self.products(request, &Stage::AsTyped).await?;
+    async fn relax(&self, curated: &Curated<'_>) -> Result<(Stage, RawAnswer), StoreError> {
+        let request = curated.request;
+        let mut as_typed = self.products(curated, &Stage::AsTyped).await?;
         if request.words.as_slice().is_empty() {
             return Ok((Stage::AsTyped, as_typed));
         }
@@ -210,17 +214,17 @@ impl Search {
         };
         let mut found = (Stage::AsTyped, as_typed);
         if !doubts.is_empty() {
-            self.better(request, Stage::SimilarWords(doubts.clone()), &mut found).await?;
+            self.better(curated, Stage::SimilarWords(doubts.clone()), &mut found).await?;
         }
         // Sorted by price, what has any of the words would bury what has all of them.
         let wants_more = |raw: &RawAnswer| {
             request.sort == Sort::Relevance && raw.unfiltered() < self.relevance.enough_products
         };
         if request.words.as_slice().len() > 1 && (found.1.total() == 0 || wants_more(&found.1)) {
-            self.better(request, Stage::AnyWord(doubts), &mut found).await?;
+            self.better(curated, Stage::AnyWord(doubts), &mut found).await?;
         }
         if found.1.total() == 0 {
-            self.last_resorts(request, &mut found).await?;
+            self.last_resorts(curated, &mut found).await?;
         }
         Ok(found)
     }
@@ -228,11 +232,11 @@ impl Search {
     /// Asks for a stage, and keeps its answer if it finds something.
     async fn better(
         &self,
-        request: &SearchRequest,
+        curated: &Curated<'_>,
         stage: Stage,
         found: &mut (Stage, RawAnswer),
     ) -> Result<(), StoreError> {
-        let answer = self.products(request, &stage).await?;
+        let answer = self.products(curated, &stage).await?;
         if answer.total() > 0 {
             *found = (stage, answer);
         }
@@ -242,9 +246,10 @@ impl Search {
     /// What is left when no product within the filters has any of the words.
     async fn last_resorts(
         &self,
-        request: &SearchRequest,
+        curated: &Curated<'_>,
         found: &mut (Stage, RawAnswer),
     ) -> Result<(), StoreError> {
+        let request = curated.request;
         let may_be_misspelled = request.fuzzy && found.1.unfiltered() == 0;
         let question = query::less_similar(&request.words, &self.relevance).filter(|_| may_be_misspelled);
         if let Some(body) = question {
@@ -252,11 +257,11 @@ impl Search {
             let corrections = similar.suggest.corrections(&request.words, Reach::Far, &self.relevance);
             let doubts = Doubts { corrections, last_is_unfinished: false };
             if !doubts.is_empty() {
-                self.better(request, Stage::Fuzzier(doubts), found).await?;
+                self.better(curated, Stage::Fuzzier(doubts), found).await?;
             }
         }
         if found.1.total() == 0 && !request.filters.categories.is_empty() {
-            self.better(request, Stage::BestSellers, found).await?;
+            self.better(curated, Stage::BestSellers, found).await?;
         }
         Ok(())
     }
@@ -276,27 +281,8 @@ impl Search {
         Ok(Doubts { corrections, last_is_unfinished })
     }
 
-    async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {
-        self.ask("search products", &self.body(request, stage).await).await
-    }
-
-    /// The body of a search, with the synonyms and rules of the shop upon it.
-    async fn body(&self, request: &SearchRequest, stage: &Stage) -> Body {
-        let merchandise = self.merchandise().await;
-        let words = request.words.as_slice();
-        // With several categories chosen none of them is what the page is about.
-        let category = match request.filters.categories.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        };
-        let alternatives = merchandise.thesaurus.alternatives(words).into_iter().map(|words| {
-            let request = SearchRequest { words: Words::read(&words.join(" ")), ..request.clone() };
-            query::products(&request, &Stage::AsTyped, &self.relevance)
-        });
-        let body = query::products(request, stage, &self.relevance);
-        let body = body.with_alternatives(alternatives.collect());
-        let rules = merchandise.rules(words, category, Timestamp::now());
-        Body { query: rule::apply(body.query, request.sort == Sort::Relevance, &rules), ..body }
+    async fn products(&self, curated: &Curated<'_>, stage: &Stage) -> Result<RawAnswer, StoreError> {
+        self.ask("search products", &curated.body(stage, &self.relevance)).await
     }
 
     async fn merchandise(&self) -> Arc<Merchandise> {

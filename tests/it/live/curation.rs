@@ -110,6 +110,70 @@ async fn rules_pin_hide_and_lift_and_leave_other_searches_alone() {
     .await;
 }
 
+fn reasons<'a>(item: &'a Value, kind: &str) -> Vec<&'a Value> {
+    let reasons = item["reasons"].as_array().unwrap().iter();
+    reasons.filter(|reason| reason["kind"] == kind).collect()
+}
+
+/// The score, as the reasons give it.
+fn score_by_reasons(item: &Value) -> f64 {
+    let of = |what: &str| -> Vec<f64> {
+        item["reasons"].as_array().unwrap().iter().filter_map(|reason| reason[what].as_f64()).collect()
+    };
+    of("points").iter().sum::<f64>() * of("factor").iter().product::<f64>() + of("added").iter().sum::<f64>()
+}
+
+#[tokio::test]
+async fn a_curated_search_says_which_rule_and_which_synonym_put_a_product_where_it_is() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let service = service(shop, &WITH_TOKEN);
+        let synonym = json!({ "terms": ["kickers"], "also": ["running shoes"] });
+        assert_eq!(service.send(Method::PUT, "/synonyms/sporty", TOKEN, &synonym).await.0, 200);
+        // p-016 is a dining table, p-020 a running shoe.
+        let pins = json!({ "query": "kickers", "pin": ["p-016", "p-020"] });
+        assert_eq!(service.send(Method::PUT, "/rules/top", TOKEN, &pins).await.0, 200);
+        let lifts = json!({ "query": "kickers", "hide": ["p-001"], "boost": [
+            { "brand": "Fleet", "factor": 3 }, { "category": "fashion.shoes", "factor": 0.5 }, { "product": "p-019", "factor": 4 },
+        ]});
+        assert_eq!(service.send(Method::PUT, "/rules/more", TOKEN, &lifts).await.0, 200);
+        let answer = eventually("the rules hold", async || {
+            let answer = service.get("/search?q=kickers&explain=true").await;
+            (ids(&answer).len() == 4).then_some(answer)
+        })
+        .await;
+        assert_eq!(ids(&answer)[..2], ["p-016", "p-020"], "{answer}");
+        let [table, trail, others @ ..] = answer["items"].as_array().unwrap().as_slice() else { panic!() };
+
+        let text = |reason: &Value| reason["text"].as_str().unwrap().to_owned();
+        let pinned = reasons(table, "pinned");
+        assert_eq!(text(pinned[0]), "the rule “top” pins it as number 1, although the query does not find it");
+        assert_eq!((&pinned[0]["by"], table["reasons"].as_array().unwrap().len()), (&json!("top"), 1));
+        assert_eq!(text(&trail["reasons"][0]), "the rule “top” pins it as number 2");
+        for shoe in [&[trail], &others.iter().collect::<Vec<_>>()[..]].concat() {
+            let put_in = reasons(shoe, "synonym");
+            let expected = "the synonym “sporty” has put “running shoes” in for “kickers”";
+            assert!(!put_in.is_empty() && text(put_in[0]).contains(expected), "{shoe}");
+            assert_eq!(put_in[0]["by"], "sporty");
+            assert!(["word", "exact", "together"].iter().all(|kind| reasons(shoe, kind).is_empty()), "{shoe}");
+        }
+        let lifted = |item: &Value| -> Vec<String> { reasons(item, "rule_boost").into_iter().map(text).collect() };
+        let shoes = "the rule “more” multiplies the points of products in fashion.shoes by 0.5";
+        let by_id = |id: &str| others.iter().find(|item| item["id"] == id).unwrap();
+        let this = "the rule “more” multiplies the points of this product by 4";
+        assert_eq!(lifted(by_id("p-019")), [shoes, this]);
+        let fleet = "the rule “more” multiplies the points of products of the brand Fleet by 3";
+        assert_eq!(lifted(by_id("p-021")), [fleet, shoes]);
+        for item in answer["items"].as_array().unwrap() {
+            let (told, score) = (score_by_reasons(item), item["score"].as_f64().unwrap());
+            // A pinned product's score is a float of over a million.
+            let slack = if reasons(item, "pinned").is_empty() { 0.001 * score } else { 0.5 };
+            assert!((told - score).abs() < slack, "{told} ≠ {score}: {item}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nobody_changes_anything_without_the_token_or_what_somebody_else_has_changed() {
     with_shop(async |shop| {
