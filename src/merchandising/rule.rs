@@ -285,6 +285,8 @@ mod tests {
         let contains = Rule { matching: Matching::Contains, ..rule() };
         assert!(contains.holds(&words("cheap gaming laptop"), None, at(NOW)));
         assert!(!contains.holds(&words("laptop gaming"), None, at(NOW)));
+        let battery = Rule { query: Some("battery".to_owned()), ..rule() };
+        assert!(battery.holds(&words("Batteries"), None, at(NOW)));
     }
 
     #[test]
