@@ -1,6 +1,6 @@
 //! Synonyms of the shop's own, expanded when a query is built: bounded, and of several words too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use poem_openapi::Object;
 use poem_openapi::types::Example;
@@ -98,6 +98,8 @@ fn check_term(term: &str) -> Result<(), String> {
 #[derive(Debug, Clone, Default)]
 pub struct Thesaurus {
     by_first: HashMap<String, Vec<Entry>>,
+    /// Each word of each term.
+    words: HashSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -133,6 +135,8 @@ impl Thesaurus {
     pub fn of<'s>(synonyms: impl Iterator<Item = (&'s String, &'s Synonym)>) -> Self {
         let mut thesaurus = Self::default();
         for (id, synonym) in synonyms {
+            let all = synonym.terms.iter().chain(&synonym.also);
+            thesaurus.words.extend(all.flat_map(|term| plain_words(term)));
             for term in &synonym.terms {
                 let entry = Entry { id: id.clone(), term: plain_words(term), others: synonym.others(term) };
                 let Some(first) = entry.term.first().cloned() else { continue };
@@ -140,6 +144,11 @@ impl Thesaurus {
             }
         }
         thesaurus
+    }
+
+    /// Whether a word stands in any term: then it is meant as it is, though no product may have it.
+    pub fn knows(&self, word: &str) -> bool {
+        !self.words.is_empty() && self.words.contains(&plain(word))
     }
 
     /// What the words are searched as besides themselves, at most [`ALTERNATIVES_MAX`]: each term replaced

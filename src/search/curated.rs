@@ -5,6 +5,7 @@ use crate::merchandising::rule::{self, Named};
 use crate::merchandising::synonym::Alternative;
 use crate::model::time::Timestamp;
 use crate::search::query::body::Body;
+use crate::search::query::plan::Doubts;
 use crate::search::query::{self, Stage};
 use crate::search::relevance::Relevance;
 use crate::search::request::{SearchRequest, Words};
@@ -18,6 +19,8 @@ pub struct Curated<'a> {
     pub alternatives: Vec<Alternative>,
     /// The rules, in the order of their ids.
     pub rules: Vec<Named<'a>>,
+    /// The positions of the words that stand in a synonym, which are never misspelled or unfinished.
+    pub meant: Vec<usize>,
 }
 
 impl<'a> Curated<'a> {
@@ -33,6 +36,11 @@ impl<'a> Curated<'a> {
             request,
             alternatives: merchandise.thesaurus.alternatives(words),
             rules: merchandise.rules(words, category, now),
+            meant: (0..)
+                .zip(words)
+                .filter(|(_, word)| merchandise.thesaurus.knows(word))
+                .map(|(at, _)| at)
+                .collect(),
         }
     }
 
@@ -43,10 +51,15 @@ impl<'a> Curated<'a> {
 
     /// The body of a search, with the synonyms and rules upon it.
     pub fn body(&self, stage: &Stage, relevance: &Relevance) -> Body {
+        // What stands for other words than those that were typed has no doubts of its own.
+        let theirs = match stage {
+            Stage::AnyWord(_) | Stage::Fuzzier(_) => Stage::AnyWord(Doubts::default()),
+            Stage::AsTyped | Stage::SimilarWords(_) | Stage::BestSellers => Stage::AsTyped,
+        };
         let alternatives = self.alternatives.iter().map(|alternative| {
             let words = Words::read(&alternative.words.join(" "));
             let request = SearchRequest { words, ..self.request.clone() };
-            query::products(&request, &Stage::AsTyped, relevance)
+            query::products(&request, &theirs, relevance)
         });
         let body = query::products(self.request, stage, relevance);
         let body = body.with_alternatives(alternatives.collect());

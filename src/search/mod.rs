@@ -204,13 +204,14 @@ impl Search {
             return Ok((Stage::AsTyped, as_typed));
         }
         let corrections = as_typed.take_corrections(&request.words, &self.relevance);
+        let corrections = corrections.without(&curated.meant);
         let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
             // Every word occurs, but one that hardly does may be misspelled in those products too.
             let frequent = self.relevance.spelling.frequent_products;
             let corrections = corrections.outweighing(&request.words, frequent);
             Doubts { corrections, last_is_unfinished: false }
         } else {
-            self.doubts(request, corrections).await?
+            self.doubts(curated, corrections).await?
         };
         let mut found = (Stage::AsTyped, as_typed);
         if !doubts.is_empty() {
@@ -255,6 +256,7 @@ impl Search {
         if let Some(body) = question {
             let similar: RawSimilar = self.ask("look for less similar words", &body).await?;
             let corrections = similar.suggest.corrections(&request.words, Reach::Far, &self.relevance);
+            let corrections = corrections.without(&curated.meant);
             let doubts = Doubts { corrections, last_is_unfinished: false };
             if !doubts.is_empty() {
                 self.better(curated, Stage::Fuzzier(doubts), found).await?;
@@ -267,10 +269,11 @@ impl Search {
     }
 
     /// What is in doubt: words that occur in no product are misspelled, and the last may be unfinished.
-    async fn doubts(&self, request: &SearchRequest, corrections: Corrections) -> Result<Doubts, StoreError> {
+    async fn doubts(&self, curated: &Curated<'_>, corrections: Corrections) -> Result<Doubts, StoreError> {
+        let request = curated.request;
         let body = query::occurrences(&request.words, &self.relevance);
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
-        let unknown: Vec<usize> = occurrences.unknown().collect();
+        let unknown: Vec<usize> = occurrences.unknown().filter(|at| !curated.meant.contains(at)).collect();
         let last = request.words.as_slice().len().checked_sub(1);
         let last_is_unfinished = last.is_some_and(|last| unknown.contains(&last));
         if !request.fuzzy {

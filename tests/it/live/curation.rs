@@ -3,10 +3,11 @@
 use poem::http::Method;
 use poem::{Endpoint, Response};
 use serde_json::{Value, json};
+use shoplens::model::product::Product;
 use shoplens::store::Missing;
 
 use crate::live::shop::{Shop, eventually, with_shop};
-use crate::live::small_shop::{Service, seed, service};
+use crate::live::small_shop::{Service, product, seed, seed_with, service};
 
 const TOKEN: &str = "a token for this test";
 const WITH_TOKEN: [&str; 4] = ["--admin-token", TOKEN, "--api-rate-per-second", "0"];
@@ -106,6 +107,36 @@ async fn rules_pin_hide_and_lift_and_leave_other_searches_alone() {
             (answer["items"][0]["brand"] == "Caselot").then_some(())
         })
         .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_word_of_a_synonym_is_never_taken_for_a_misspelled_one() {
+    with_shop(async |shop| {
+        let knickers = ("fashion.clothing.knickers", "Élan", "Élan soft knickers", "Of cotton.", 999, 0.5);
+        let trainers = ("fashion.shoes.trainers", "Fleet", "Fleet Dash trainers", "Light.", 9_999, 0.5);
+        let mut products: Vec<Product> = (0..45).map(|n| product(n, &knickers)).collect();
+        products.push(product(45, &trainers));
+        seed_with(shop, &products).await;
+        let service = service(shop, &WITH_TOKEN);
+        assert_eq!(service.get("/search?q=kickers").await["did_you_mean"], "knickers");
+        let synonym = json!({ "terms": ["kickers"], "also": ["trainers"] });
+        assert_eq!(service.send(Method::PUT, "/synonyms/kickers", TOKEN, &synonym).await.0, 200);
+        let answer = eventually("the synonym is searched by", async || {
+            let answer = service.get("/search?q=kickers").await;
+            (answer["did_you_mean"].is_null()).then_some(answer)
+        })
+        .await;
+        assert_eq!((&answer["relaxation"], ids(&answer)), (&json!("none"), vec!["p-045"]), "{answer}");
+        for query in ["kicker", "Kickers+spaceship"] {
+            let answer = service.get(&format!("/search?q={query}")).await;
+            assert_eq!(
+                (answer.get("did_you_mean"), ids(&answer)),
+                (None, vec!["p-045"]),
+                "{query}: {answer}"
+            );
+        }
     })
     .await;
 }
