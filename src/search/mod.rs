@@ -159,7 +159,7 @@ impl Search {
             sent,
             currency: self.currency.to_string(),
             items,
-            facets: facets.shape(&request.filters),
+            facets: facets.shape(&query::filters(request, &stage)),
         })
     }
 
