@@ -7,7 +7,7 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::merchandising::words::plain_words;
+use crate::merchandising::words::{has_term, plain_words};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::product::Product;
@@ -175,7 +175,7 @@ impl Rule {
             let (wanted, typed) = (plain_words(wanted), plain_words(&words.join(" ")));
             match self.matching {
                 Matching::Exact => typed == wanted,
-                Matching::Contains => typed.windows(wanted.len().max(1)).any(|part| part == wanted),
+                Matching::Contains => has_term(&typed, &wanted),
             }
         });
         in_time && in_category && is_query

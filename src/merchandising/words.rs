@@ -17,6 +17,11 @@ pub fn plain_words(text: &str) -> Vec<String> {
     text.split_whitespace().map(plain).collect()
 }
 
+/// Whether a text has a term's words next to each other, both as [`plain_words`]; a term without words is nowhere.
+pub fn has_term(text: &[String], term: &[String]) -> bool {
+    !term.is_empty() && text.windows(term.len()).any(|part| part == term)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -111,6 +111,19 @@ impl Search {
         Ok(answer.items.into_iter().map(|item| (item.id, item.name)).collect())
     }
 
+    /// What others search for and is wanted: the most popular first, and so many at most.
+    ///
+    /// # Errors
+    /// As [`Search::suggest`].
+    pub async fn popular(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+        most: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let known = self.known.get(&*self.merchandise().await).await?;
+        Ok(known.queries().filter(|query| is_wanted(query)).take(most).map(str::to_owned).collect())
+    }
+
     /// Which of these ids no product has.
     ///
     /// # Errors

@@ -87,6 +87,11 @@ impl Vocabulary {
         self
     }
 
+    /// What others search for, the most popular first.
+    pub fn queries(&self) -> impl Iterator<Item = &str> {
+        self.queries.iter().map(|entry| entry.text.as_str())
+    }
+
     /// The suggestions of one kind, those first of which the text begins as typed.
     pub fn suggest<'a>(
         &'a self,

@@ -5,7 +5,9 @@ use poem::{Endpoint, Response};
 use serde_json::{Value, json};
 use shoplens::model::product::Product;
 use shoplens::store::Missing;
+use shoplens::store::schema::Schema;
 
+use crate::live::autocomplete::store_searches;
 use crate::live::shop::{Shop, eventually, with_shop};
 use crate::live::small_shop::{Service, product, seed, seed_with, service};
 
@@ -72,6 +74,45 @@ async fn a_synonym_is_tried_made_searched_by_and_taken_back() {
             (&changes["changes"][0]["undoes"], &changes["changes"][0]["synonym_before"]),
             (&json!(1), &body_with_also(&body))
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_is_tried_on_the_popular_searches_that_it_concerns() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let searches = [
+            (None, "red kickers", 5, 5, 1),
+            (None, "kicker for the road", 9, 9, 1),
+            (None, "kickers of one person", 1, 1, 0),
+            (None, "laptop", 9, 9, 0),
+        ];
+        store_searches(shop, &Schema::QUERY_STATS, &searches).await;
+        let service = service(shop, &WITH_TOKEN);
+        let tried = async |method, path: &str, body: &Value| {
+            let (status, answer) = service.send(method, path, TOKEN, body).await;
+            assert_eq!(status, 200, "{answer}");
+            let effects = answer["effects"].as_array().unwrap();
+            let told = effects.iter().map(|effect| (effect["query"].as_str().unwrap(), &effect["changes"]));
+            told.map(|(query, changes)| (query.to_owned(), changes.as_bool().unwrap())).collect::<Vec<_>>()
+        };
+        let expected = |queries: &[(&str, bool)]| -> Vec<(String, bool)> {
+            queries.iter().map(|(query, changes)| ((*query).to_owned(), *changes)).collect()
+        };
+        let all = expected(&[("kickers", true), ("kicker for the road", true), ("red kickers", true)]);
+        let body = json!({ "terms": ["kickers"], "also": ["running shoes"] });
+        let path = "/synonyms/kickers";
+        assert_eq!(tried(Method::PUT, &format!("{path}?dry_run=true"), &body).await, all);
+        assert_eq!(service.send(Method::PUT, path, TOKEN, &body).await.0, 200);
+        let none = &Value::Null;
+        assert_eq!(tried(Method::DELETE, &format!("{path}?dry_run=true"), none).await, all);
+        assert_eq!(tried(Method::POST, "/changes/1/undo?dry_run=true", none).await, all);
+        let asked = expected(&[("laptop", false), ("kickers", true)]);
+        for (method, path) in [(Method::DELETE, path), (Method::POST, "/changes/1/undo")] {
+            let path = format!("{path}?dry_run=true&query=laptop&query=kickers");
+            assert_eq!(tried(method, &path, none).await, asked);
+        }
     })
     .await;
 }
