@@ -6,10 +6,11 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::catalog::index;
+use crate::catalog::fields;
 use crate::catalog::load::LoadError;
 use crate::catalog::source::Sample;
 use crate::store::found::{Aggregated, Buckets, Found, Metric, Passed};
+use crate::store::schema::Schema;
 use crate::store::{Method, Store, StoreError};
 
 /// What an index holds that passed.
@@ -35,9 +36,12 @@ pub async fn check(
     if !expected.contains(&checked.products) {
         return Err(unsound(format!("it holds {} products instead of {}", checked.products, expected.end())));
     }
-    let fingerprint = fingerprint(store, index).await?;
-    if fingerprint != Some(index::fingerprint()) {
-        return Err(unsound("its mapping is not the one of this build".to_owned()));
+    let wanted = &Schema::PRODUCTS.body()["mappings"];
+    if let Some(difference) = fields::difference(wanted, &mapping(store, index).await?) {
+        return Err(unsound(format!(
+            "its mapping is not the one of this build: {difference} (GET /_index_template lists whose template may have \
+             changed it)"
+        )));
     }
     match unfound(store, index, samples).await? {
         Some(id) => Err(unsound(format!("the product {id} is not found by its name"))),
@@ -63,12 +67,11 @@ async fn contents(store: &Store, index: &str) -> Result<Checked, StoreError> {
     Ok(Checked { products: found.total(), categories: found.aggregations.categories.value })
 }
 
-async fn fingerprint(store: &Store, index: &str) -> Result<Option<String>, StoreError> {
+async fn mapping(store: &Store, index: &str) -> Result<Value, StoreError> {
     let path = format!("/{index}/_mapping");
-    let answer: Map<String, Value> =
+    let mut answer: Map<String, Value> =
         store.send("read the new catalogue's mapping", Method::Get, &path, None).await?;
-    let mapping = answer.values().next().unwrap_or(&Value::Null);
-    Ok(mapping["mappings"]["_meta"]["fingerprint"].as_str().map(str::to_owned))
+    Ok(answer.values_mut().next().map(|index| index["mappings"].take()).unwrap_or_default())
 }
 
 /// The first of some products that is missing, or that its own name does not find.

@@ -22,7 +22,7 @@ pub fn loading_body(more: &[String]) -> Value {
 
 /// Tells one state of the mapping's file from another: a served version that bears another one was loaded by
 /// another build.
-pub fn fingerprint() -> String {
+fn fingerprint() -> String {
     let digest = Sha256::digest(Schema::PRODUCTS.body().to_string());
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

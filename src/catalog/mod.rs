@@ -9,6 +9,7 @@
 
 mod categories;
 mod check;
+mod fields;
 pub mod index;
 pub mod load;
 pub mod own;

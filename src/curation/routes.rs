@@ -72,7 +72,8 @@ impl Api {
         dry_run: Query<bool>,
         /// The revision that this was decided by; 409 if it is another now.
         revision: Query<Option<u64>>,
-        /// A search to show the effect on; given several times, each. Without one, the synonym's own terms.
+        /// A search to show the effect on; given several times, each. Without one, the synonym's
+        /// own terms and the ten most popular searches that contain one of them.
         #[oai(default, validator(max_items = 10))]
         query: Query<Vec<String>>,
         /// Who makes the change, for the record.
@@ -97,12 +98,15 @@ impl Api {
         dry_run: Query<bool>,
         /// The revision that this was decided by; 409 if it is another now.
         revision: Query<Option<u64>>,
+        /// A search to show the effect on; given several times, each. Without one, as for making it.
+        #[oai(default, validator(max_items = 10))]
+        query: Query<Vec<String>>,
         /// Who makes the change, for the record.
         #[oai(name = "X-Admin-Name")]
         by: Header<Option<String>>,
     ) -> Outcome {
         let edit = Edit { kind: Subject::Synonym, id: id.0, to: None, undoes: None };
-        self.change(&pass, Terms::of(dry_run.0, revision.0, Vec::new(), by.0), edit).await
+        self.change(&pass, Terms::of(dry_run.0, revision.0, query.0, by.0), edit).await
     }
 
     /// Lists the rules.
@@ -129,7 +133,8 @@ impl Api {
         dry_run: Query<bool>,
         /// The revision that this was decided by; 409 if it is another now.
         revision: Query<Option<u64>>,
-        /// A search to show the effect on; given several times, each. Without one, the rule's own query.
+        /// A search to show the effect on; given several times, each. Without one, the rule's own
+        /// query and the ten most popular searches that contain it.
         #[oai(default, validator(max_items = 10))]
         query: Query<Vec<String>>,
         /// Who makes the change, for the record.
@@ -153,12 +158,15 @@ impl Api {
         dry_run: Query<bool>,
         /// The revision that this was decided by; 409 if it is another now.
         revision: Query<Option<u64>>,
+        /// A search to show the effect on; given several times, each. Without one, as for making it.
+        #[oai(default, validator(max_items = 10))]
+        query: Query<Vec<String>>,
         /// Who makes the change, for the record.
         #[oai(name = "X-Admin-Name")]
         by: Header<Option<String>>,
     ) -> Outcome {
         let edit = Edit { kind: Subject::Rule, id: id.0, to: None, undoes: None };
-        self.change(&pass, Terms::of(dry_run.0, revision.0, Vec::new(), by.0), edit).await
+        self.change(&pass, Terms::of(dry_run.0, revision.0, query.0, by.0), edit).await
     }
 
     /// Lists the last changes of synonyms and rules: who, when, and what was before and after.
@@ -175,6 +183,7 @@ impl Api {
 
     /// Takes a change back, if nothing has changed the same since; which is a change again.
     #[oai(path = "/changes/:revision/undo", method = "post", operation_id = "undo_change")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter")]
     async fn undo(
         &self,
         pass: Pass,
@@ -183,13 +192,16 @@ impl Api {
         /// Only tell what would change.
         #[oai(default)]
         dry_run: Query<bool>,
+        /// A search to show the effect on; given several times, each. Without one, as for making it.
+        #[oai(default, validator(max_items = 10))]
+        query: Query<Vec<String>>,
         /// Who makes the change, for the record.
         #[oai(name = "X-Admin-Name")]
         by: Header<Option<String>>,
     ) -> Outcome {
         self.guard.check(&pass)?;
         let change = store::changed(&self.store, revision.0).await?;
-        let terms = Terms::of(dry_run.0, None, Vec::new(), by.0);
+        let terms = Terms::of(dry_run.0, None, query.0, by.0);
         self.carry_out(&terms, |state| state.undo(&change)).await
     }
 }

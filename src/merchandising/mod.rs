@@ -12,7 +12,7 @@ pub mod store;
 pub mod synonym;
 pub mod words;
 
-use crate::merchandising::rule::Rule;
+use crate::merchandising::rule::{Named, Rule};
 use crate::merchandising::state::State;
 use crate::merchandising::synonym::{Synonym, Thesaurus};
 use crate::model::category::CategoryPath;
@@ -26,22 +26,23 @@ pub struct Merchandise {
     pub thesaurus: Thesaurus,
     /// The same in Solr's format.
     pub synonym_rules: Vec<String>,
-    rules: Vec<Rule>,
+    rules: Vec<(String, Rule)>,
 }
 
 impl Merchandise {
     /// The state, made ready.
     pub fn of(state: &State) -> Self {
         Self {
-            thesaurus: Thesaurus::of(state.synonyms.values()),
+            thesaurus: Thesaurus::of(state.synonyms.iter()),
             synonym_rules: state.synonyms.values().flat_map(Synonym::rules).collect(),
-            rules: state.rules.values().cloned().collect(),
+            rules: state.rules.clone().into_iter().collect(),
         }
     }
 
     /// The rules that hold for these words, in this category, at this time, in the order of their ids.
-    pub fn rules(&self, words: &[String], category: Option<&CategoryPath>, now: Timestamp) -> Vec<&Rule> {
-        self.rules.iter().filter(|rule| rule.holds(words, category, now)).collect()
+    pub fn rules(&self, words: &[String], category: Option<&CategoryPath>, now: Timestamp) -> Vec<Named<'_>> {
+        let named = self.rules.iter().map(|(id, rule)| Named { id, rule });
+        named.filter(|named| named.rule.holds(words, category, now)).collect()
     }
 }
 

@@ -7,9 +7,10 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::merchandising::words::plain_words;
+use crate::merchandising::words::{has_term, plain_words};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
+use crate::model::product::Product;
 use crate::model::time::Timestamp;
 
 /// Most products that one rule pins, and that one search shows pinned.
@@ -84,6 +85,28 @@ pub struct Rule {
     pub note: Option<String>,
 }
 
+/// A rule with its id.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Named<'r> {
+    /// The id.
+    pub id: &'r str,
+    /// The rule.
+    pub rule: &'r Rule,
+}
+
+/// A product that comes first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pin<'r> {
+    /// The product's id.
+    pub product: &'r str,
+    /// The id of the rule that says so; the first one's if several do.
+    pub rule: &'r str,
+    /// Its place among the pinned, from 1.
+    pub place: usize,
+    /// What is added to its score.
+    pub score: f64,
+}
+
 impl Example for Rule {
     fn example() -> Self {
         Self {
@@ -152,7 +175,7 @@ impl Rule {
             let (wanted, typed) = (plain_words(wanted), plain_words(&words.join(" ")));
             match self.matching {
                 Matching::Exact => typed == wanted,
-                Matching::Contains => typed.windows(wanted.len().max(1)).any(|part| part == wanted),
+                Matching::Contains => has_term(&typed, &wanted),
             }
         });
         in_time && in_category && is_query
@@ -160,6 +183,16 @@ impl Rule {
 }
 
 impl Boost {
+    /// Whether it is for this product.
+    pub fn lifts(&self, product: &Product) -> bool {
+        let in_category = |wanted: &String| {
+            product.category.as_ref().is_some_and(|path| path.prefixes().any(|level| level == wanted))
+        };
+        self.category.as_ref().is_none_or(in_category)
+            && self.brand.as_ref().is_none_or(|brand| product.brand.as_ref() == Some(brand))
+            && self.product.as_ref().is_none_or(|id| product.id.as_str() == id)
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.category.is_none() && self.brand.is_none() && self.product.is_none() {
             return Err("a boost needs a category, a brand or a product".to_owned());
@@ -184,9 +217,9 @@ fn check_category(category: Option<&str>) -> Result<(), String> {
 
 /// A query with these rules upon it: what they hide is gone from everything, what they lift scores more, and what
 /// they pin comes first where results are in order of their score.
-pub fn apply(mut query: Value, is_sorted_by_score: bool, rules: &[&Rule]) -> Value {
+pub fn apply(mut query: Value, is_sorted_by_score: bool, rules: &[Named]) -> Value {
     let functions: Vec<Value> =
-        rules.iter().flat_map(|rule| rule.boost.iter().map(Boost::function)).collect();
+        rules.iter().flat_map(|named| named.rule.boost.iter().map(Boost::function)).collect();
     if !functions.is_empty() {
         query = json!({ "function_score": {
             "query": query, "functions": functions, "score_mode": "multiply", "boost_mode": "multiply",
@@ -194,27 +227,31 @@ pub fn apply(mut query: Value, is_sorted_by_score: bool, rules: &[&Rule]) -> Val
     }
     let pins = pins(rules);
     if !pins.is_empty() && is_sorted_by_score {
-        let scored = (1..=pins.len()).rev().zip(&pins).map(|(place, id)| {
-            let boost = place as f64 * PIN_SCORE;
-            json!({ "constant_score": { "filter": { "term": { "id": id } }, "boost": boost } })
+        let scored = pins.iter().map(|Pin { product, score, .. }| {
+            json!({ "constant_score": { "filter": { "term": { "id": product } }, "boost": score } })
         });
         let should: Vec<Value> = std::iter::once(query).chain(scored).collect();
         query = json!({ "bool": { "should": should, "minimum_should_match": 1 } });
     }
-    let hidden: Vec<&String> = rules.iter().flat_map(|rule| &rule.hide).collect();
+    let hidden: Vec<&String> = rules.iter().flat_map(|named| &named.rule.hide).collect();
     if !hidden.is_empty() {
         query = json!({ "bool": { "must": [query], "must_not": [{ "terms": { "id": hidden } }] } });
     }
     query
 }
 
-/// The pinned products of all rules, each once.
-fn pins<'r>(rules: &[&'r Rule]) -> Vec<&'r String> {
-    let mut pins: Vec<&String> = Vec::new();
-    for id in rules.iter().flat_map(|rule| &rule.pin) {
-        if pins.len() < PINS_MAX && !pins.contains(&id) {
-            pins.push(id);
+/// The pinned products of all rules, each once, the first first.
+pub fn pins<'r>(rules: &[Named<'r>]) -> Vec<Pin<'r>> {
+    let mut pins: Vec<Pin> = Vec::new();
+    for named in rules {
+        for product in &named.rule.pin {
+            if pins.len() < PINS_MAX && pins.iter().all(|pin| pin.product != product) {
+                pins.push(Pin { product, rule: named.id, place: pins.len() + 1, score: 0.0 });
+            }
         }
+    }
+    for (pin, from_last) in pins.iter_mut().rev().zip(1_u32..) {
+        pin.score = f64::from(from_last) * PIN_SCORE;
     }
     pins
 }
@@ -225,6 +262,10 @@ mod tests {
 
     fn rule() -> Rule {
         Rule { query: Some("Gaming Laptops".to_owned()), pin: vec!["a".to_owned()], ..Rule::default() }
+    }
+
+    fn named(rule: &Rule) -> Named<'_> {
+        Named { id: "r", rule }
     }
 
     fn words(text: &str) -> Vec<String> {
@@ -244,6 +285,8 @@ mod tests {
         let contains = Rule { matching: Matching::Contains, ..rule() };
         assert!(contains.holds(&words("cheap gaming laptop"), None, at(NOW)));
         assert!(!contains.holds(&words("laptop gaming"), None, at(NOW)));
+        let battery = Rule { query: Some("battery".to_owned()), ..rule() };
+        assert!(battery.holds(&words("Batteries"), None, at(NOW)));
     }
 
     #[test]
@@ -272,15 +315,25 @@ mod tests {
     fn rules_wrap_the_query() {
         let boost = vec![Boost { brand: Some("B".to_owned()), factor: 2.0, ..Boost::default() }];
         let rule = Rule { hide: vec!["z".to_owned()], boost, ..rule() };
-        insta::assert_json_snapshot!(apply(json!({ "match_all": {} }), true, &[&rule]));
+        insta::assert_json_snapshot!(apply(json!({ "match_all": {} }), true, &[named(&rule)]));
     }
 
     #[test]
     fn nothing_is_pinned_where_a_shopper_sorts_by_price() {
         let query = json!({ "match_all": {} });
-        assert_eq!(apply(query.clone(), false, &[&rule()]), query);
-        assert_ne!(apply(query.clone(), true, &[&rule()]), query);
+        assert_eq!(apply(query.clone(), false, &[named(&rule())]), query);
+        assert_ne!(apply(query.clone(), true, &[named(&rule())]), query);
         assert_eq!(apply(query.clone(), true, &[]), query);
+    }
+
+    #[test]
+    fn a_product_that_two_rules_pin_keeps_the_place_that_the_first_gives_it() {
+        let pinning = |ids: &[&str]| Rule { pin: ids.iter().map(|id| (*id).to_owned()).collect(), ..rule() };
+        let (first, second) = (pinning(&["a", "b"]), pinning(&["b", "c"]));
+        let rules = [Named { id: "1", rule: &first }, Named { id: "2", rule: &second }];
+        let pin = |product, rule, place, score| Pin { product, rule, place, score };
+        let expected = [pin("a", "1", 1, 3e6), pin("b", "1", 2, 2e6), pin("c", "2", 3, 1e6)];
+        assert_eq!(pins(&rules), expected);
     }
 
     #[test]

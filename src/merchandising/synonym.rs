@@ -1,6 +1,6 @@
 //! Synonyms of the shop's own, expanded when a query is built: bounded, and of several words too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use poem_openapi::Object;
 use poem_openapi::types::Example;
@@ -98,21 +98,47 @@ fn check_term(term: &str) -> Result<(), String> {
 #[derive(Debug, Clone, Default)]
 pub struct Thesaurus {
     by_first: HashMap<String, Vec<Entry>>,
+    /// Each word of each term.
+    words: HashSet<String>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
+    /// The synonym's id.
+    id: String,
     term: Vec<String>,
     others: Vec<Vec<String>>,
 }
 
+/// What a query is searched as besides itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alternative {
+    /// Its words.
+    pub words: Vec<String>,
+    /// Where it differs from the query, in its order; never empty.
+    pub swaps: Vec<Swap>,
+}
+
+/// A term of a query with another in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swap {
+    /// The id of the synonym that says so.
+    pub synonym: String,
+    /// The term's words, as they were typed.
+    pub typed: Vec<String>,
+    /// The other's words.
+    pub other: Vec<String>,
+}
+
 impl Thesaurus {
-    /// The thesaurus of these synonyms.
-    pub fn of<'s>(synonyms: impl Iterator<Item = &'s Synonym>) -> Self {
+    /// The thesaurus of these synonyms with their ids.
+    pub fn of<'s>(synonyms: impl Iterator<Item = (&'s String, &'s Synonym)>) -> Self {
         let mut thesaurus = Self::default();
-        for synonym in synonyms {
+        for (id, synonym) in synonyms {
+            let all = synonym.terms.iter().chain(&synonym.also);
+            thesaurus.words.extend(all.flat_map(|term| plain_words(term)));
             for term in &synonym.terms {
-                let entry = Entry { term: plain_words(term), others: synonym.others(term) };
+                let entry = Entry { id: id.clone(), term: plain_words(term), others: synonym.others(term) };
                 let Some(first) = entry.term.first().cloned() else { continue };
                 thesaurus.by_first.entry(first).or_default().push(entry);
             }
@@ -120,15 +146,20 @@ impl Thesaurus {
         thesaurus
     }
 
+    /// Whether a word stands in any term: then it is meant as it is, though no product may have it.
+    pub fn knows(&self, word: &str) -> bool {
+        !self.words.is_empty() && self.words.contains(&plain(word))
+    }
+
     /// What the words are searched as besides themselves, at most [`ALTERNATIVES_MAX`]: each term replaced
     /// by each of its others, in all combinations, and what was put in never replaced again.
-    pub fn alternatives(&self, words: &[String]) -> Vec<Vec<String>> {
+    pub fn alternatives(&self, words: &[String]) -> Vec<Alternative> {
         if self.by_first.is_empty() {
             return Vec::new();
         }
         let plain_words: Vec<String> = words.iter().map(|word| plain(word)).collect();
         let mut found = Vec::new();
-        self.expand(words, &plain_words, &mut Vec::new(), &mut found);
+        self.expand(words, &plain_words, &mut Alternative::default(), &mut found);
         // The first is what was typed.
         found.into_iter().skip(1).collect()
     }
@@ -137,32 +168,36 @@ impl Thesaurus {
         &self,
         words: &[String],
         plain: &[String],
-        begun: &mut Vec<String>,
-        found: &mut Vec<Vec<String>>,
+        begun: &mut Alternative,
+        found: &mut Vec<Alternative>,
     ) {
         if found.len() > ALTERNATIVES_MAX {
             return;
         }
         let (Some((word, later)), Some((first, plain_later))) = (words.split_first(), plain.split_first())
         else {
-            if !found.contains(begun) {
+            if found.iter().all(|other| other.words != begun.words) {
                 found.push(begun.clone());
             }
             return;
         };
-        let length = begun.len();
-        begun.push(word.clone());
+        let length = begun.words.len();
+        begun.words.push(word.clone());
         self.expand(later, plain_later, begun, found);
-        begun.truncate(length);
+        begun.words.truncate(length);
         for entry in
             self.by_first.get(first).into_iter().flatten().filter(|entry| plain.starts_with(&entry.term))
         {
             let after = entry.term.len();
-            let (later, plain_later) = (words.get(after..), plain.get(after..));
+            let (typed, later) = words.split_at_checked(after).unwrap_or_default();
+            let plain_later = plain.get(after..).unwrap_or_default();
             for other in &entry.others {
-                begun.extend(other.iter().cloned());
-                self.expand(later.unwrap_or_default(), plain_later.unwrap_or_default(), begun, found);
-                begun.truncate(length);
+                begun.words.extend(other.iter().cloned());
+                let (typed, other) = (typed.to_vec(), other.clone());
+                begun.swaps.push(Swap { synonym: entry.id.clone(), typed, other });
+                self.expand(later, plain_later, begun, found);
+                begun.swaps.pop();
+                begun.words.truncate(length);
             }
         }
     }
@@ -179,8 +214,13 @@ mod tests {
     }
 
     fn searched_as(synonyms: &[Synonym], typed: &str) -> Vec<String> {
-        let thesaurus = Thesaurus::of(synonyms.iter());
-        thesaurus.alternatives(&words_of(typed)).iter().map(|words| words.join(" ")).collect()
+        alternatives(synonyms, &words_of(typed)).iter().map(|one| one.words.join(" ")).collect()
+    }
+
+    /// The alternatives with the synonyms numbered from 0.
+    fn alternatives(synonyms: &[Synonym], words: &[String]) -> Vec<Alternative> {
+        let ids: Vec<String> = (0..synonyms.len()).map(|n| n.to_string()).collect();
+        Thesaurus::of(ids.iter().zip(synonyms)).alternatives(words)
     }
 
     #[test]
@@ -196,6 +236,20 @@ mod tests {
         let synonyms = [synonym(&["anorak"], &["jacket"]), synonym(&["jacket", "coat"], &[])];
         assert_eq!(searched_as(&synonyms, "anorak"), ["jacket"]);
         assert_eq!(searched_as(&synonyms, "jacket"), ["coat"]);
+    }
+
+    #[test]
+    fn an_alternative_says_which_synonym_put_what_in_for_what_was_typed() {
+        let synonyms = [synonym(&["sofa", "love seat"], &[]), synonym(&["red"], &["crimson"])];
+        let found = alternatives(&synonyms, &words_of("Red Love Seats"));
+        let swap = |synonym: &str, typed: &str, other: &str| Swap {
+            synonym: synonym.to_owned(),
+            typed: words_of(typed),
+            other: words_of(other),
+        };
+        let (sofa, crimson) = (swap("0", "Love Seats", "sofa"), swap("1", "Red", "crimson"));
+        let swaps: Vec<Vec<Swap>> = found.into_iter().map(|one| one.swaps).collect();
+        assert_eq!(swaps, [vec![sofa.clone()], vec![crimson.clone()], vec![crimson, sofa]]);
     }
 
     #[test]
@@ -225,9 +279,9 @@ mod tests {
         #[test]
         fn a_query_never_becomes_more_than_a_few(words in prop::collection::vec("[a-c]", 0..20)) {
             let synonyms = [synonym(&["a", "b", "c"], &[]), synonym(&["a b", "c a"], &[])];
-            let found = Thesaurus::of(synonyms.iter()).alternatives(&words);
+            let found = alternatives(&synonyms, &words);
             prop_assert!(found.len() <= ALTERNATIVES_MAX);
-            prop_assert!(!found.contains(&words));
+            prop_assert!(found.iter().all(|one| one.words != words && !one.swaps.is_empty()));
         }
     }
 }

@@ -15,3 +15,4 @@ pub mod sample;
 pub mod severity;
 mod text;
 pub mod time;
+pub mod words;

@@ -308,7 +308,7 @@ mod tests {
             weight: Some(0.1),
             edits: None,
             points: Some(1e-7),
-            factor: None,
+            ..Reason::default()
         };
         answer.items[0].reasons = Some(vec![reason]);
         answer.next_cursor = Some("x".to_owned());

@@ -2,23 +2,28 @@
 //!
 //! Elasticsearch explains a score as a tree of sums and maxima over weights of terms in fields. Here it is
 //! flattened to what counts: the points of each term in each field, and the factors for popularity and stock
-//! that multiply their sum. So `sum of points × product of factors = score`.
+//! that multiply their sum, and what a merchandiser has made of it: terms that a synonym has put in, factors of
+//! rules, and what a rule adds to put a product first. So `sum of points × product of factors + what is added =
+//! score`.
 
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
+use crate::merchandising::rule::{self, Boost, Named, Pin};
+use crate::merchandising::synonym::Swap;
+use crate::merchandising::words::plain;
 use crate::model::product::Product;
+use crate::search::curated::Curated;
 use crate::search::query::Stage;
 use crate::search::query::plan::{self, Doubts, Piece};
 use crate::search::query::spelling::Similar;
 use crate::search::relevance::{Boosted, Fields, Relevance};
-use crate::search::request::Words;
 use crate::store::found::Explained;
 
 /// One part of why a product stands where it does.
 #[skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Object, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Reason {
     /// What kind of reason it is.
@@ -37,14 +42,19 @@ pub struct Reason {
     pub points: Option<f64>,
     /// What it multiplies the sum of the points by.
     pub factor: Option<f64>,
+    /// What it adds to the score after all factors.
+    pub added: Option<f64>,
+    /// The id of the rule or synonym that it is by.
+    pub by: Option<String>,
 }
 
 /// The kinds of reasons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonKind {
-    /// A word, its stem or a synonym.
+    /// A word, its stem or a synonym of the index.
+    #[default]
     Word,
     /// A word as it was written.
     Exact,
@@ -56,8 +66,14 @@ pub enum ReasonKind {
     Beginning,
     /// A word that is spelled like what was typed.
     Typo,
+    /// What a synonym that was made while the shop runs has put in for what was typed.
+    Synonym,
     /// The product is popular and in stock, or not.
     Boost,
+    /// A rule lifts or lowers the product.
+    RuleBoost,
+    /// A rule has put the product before all others.
+    Pinned,
 }
 
 /// Tells the reasons of one search.
@@ -65,12 +81,27 @@ pub struct Explainer<'a> {
     relevance: &'a Relevance,
     /// Words that stand for misspelled ones, with what was typed.
     similar: Vec<(String, Similar)>,
+    /// What was typed, as the index has it.
+    typed: Vec<String>,
+    /// What synonyms have put in.
+    swaps: Vec<&'a Swap>,
+    rules: &'a [Named<'a>],
+    pins: Vec<Pin<'a>>,
+}
+
+/// Why a term was looked for.
+#[derive(Clone, Copy)]
+enum Cause<'a> {
+    Typed,
+    Typo(&'a (String, Similar)),
+    Synonym(&'a Swap),
 }
 
 impl<'a> Explainer<'a> {
     /// Explains what a stage of a search has found.
-    pub fn new(relevance: &'a Relevance, words: &Words, stage: &Stage) -> Self {
+    pub fn new(relevance: &'a Relevance, curated: &'a Curated<'a>, stage: &Stage) -> Self {
         let none = Doubts::default();
+        let words = &curated.request.words;
         let pieces = plan::pieces(words, stage.doubts().unwrap_or(&none), relevance);
         let unsure = pieces.into_iter().filter_map(|piece| match piece {
             Piece::Unsure(unsure) => Some(unsure),
@@ -80,22 +111,41 @@ impl<'a> Explainer<'a> {
             let typed = unsure.typed;
             unsure.similar.into_iter().map(move |similar| (typed.clone(), similar))
         });
-        Self { relevance, similar: similar.collect() }
+        let pins = if curated.is_sorted_by_score() { rule::pins(&curated.rules) } else { Vec::new() };
+        Self {
+            relevance,
+            similar: similar.collect(),
+            typed: words.as_slice().iter().flat_map(|word| tokens(word)).collect(),
+            swaps: curated.alternatives.iter().flat_map(|alternative| &alternative.swaps).collect(),
+            rules: &curated.rules,
+            pins,
+        }
     }
 
-    /// The reasons: first what gives points, the most first, then what multiplies their sum.
+    /// The reasons: first what puts the product first, then what gives points, the most first, then what
+    /// multiplies their sum.
     pub fn reasons(&self, explanation: &Explained, product: &Product) -> Vec<Reason> {
+        let pin = self.pins.iter().find(|pin| pin.product == product.id.as_str());
+        let is_found = is_scored(explanation);
         let mut terms = Vec::new();
         collect(explanation, 1.0, &mut terms);
-        let mut reasons: Vec<Reason> = merged(terms).iter().map(|term| self.of_term(term)).collect();
-        reasons.sort_by(|a, b| b.points.unwrap_or_default().total_cmp(&a.points.unwrap_or_default()));
-        reasons.push(self.boost(product));
+        let mut points: Vec<Reason> = merged(terms).iter().map(|term| self.of_term(term)).collect();
+        points.sort_by(|a, b| b.points.unwrap_or_default().total_cmp(&a.points.unwrap_or_default()));
+        let mut reasons: Vec<Reason> = pin.map(|pin| of_pin(pin, is_found)).into_iter().collect();
+        reasons.extend(points);
+        // Nothing is multiplied where a product is there only because it is pinned.
+        if is_found {
+            reasons.push(self.boost(product));
+            let lifts =
+                self.rules.iter().flat_map(|named| named.rule.boost.iter().map(|lift| (named.id, lift)));
+            let lifts = lifts.filter(|(_, lift)| lift.lifts(product));
+            reasons.extend(lifts.map(|(rule, lift)| of_lift(rule, lift)));
+        }
         reasons
     }
 
     fn of_term(&self, term: &Term) -> Reason {
         let field = term.field.split('.').next().unwrap_or_default();
-        let typo = self.similar.iter().find(|(_, similar)| is_stem_of(&term.found, &similar.word));
         let (kind, weight) = match term.field.split_once('.').map(|(_, layer)| layer) {
             Some("pairs") => (ReasonKind::Together, self.relevance.pairs.weight(&term.field)),
             Some("prefix") => (ReasonKind::Beginning, self.relevance.prefix.weight(&term.field)),
@@ -103,20 +153,39 @@ impl<'a> Explainer<'a> {
             Some(_) => (ReasonKind::Exact, self.relevance.exact.weight(&term.field)),
             None => (ReasonKind::Word, weight(&self.relevance.text.fields, &term.field)),
         };
-        // What stands for a misspelled word was not typed, in whichever layer it was found.
-        let is_word = matches!(kind, ReasonKind::Word | ReasonKind::Exact);
-        let typo = typo.filter(|_| is_word);
-        let kind = if typo.is_some() { ReasonKind::Typo } else { kind };
+        let cause = self.cause(kind, &term.found);
+        let (kind, edits, by) = match cause {
+            Cause::Typed => (kind, None, None),
+            Cause::Typo((_, similar)) => (ReasonKind::Typo, u32::try_from(similar.edits).ok(), None),
+            Cause::Synonym(swap) => (ReasonKind::Synonym, None, Some(swap.synonym.clone())),
+        };
         Reason {
             kind,
-            text: sentence(kind, term, &label(field), typo),
+            text: sentence(kind, term, &label(field), cause),
             field: Some(label(field)),
             found: Some(term.found.clone()),
             weight,
-            edits: typo.and_then(|(_, similar)| u32::try_from(similar.edits).ok()),
+            edits,
             points: Some(term.points),
-            factor: None,
+            by,
+            ..Reason::default()
         }
+    }
+
+    /// Why a term was looked for: what stands for a word was not typed, in whichever layer it was found.
+    fn cause(&self, kind: ReasonKind, found: &str) -> Cause<'_> {
+        let typo = self.similar.iter().find(|(_, similar)| is_stem_of(found, &similar.word));
+        let is_word = matches!(kind, ReasonKind::Word | ReasonKind::Exact);
+        if let Some(typo) = typo.filter(|_| is_word) {
+            return Cause::Typo(typo);
+        }
+        let put_in: Vec<&str> =
+            found.split(' ').filter(|term| !self.typed.iter().any(|word| comes_from(term, word))).collect();
+        let has_put_in = |swap: &&&Swap| {
+            let words: Vec<String> = swap.other.iter().flat_map(|word| tokens(word)).collect();
+            put_in.iter().any(|term| words.iter().any(|word| comes_from(term, word)))
+        };
+        self.swaps.iter().find(has_put_in).map_or(Cause::Typed, |swap| Cause::Synonym(swap))
     }
 
     /// As [`crate::search::query::ranked`] computes it.
@@ -133,14 +202,42 @@ impl<'a> Explainer<'a> {
                 popular * 100.0,
                 stock * 100.0
             ),
-            field: None,
-            found: None,
-            weight: None,
-            edits: None,
-            points: None,
             factor: Some(factor),
+            ..Reason::default()
         }
     }
+}
+
+fn of_pin(pin: &Pin, is_found: bool) -> Reason {
+    let although = if is_found { "" } else { ", although the query does not find it" };
+    Reason {
+        kind: ReasonKind::Pinned,
+        text: format!("the rule “{}” pins it as number {}{although}", pin.rule, pin.place),
+        added: Some(pin.score),
+        by: Some(pin.rule.to_owned()),
+        ..Reason::default()
+    }
+}
+
+fn of_lift(rule: &str, lift: &Boost) -> Reason {
+    let brand = lift.brand.as_ref().map(|brand| format!(" of the brand {brand}")).unwrap_or_default();
+    let category = lift.category.as_ref().map(|path| format!(" in {path}")).unwrap_or_default();
+    let whose = match &lift.product {
+        Some(_) => "this product".to_owned(),
+        None => format!("products{brand}{category}"),
+    };
+    Reason {
+        kind: ReasonKind::RuleBoost,
+        text: format!("the rule “{rule}” multiplies the points of {whose} by {}", lift.factor),
+        factor: Some(lift.factor),
+        by: Some(rule.to_owned()),
+        ..Reason::default()
+    }
+}
+
+/// Whether the query has found the product: a pin alone is not multiplied by anything.
+fn is_scored(part: &Explained) -> bool {
+    part.description.starts_with("function score") || part.details.iter().any(is_scored)
 }
 
 impl Boosted {
@@ -159,6 +256,27 @@ fn is_stem_of(term: &str, word: &str) -> bool {
     common >= 3 && common + 2 >= word.chars().count() && common + 1 >= term.chars().count()
 }
 
+/// Whether a term of the index may come from this one of [`tokens`].
+fn comes_from(term: &str, word: &str) -> bool {
+    term == word || is_stem_of(term, word) || plain(term) == plain(word)
+}
+
+/// The parts of a word, as the index takes it apart: in lower case, letters and digits.
+fn tokens(word: &str) -> Vec<String> {
+    let mut tokens: Vec<String> = Vec::new();
+    let mut last = None;
+    for character in word.to_lowercase().chars() {
+        let class = character.is_alphanumeric().then(|| character.is_numeric());
+        match tokens.last_mut().filter(|_| class == last) {
+            _ if class.is_none() => {}
+            Some(token) => token.push(character),
+            None => tokens.push(character.to_string()),
+        }
+        last = class;
+    }
+    tokens
+}
+
 /// The field as people call it.
 fn label(field: &str) -> String {
     match field {
@@ -170,20 +288,32 @@ fn label(field: &str) -> String {
     }
 }
 
-fn sentence(kind: ReasonKind, term: &Term, field: &str, typo: Option<&(String, Similar)>) -> String {
+fn sentence(kind: ReasonKind, term: &Term, field: &str, cause: Cause) -> String {
     let Term { found, points, .. } = term;
-    let what = match kind {
-        ReasonKind::Word | ReasonKind::Boost => format!("“{found}” stands in the {field}"),
-        ReasonKind::Exact => format!("“{found}” stands in the {field} just as it was typed"),
-        ReasonKind::Together => format!("“{found}” stand next to each other in the {field}"),
-        ReasonKind::Code => format!("“{found}” stands in the {field} in one piece"),
-        ReasonKind::Beginning => format!("a word of the {field} begins with “{found}”"),
-        ReasonKind::Typo => {
-            let (typed, edits) =
-                typo.map(|(typed, similar)| (typed.as_str(), similar.edits)).unwrap_or_default();
-            let errors = if edits == 1 { "error" } else { "errors" };
+    let what = match (cause, kind) {
+        (Cause::Typo((typed, Similar { edits, .. })), _) => {
+            let errors = if *edits == 1 { "error" } else { "errors" };
             format!("“{found}” stands in the {field}, {edits} typing {errors} away from “{typed}”")
         }
+        (Cause::Synonym(Swap { synonym, typed, other }), _) => {
+            let (typed, other) = (typed.join(" "), other.join(" "));
+            format!(
+                "“{found}” stands in the {field}; the synonym “{synonym}” has put “{other}” in for “{typed}”"
+            )
+        }
+        (Cause::Typed, ReasonKind::Exact) => format!("“{found}” stands in the {field} just as it was typed"),
+        (Cause::Typed, ReasonKind::Together) => format!("“{found}” stand next to each other in the {field}"),
+        (Cause::Typed, ReasonKind::Code) => format!("“{found}” stands in the {field} in one piece"),
+        (Cause::Typed, ReasonKind::Beginning) => format!("a word of the {field} begins with “{found}”"),
+        (
+            Cause::Typed,
+            ReasonKind::Word
+            | ReasonKind::Typo
+            | ReasonKind::Synonym
+            | ReasonKind::Boost
+            | ReasonKind::RuleBoost
+            | ReasonKind::Pinned,
+        ) => format!("“{found}” stands in the {field}"),
     };
     format!("{what}: {points:.1} points")
 }
@@ -294,6 +424,13 @@ mod tests {
         let mut terms = Vec::new();
         collect(&whole, 1.0, &mut terms);
         assert_eq!(terms, [term("name", "laptop", false, 0.8), term("category_label", "laptop", false, 6.0)]);
+    }
+
+    #[test]
+    fn a_word_is_taken_apart_as_the_index_does() {
+        assert_eq!(tokens("PS5-Pro"), ["ps", "5", "pro"]);
+        assert!(comes_from("trainer", "trainers") && comes_from("battery", "batteries"));
+        assert!(!comes_from("ps", "pc") && !comes_from("or", "trainers"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod autocomplete;
+pub mod curated;
 pub mod cursor;
 pub mod explain;
 pub mod facets;
@@ -26,16 +27,16 @@ use uuid::Uuid;
 
 use crate::catalog;
 use crate::http::parameter::BadParameter;
+use crate::merchandising::Merchandise;
 use crate::merchandising::live::Live;
-use crate::merchandising::{Merchandise, rule};
 use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
 use crate::search::autocomplete::known::Known;
 use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
+use crate::search::curated::Curated;
 use crate::search::explain::Explainer;
 use crate::search::query::Stage;
-use crate::search::query::body::Body;
 use crate::search::query::plan::Doubts;
 use crate::search::query::spelling::{Corrections, Reach};
 use crate::search::relevance::Relevance;
@@ -110,6 +111,19 @@ impl Search {
         Ok(answer.items.into_iter().map(|item| (item.id, item.name)).collect())
     }
 
+    /// What others search for and is wanted: the most popular first, and so many at most.
+    ///
+    /// # Errors
+    /// As [`Search::suggest`].
+    pub async fn popular(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+        most: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let known = self.known.get(&*self.merchandise().await).await?;
+        Ok(known.queries().filter(|query| is_wanted(query)).take(most).map(str::to_owned).collect())
+    }
+
     /// Which of these ids no product has.
     ///
     /// # Errors
@@ -127,7 +141,9 @@ impl Search {
     /// [`SearchError::BadParameter`] for a category that no product has, [`SearchError::Store`].
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
         let started = Instant::now();
-        let (stage, raw) = self.relax(request).await?;
+        let merchandise = self.merchandise().await;
+        let curated = Curated::new(request, &merchandise, Timestamp::now());
+        let (stage, raw) = self.relax(&curated).await?;
         let total = raw.total();
         let finds_no_match = total == 0 || stage == Stage::BestSellers;
         for category in request.filters.categories.iter().filter(|_| finds_no_match) {
@@ -136,11 +152,11 @@ impl Search {
             }
         }
         let sent = match request.explain {
-            true => serde_json::to_value(self.body(request, &stage).await).ok(),
+            true => serde_json::to_value(curated.body(&stage, &self.relevance)).ok(),
             false => None,
         };
         let next_cursor = raw.next_cursor(request);
-        let explainer = request.explain.then(|| Explainer::new(&self.relevance, &request.words, &stage));
+        let explainer = request.explain.then(|| Explainer::new(&self.relevance, &curated, &stage));
         let (items, facets) = raw.into_items(request.offset(), explainer.as_ref());
         Ok(SearchAnswer {
             query_id: Uuid::now_v7().to_string(),
@@ -156,7 +172,7 @@ impl Search {
             sent,
             currency: self.currency.to_string(),
             items,
-            facets: facets.shape(&request.filters),
+            facets: facets.shape(&query::filters(request, &stage)),
         })
     }
 
@@ -194,33 +210,35 @@ impl Search {
     }
 
     /// The first stage that finds enough, else the one that finds something.
-    async fn relax(&self, request: &SearchRequest) -> Result<(Stage, RawAnswer), StoreError> {
-        let mut as_typed = self.products(request, &Stage::AsTyped).await?;
+    async fn relax(&self, curated: &Curated<'_>) -> Result<(Stage, RawAnswer), StoreError> {
+        let request = curated.request;
+        let mut as_typed = self.products(curated, &Stage::AsTyped).await?;
         if request.words.as_slice().is_empty() {
             return Ok((Stage::AsTyped, as_typed));
         }
         let corrections = as_typed.take_corrections(&request.words, &self.relevance);
+        let corrections = corrections.without(&curated.meant);
         let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
             // Every word occurs, but one that hardly does may be misspelled in those products too.
             let frequent = self.relevance.spelling.frequent_products;
             let corrections = corrections.outweighing(&request.words, frequent);
             Doubts { corrections, last_is_unfinished: false }
         } else {
-            self.doubts(request, corrections).await?
+            self.doubts(curated, corrections).await?
         };
         let mut found = (Stage::AsTyped, as_typed);
         if !doubts.is_empty() {
-            self.better(request, Stage::SimilarWords(doubts.clone()), &mut found).await?;
+            self.better(curated, Stage::SimilarWords(doubts.clone()), &mut found).await?;
         }
         // Sorted by price, what has any of the words would bury what has all of them.
         let wants_more = |raw: &RawAnswer| {
             request.sort == Sort::Relevance && raw.unfiltered() < self.relevance.enough_products
         };
         if request.words.as_slice().len() > 1 && (found.1.total() == 0 || wants_more(&found.1)) {
-            self.better(request, Stage::AnyWord(doubts), &mut found).await?;
+            self.better(curated, Stage::AnyWord(doubts), &mut found).await?;
         }
         if found.1.total() == 0 {
-            self.last_resorts(request, &mut found).await?;
+            self.last_resorts(curated, &mut found).await?;
         }
         Ok(found)
     }
@@ -228,11 +246,11 @@ impl Search {
     /// Asks for a stage, and keeps its answer if it finds something.
     async fn better(
         &self,
-        request: &SearchRequest,
+        curated: &Curated<'_>,
         stage: Stage,
         found: &mut (Stage, RawAnswer),
     ) -> Result<(), StoreError> {
-        let answer = self.products(request, &stage).await?;
+        let answer = self.products(curated, &stage).await?;
         if answer.total() > 0 {
             *found = (stage, answer);
         }
@@ -242,30 +260,33 @@ impl Search {
     /// What is left when no product within the filters has any of the words.
     async fn last_resorts(
         &self,
-        request: &SearchRequest,
+        curated: &Curated<'_>,
         found: &mut (Stage, RawAnswer),
     ) -> Result<(), StoreError> {
+        let request = curated.request;
         let may_be_misspelled = request.fuzzy && found.1.unfiltered() == 0;
         let question = query::less_similar(&request.words, &self.relevance).filter(|_| may_be_misspelled);
         if let Some(body) = question {
             let similar: RawSimilar = self.ask("look for less similar words", &body).await?;
             let corrections = similar.suggest.corrections(&request.words, Reach::Far, &self.relevance);
+            let corrections = corrections.without(&curated.meant);
             let doubts = Doubts { corrections, last_is_unfinished: false };
             if !doubts.is_empty() {
-                self.better(request, Stage::Fuzzier(doubts), found).await?;
+                self.better(curated, Stage::Fuzzier(doubts), found).await?;
             }
         }
         if found.1.total() == 0 && !request.filters.categories.is_empty() {
-            self.better(request, Stage::BestSellers, found).await?;
+            self.better(curated, Stage::BestSellers, found).await?;
         }
         Ok(())
     }
 
     /// What is in doubt: words that occur in no product are misspelled, and the last may be unfinished.
-    async fn doubts(&self, request: &SearchRequest, corrections: Corrections) -> Result<Doubts, StoreError> {
+    async fn doubts(&self, curated: &Curated<'_>, corrections: Corrections) -> Result<Doubts, StoreError> {
+        let request = curated.request;
         let body = query::occurrences(&request.words, &self.relevance);
         let occurrences: RawOccurrences = self.ask("look words up", &body).await?;
-        let unknown: Vec<usize> = occurrences.unknown().collect();
+        let unknown: Vec<usize> = occurrences.unknown().filter(|at| !curated.meant.contains(at)).collect();
         let last = request.words.as_slice().len().checked_sub(1);
         let last_is_unfinished = last.is_some_and(|last| unknown.contains(&last));
         if !request.fuzzy {
@@ -276,27 +297,8 @@ impl Search {
         Ok(Doubts { corrections, last_is_unfinished })
     }
 
-    async fn products(&self, request: &SearchRequest, stage: &Stage) -> Result<RawAnswer, StoreError> {
-        self.ask("search products", &self.body(request, stage).await).await
-    }
-
-    /// The body of a search, with the synonyms and rules of the shop upon it.
-    async fn body(&self, request: &SearchRequest, stage: &Stage) -> Body {
-        let merchandise = self.merchandise().await;
-        let words = request.words.as_slice();
-        // With several categories chosen none of them is what the page is about.
-        let category = match request.filters.categories.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        };
-        let alternatives = merchandise.thesaurus.alternatives(words).into_iter().map(|words| {
-            let request = SearchRequest { words: Words::read(&words.join(" ")), ..request.clone() };
-            query::products(&request, &Stage::AsTyped, &self.relevance)
-        });
-        let body = query::products(request, stage, &self.relevance);
-        let body = body.with_alternatives(alternatives.collect());
-        let rules = merchandise.rules(words, category, Timestamp::now());
-        Body { query: rule::apply(body.query, request.sort == Sort::Relevance, &rules), ..body }
+    async fn products(&self, curated: &Curated<'_>, stage: &Stage) -> Result<RawAnswer, StoreError> {
+        self.ask("search products", &curated.body(stage, &self.relevance)).await
     }
 
     async fn merchandise(&self) -> Arc<Merchandise> {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::analytics::Popular;
 use crate::model::category;
+use crate::model::words::base_form;
 use crate::search::autocomplete::typed::{Likeness, Typed, folded_words};
 use crate::search::autocomplete::{Kind, Suggestion};
 use crate::store::found::{Buckets, Counted};
@@ -77,13 +78,18 @@ impl Vocabulary {
             by_last.entry(synonym.to.last().cloned().unwrap_or_default()).or_default().push(synonym);
         }
         for category in &mut self.categories {
-            let label: Vec<String> = category.words.iter().map(|word| singular(word)).collect();
+            let label: Vec<String> = category.words.iter().map(|word| base_form(word)).collect();
             let ends_alike = label.last().and_then(|last| by_last.get(last)).into_iter().flatten();
             // `Winter coats` is what `jacket => coat` leads to, since its last word says what is in it.
             let naming = ends_alike.filter(|synonym| label.ends_with(&synonym.to));
             category.aliases.extend(naming.map(|synonym| synonym.from.clone()));
         }
         self
+    }
+
+    /// What others search for, the most popular first.
+    pub fn queries(&self) -> impl Iterator<Item = &str> {
+        self.queries.iter().map(|entry| entry.text.as_str())
     }
 
     /// The suggestions of one kind, those first of which the text begins as typed.
@@ -141,7 +147,7 @@ impl Entry {
 /// Who searches for `from` is shown `to` as well; both as words.
 struct Synonym {
     from: Vec<String>,
-    /// In the singular.
+    /// Each in its base form.
     to: Vec<String>,
 }
 
@@ -154,17 +160,8 @@ fn synonyms(rule: &str) -> Vec<Synonym> {
     };
     let pairs = left.iter().flat_map(|from| right.iter().map(move |to| (from, to)));
     let pairs = pairs.filter(|(from, to)| !to.is_empty() && from != to);
-    let singulars = |words: &[String]| words.iter().map(|word| singular(word)).collect();
-    pairs.map(|(from, to)| Synonym { from: from.clone(), to: singulars(to) }).collect()
-}
-
-/// Endings of plurals and what stands there in the singular; the first that fits counts.
-const PLURALS: [(&str, &str); 7] =
-    [("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("ies", "y"), ("xes", "x"), ("ss", "ss"), ("s", "")];
-
-fn singular(word: &str) -> String {
-    let plural = PLURALS.iter().find_map(|(ending, one)| Some((word.strip_suffix(ending)?, one)));
-    plural.map_or_else(|| word.to_owned(), |(stem, one)| format!("{stem}{one}"))
+    let base_forms = |words: &[String]| words.iter().map(|word| base_form(word)).collect();
+    pairs.map(|(from, to)| Synonym { from: from.clone(), to: base_forms(to) }).collect()
 }
 
 #[cfg(test)]
@@ -178,12 +175,14 @@ mod tests {
             "categories": { "buckets": [
                 bucket("a.headphones", 9), bucket("a.on-ear-headphones", 8), bucket("home.heating", 7),
                 bucket("fashion.winter-coats", 6), bucket("a.televisions", 5), bucket("a.dresses", 1),
+                bucket("a.batteries", 1),
             ]},
             "brands": { "buckets": [bucket("Élan", 3)] },
         });
         let popular = |query: &str, sessions| Popular { query: query.to_owned(), sessions };
         let queries = vec![popular("head lamp", 5), popular("headset", 4)];
-        let rules = ["jacket => jacket, coat", "tv, television", "frock, dress"].map(str::to_owned);
+        let rules =
+            ["jacket => jacket, coat", "tv, television", "frock, dress", "cells, battery"].map(str::to_owned);
         Vocabulary::new(serde_json::from_value(names).unwrap(), queries, &rules)
     }
 
@@ -207,6 +206,7 @@ mod tests {
         assert_eq!(categories("jack"), ["Winter coats"]);
         assert_eq!(categories("tv"), ["Televisions"]);
         assert_eq!(categories("frock"), ["Dresses"]);
+        assert_eq!(categories("cell"), ["Batteries"]);
         assert_eq!(categories("lack"), Vec::<String>::new());
     }
 
@@ -214,11 +214,5 @@ mod tests {
     fn what_many_search_for_is_suggested_the_most_popular_first() {
         assert_eq!(texts(Kind::Query, "hea", Likeness::Begins), ["head lamp", "headset"]);
         assert_eq!(texts(Kind::Query, "haed", Likeness::Similar), ["head lamp", "headset"]);
-    }
-
-    #[test]
-    fn plurals_are_told_from_words_that_only_end_like_one() {
-        let words = ["coats", "dresses", "dress", "brushes", "batteries", "boxes", "tv"].map(singular);
-        assert_eq!(words, ["coat", "dress", "dress", "brush", "battery", "box", "tv"]);
     }
 }

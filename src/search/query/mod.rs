@@ -11,6 +11,8 @@ pub mod body;
 pub mod plan;
 pub mod spelling;
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use crate::search::facets::Passing;
@@ -18,7 +20,7 @@ use crate::search::query::body::Body;
 use crate::search::query::plan::{Doubts, Piece, Unsure};
 use crate::search::query::spelling::Reach;
 use crate::search::relevance::{Boosted, Fields, Relevance};
-use crate::search::request::{SearchRequest, Words};
+use crate::search::request::{Filters, SearchRequest, Words};
 use crate::search::{facets, filter};
 
 /// How strictly a product must match. Each stage is tried when the ones before have found too little.
@@ -46,10 +48,15 @@ impl Stage {
     }
 }
 
+/// The filters that a stage asks with: those that were chosen, or for best sellers the departments alone.
+pub fn filters<'r>(request: &'r SearchRequest, stage: &Stage) -> Cow<'r, Filters> {
+    let departments = (*stage == Stage::BestSellers).then(|| request.departments()).flatten();
+    departments.map_or(Cow::Borrowed(&request.filters), Cow::Owned)
+}
+
 /// The search for a page of products with its facets; at the first stage it also asks for similar words.
 pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Body {
-    let departments = (*stage == Stage::BestSellers).then(|| request.departments()).flatten();
-    let filters = departments.as_ref().unwrap_or(&request.filters);
+    let filters = &*filters(request, stage);
     let mut body = Body {
         query: ranked(&matching(request, stage, relevance), relevance),
         post_filter: json!({ "bool": { "filter": filter::clauses(filters, None) } }),

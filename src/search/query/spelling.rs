@@ -159,6 +159,12 @@ impl Corrections {
         self
     }
 
+    /// Without those of the words at these positions.
+    pub fn without(mut self, positions: &[usize]) -> Self {
+        self.0.retain(|at, _| !positions.contains(at));
+        self
+    }
+
     /// Only similar words that outweigh one that a few products have: others than its own plural or singular,
     /// and in so many products.
     pub fn outweighing(mut self, words: &Words, products: u64) -> Self {

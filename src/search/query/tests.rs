@@ -7,7 +7,7 @@ use super::*;
 use crate::model::category::CategoryPath;
 use crate::model::money::Cents;
 use crate::search::query::spelling::Similar;
-use crate::search::request::{Filters, Page, Stars};
+use crate::search::request::{Page, Stars};
 use crate::search::sort::Sort;
 
 fn relevance() -> Relevance {

@@ -57,7 +57,7 @@ async fn a_slip_of_the_finger_and_another_name_still_suggest_what_is_meant() {
 }
 
 /// Stores what was searched for as the processor does: whose, query, sessions, searches, those that found nothing.
-async fn store_searches(shop: &Shop, schema: &Schema, searches: &[(Option<&str>, &str, u64, u64, u64)]) {
+pub async fn store_searches(shop: &Shop, schema: &Schema, searches: &[(Option<&str>, &str, u64, u64, u64)]) {
     shop.store.create_index(schema.name, &schema.body()).await.unwrap();
     for (session, query, sessions, searches, zero_results) in searches {
         let mut document = json!({

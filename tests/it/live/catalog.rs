@@ -134,6 +134,34 @@ async fn refused_products_are_told_and_leave_the_old_catalogue_served() {
 }
 
 #[tokio::test]
+async fn a_mapping_that_a_foreign_template_has_spoiled_is_told_and_never_served() {
+    with_shop(async |shop| {
+        seed(shop, 100).await.unwrap();
+        let before = served(shop).await;
+        let spoiler = async |priority: u32, mappings: Value| {
+            let patterns = [format!("{}*", shop.store.name("products-v"))];
+            let template =
+                json!({ "index_patterns": patterns, "priority": priority, "template": { "mappings": mappings } });
+            put(shop, &format!("/_index_template/{}", shop.store.name("spoiler")), template).await;
+        };
+        let shadow = json!({ "runtime": { "price_cents": { "type": "keyword" } } });
+        let further = json!({ "properties": { "more": { "type": "keyword" } } });
+        for (mappings, what) in [(&shadow, "runtime is {"), (&further, "there is a further field more")] {
+            spoiler(600, mappings.clone()).await;
+            let error = fill(shop, Source::Served).await.unwrap_err();
+            let message = error.to_string();
+            assert!(matches!(error, LoadError::Unsound { .. }) && message.contains(what), "{message}");
+            assert!(message.ends_with("so the alias was left as it was"), "{message}");
+            assert_eq!(served(shop).await, before);
+        }
+        spoiler(400, shadow).await;
+        fill(shop, Source::Served).await.unwrap();
+        assert_eq!(served(shop).await, before, "a template of less priority changes nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_index_in_the_place_of_the_alias_is_told() {
     with_shop(async |shop| {
         put(shop, &format!("/{}", shop.store.name("products")), json!({})).await;

@@ -4,10 +4,13 @@ use futures_util::future::join_all;
 use poem::http::Method;
 use poem::{Endpoint, Response};
 use serde_json::{Value, json};
+use shoplens::model::product::Product;
 use shoplens::store::Missing;
+use shoplens::store::schema::Schema;
 
+use crate::live::autocomplete::store_searches;
 use crate::live::shop::{Shop, eventually, with_shop};
-use crate::live::small_shop::{Service, seed, service};
+use crate::live::small_shop::{Service, product, seed, seed_with, service};
 
 const TOKEN: &str = "a token for this test";
 const WITH_TOKEN: [&str; 4] = ["--admin-token", TOKEN, "--api-rate-per-second", "0"];
@@ -76,6 +79,45 @@ async fn a_synonym_is_tried_made_searched_by_and_taken_back() {
     .await;
 }
 
+#[tokio::test]
+async fn a_change_is_tried_on_the_popular_searches_that_it_concerns() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let searches = [
+            (None, "red kickers", 5, 5, 1),
+            (None, "kicker for the road", 9, 9, 1),
+            (None, "kickers of one person", 1, 1, 0),
+            (None, "laptop", 9, 9, 0),
+        ];
+        store_searches(shop, &Schema::QUERY_STATS, &searches).await;
+        let service = service(shop, &WITH_TOKEN);
+        let tried = async |method, path: &str, body: &Value| {
+            let (status, answer) = service.send(method, path, TOKEN, body).await;
+            assert_eq!(status, 200, "{answer}");
+            let effects = answer["effects"].as_array().unwrap();
+            let told = effects.iter().map(|effect| (effect["query"].as_str().unwrap(), &effect["changes"]));
+            told.map(|(query, changes)| (query.to_owned(), changes.as_bool().unwrap())).collect::<Vec<_>>()
+        };
+        let expected = |queries: &[(&str, bool)]| -> Vec<(String, bool)> {
+            queries.iter().map(|(query, changes)| ((*query).to_owned(), *changes)).collect()
+        };
+        let all = expected(&[("kickers", true), ("kicker for the road", true), ("red kickers", true)]);
+        let body = json!({ "terms": ["kickers"], "also": ["running shoes"] });
+        let path = "/synonyms/kickers";
+        assert_eq!(tried(Method::PUT, &format!("{path}?dry_run=true"), &body).await, all);
+        assert_eq!(service.send(Method::PUT, path, TOKEN, &body).await.0, 200);
+        let none = &Value::Null;
+        assert_eq!(tried(Method::DELETE, &format!("{path}?dry_run=true"), none).await, all);
+        assert_eq!(tried(Method::POST, "/changes/1/undo?dry_run=true", none).await, all);
+        let asked = expected(&[("laptop", false), ("kickers", true)]);
+        for (method, path) in [(Method::DELETE, path), (Method::POST, "/changes/1/undo")] {
+            let path = format!("{path}?dry_run=true&query=laptop&query=kickers");
+            assert_eq!(tried(method, &path, none).await, asked);
+        }
+    })
+    .await;
+}
+
 fn body_with_also(body: &Value) -> Value {
     json!({ "terms": body["terms"], "also": [] })
 }
@@ -107,6 +149,100 @@ async fn rules_pin_hide_and_lift_and_leave_other_searches_alone() {
             (answer["items"][0]["brand"] == "Caselot").then_some(())
         })
         .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_word_of_a_synonym_is_never_taken_for_a_misspelled_one() {
+    with_shop(async |shop| {
+        let knickers = ("fashion.clothing.knickers", "Élan", "Élan soft knickers", "Of cotton.", 999, 0.5);
+        let trainers = ("fashion.shoes.trainers", "Fleet", "Fleet Dash trainers", "Light.", 9_999, 0.5);
+        let mut products: Vec<Product> = (0..45).map(|n| product(n, &knickers)).collect();
+        products.push(product(45, &trainers));
+        seed_with(shop, &products).await;
+        let service = service(shop, &WITH_TOKEN);
+        assert_eq!(service.get("/search?q=kickers").await["did_you_mean"], "knickers");
+        let synonym = json!({ "terms": ["kickers"], "also": ["trainers"] });
+        assert_eq!(service.send(Method::PUT, "/synonyms/kickers", TOKEN, &synonym).await.0, 200);
+        let answer = eventually("the synonym is searched by", async || {
+            let answer = service.get("/search?q=kickers").await;
+            (answer["did_you_mean"].is_null()).then_some(answer)
+        })
+        .await;
+        assert_eq!((&answer["relaxation"], ids(&answer)), (&json!("none"), vec!["p-045"]), "{answer}");
+        for query in ["kicker", "Kickers+spaceship"] {
+            let answer = service.get(&format!("/search?q={query}")).await;
+            assert_eq!(
+                (answer.get("did_you_mean"), ids(&answer)),
+                (None, vec!["p-045"]),
+                "{query}: {answer}"
+            );
+        }
+    })
+    .await;
+}
+
+fn reasons<'a>(item: &'a Value, kind: &str) -> Vec<&'a Value> {
+    let reasons = item["reasons"].as_array().unwrap().iter();
+    reasons.filter(|reason| reason["kind"] == kind).collect()
+}
+
+/// The score, as the reasons give it.
+fn score_by_reasons(item: &Value) -> f64 {
+    let of = |what: &str| -> Vec<f64> {
+        item["reasons"].as_array().unwrap().iter().filter_map(|reason| reason[what].as_f64()).collect()
+    };
+    of("points").iter().sum::<f64>() * of("factor").iter().product::<f64>() + of("added").iter().sum::<f64>()
+}
+
+#[tokio::test]
+async fn a_curated_search_says_which_rule_and_which_synonym_put_a_product_where_it_is() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let service = service(shop, &WITH_TOKEN);
+        let synonym = json!({ "terms": ["kickers"], "also": ["running shoes"] });
+        assert_eq!(service.send(Method::PUT, "/synonyms/sporty", TOKEN, &synonym).await.0, 200);
+        // p-016 is a dining table, p-020 a running shoe.
+        let pins = json!({ "query": "kickers", "pin": ["p-016", "p-020"] });
+        assert_eq!(service.send(Method::PUT, "/rules/top", TOKEN, &pins).await.0, 200);
+        let lifts = json!({ "query": "kickers", "hide": ["p-001"], "boost": [
+            { "brand": "Fleet", "factor": 3 }, { "category": "fashion.shoes", "factor": 0.5 }, { "product": "p-019", "factor": 4 },
+        ]});
+        assert_eq!(service.send(Method::PUT, "/rules/more", TOKEN, &lifts).await.0, 200);
+        let answer = eventually("the rules hold", async || {
+            let answer = service.get("/search?q=kickers&explain=true").await;
+            (ids(&answer).len() == 4).then_some(answer)
+        })
+        .await;
+        assert_eq!(ids(&answer)[..2], ["p-016", "p-020"], "{answer}");
+        let [table, trail, others @ ..] = answer["items"].as_array().unwrap().as_slice() else { panic!() };
+
+        let text = |reason: &Value| reason["text"].as_str().unwrap().to_owned();
+        let pinned = reasons(table, "pinned");
+        assert_eq!(text(pinned[0]), "the rule “top” pins it as number 1, although the query does not find it");
+        assert_eq!((&pinned[0]["by"], table["reasons"].as_array().unwrap().len()), (&json!("top"), 1));
+        assert_eq!(text(&trail["reasons"][0]), "the rule “top” pins it as number 2");
+        for shoe in [&[trail], &others.iter().collect::<Vec<_>>()[..]].concat() {
+            let put_in = reasons(shoe, "synonym");
+            let expected = "the synonym “sporty” has put “running shoes” in for “kickers”";
+            assert!(!put_in.is_empty() && text(put_in[0]).contains(expected), "{shoe}");
+            assert_eq!(put_in[0]["by"], "sporty");
+            assert!(["word", "exact", "together"].iter().all(|kind| reasons(shoe, kind).is_empty()), "{shoe}");
+        }
+        let lifted = |item: &Value| -> Vec<String> { reasons(item, "rule_boost").into_iter().map(text).collect() };
+        let shoes = "the rule “more” multiplies the points of products in fashion.shoes by 0.5";
+        let by_id = |id: &str| others.iter().find(|item| item["id"] == id).unwrap();
+        let this = "the rule “more” multiplies the points of this product by 4";
+        assert_eq!(lifted(by_id("p-019")), [shoes, this]);
+        let fleet = "the rule “more” multiplies the points of products of the brand Fleet by 3";
+        assert_eq!(lifted(by_id("p-021")), [fleet, shoes]);
+        for item in answer["items"].as_array().unwrap() {
+            let (told, score) = (score_by_reasons(item), item["score"].as_f64().unwrap());
+            // A pinned product's score is a float of over a million.
+            let slack = if reasons(item, "pinned").is_empty() { 0.001 * score } else { 0.5 };
+            assert!((told - score).abs() < slack, "{told} ≠ {score}: {item}");
+        }
     })
     .await;
 }

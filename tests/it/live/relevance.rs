@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use serde_json::Value;
+use serde_json::{Value, json};
+use shoplens::model::product::Product;
 use shoplens::relevance::report::Report;
 use shoplens::relevance::run::{RelevanceSettings, measure};
 use shoplens::relevance::statistics;
 
 use crate::live::shop::{Shop, with_shop};
-use crate::live::small_shop::{seed, service};
+use crate::live::small_shop::{product, seed, seed_with, service};
 
 /// Far above what a search takes on a busy machine, far below what a shopper waits for.
 const HARMLESS: Duration = Duration::from_secs(5);
@@ -87,6 +88,33 @@ async fn where_nothing_fits_the_department_s_best_sellers_are_shown() {
         assert_eq!(names(&answer), expected);
         let answer = service.get("/search?q=spaceship").await;
         assert_eq!(answer["total"], 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_facets_beside_best_sellers_are_those_of_the_whole_department() {
+    with_shop(async |shop| {
+        let row = |category| (category, "Strider", "Strider thing", "Fits.", 1_000, 0.5);
+        let mut products: Vec<Product> = (0..6).map(|n| product(n, &row("fashion.shoes.boots"))).collect();
+        products.push(product(6, &row("fashion.clothing.coats")));
+        for red in products.iter_mut().take(3) {
+            red.attributes = [("colour".to_owned(), "red".to_owned())].into();
+        }
+        seed_with(shop, &products).await;
+        let path = "/search?q=spaceship&category=fashion.shoes.boots&attr.colour=red";
+        let answer = service(shop, &[]).get(path).await;
+        assert_eq!((&answer["relaxation"], &answer["total"]), (&json!("best_sellers"), &json!(7)));
+        let counts = |lines: &Value| -> Vec<(String, u64)> {
+            let count =
+                |line: &Value| (line["value"].as_str().unwrap().to_owned(), line["count"].as_u64().unwrap());
+            lines.as_array().unwrap().iter().map(count).collect()
+        };
+        let counted = |value: &str, count| (value.to_owned(), count);
+        let expected = [counted("fashion", 7), counted("fashion.shoes", 6), counted("fashion.clothing", 1)];
+        assert_eq!(counts(&answer["facets"]["category"]), expected);
+        let colours = &answer["facets"]["attributes"][0]["values"];
+        assert_eq!(counts(colours), [counted("black", 4), counted("red", 3)]);
     })
     .await;
 }

@@ -28,7 +28,7 @@ const SYNONYMS: [&str; 4] = [
 ];
 
 /// Category, brand, name, description, price in cents, popularity.
-type Row = (&'static str, &'static str, &'static str, &'static str, i64, f32);
+pub type Row = (&'static str, &'static str, &'static str, &'static str, i64, f32);
 
 const ROWS: &[Row] = &[
     (
@@ -177,7 +177,8 @@ pub async fn seed_with(shop: &Shop, products: &[Product]) {
     shop.store.refresh(Schema::PRODUCTS.name).await.unwrap();
 }
 
-fn product(n: usize, (category, brand, name, description, price_cents, popularity): &Row) -> Product {
+/// A product of which the id is this number.
+pub fn product(n: usize, (category, brand, name, description, price_cents, popularity): &Row) -> Product {
     Product {
         id: ProductId::parse(&format!("p-{n:03}")).unwrap(),
         name: (*name).to_owned(),
