@@ -40,7 +40,7 @@ pub struct Overview {
     pub events: EventFigures,
     /// What was ordered.
     pub revenue: RevenueFigures,
-    /// Active fraud signals.
+    /// Active fraud signals that nobody has dismissed.
     pub fraud: FraudFigures,
     /// How far the processor has come.
     pub processing: ProcessingFigures,
@@ -81,7 +81,7 @@ pub struct RevenueFigures {
     pub last_hour: f64,
 }
 
-/// Active fraud signals.
+/// Active fraud signals, without dismissed ones and others of the same rule and visitor while they are to be quiet.
 #[derive(Debug, Object)]
 pub struct FraudFigures {
     /// All.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::http::parameter::BadParameter;
 use crate::model::rules::Rule;
 use crate::model::severity::Severity;
-use crate::review::{Decision, Status};
+use crate::review::{Decision, Status, Told, Verdicts};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -26,6 +26,13 @@ pub struct Question {
     pub size: usize,
     /// Behind which case to go on.
     pub after: Option<Cursor>,
+}
+
+impl Question {
+    /// Whether cases that stand there are asked for.
+    pub fn admits(&self, status: Status) -> bool {
+        self.status.map_or(status != Status::Dismissed, |wanted| wanted == status)
+    }
 }
 
 /// One case: a rule that one user or visit broke, with the evidence.
@@ -79,16 +86,10 @@ pub struct Signal {
 
 impl Signal {
     /// Adds what was decided.
-    pub fn join(self, decisions: &[Decision]) -> Self {
-        let own = decisions.iter().find(|one| one.case_id == self.id);
-        let is_quiet = |one: &&Decision| {
-            one.rule == self.rule
-                && one.visitor == self.visitor
-                && one.quiet_until.is_some_and(|until| self.first_seen < until)
-        };
-        let of_its_kind = decisions.iter().find(is_quiet);
-        let status = own.or(of_its_kind).map_or(Status::Open, |one| one.status);
-        let decision = own.cloned();
+    pub fn join(self, verdicts: &Verdicts) -> Self {
+        let Self { id, rule, visitor, first_seen, .. } = &self;
+        let status = verdicts.status(Told { id, rule: *rule, visitor, first_seen: *first_seen });
+        let decision = verdicts.decision(id).cloned();
         Self { status, decision, ..self }
     }
 }

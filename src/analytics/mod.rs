@@ -10,6 +10,7 @@
 
 pub mod answers;
 pub mod bots;
+pub mod decided;
 mod found;
 pub mod fraud;
 pub mod funnels;

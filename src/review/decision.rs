@@ -54,6 +54,7 @@ pub struct Decision {
     /// Cases of the same rule and visitor that begin before this are not shown; null unless dismissed.
     pub quiet_until: Option<DateTime<Utc>>,
     /// Every change, the first one first.
+    #[serde(default)]
     pub history: Vec<Entry>,
 }
 
