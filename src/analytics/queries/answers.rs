@@ -8,10 +8,9 @@ use crate::analytics::progress::Progress;
 use crate::analytics::queries::body::Scope;
 use crate::analytics::queries::rank::{Ranked, Sort};
 use crate::analytics::queries::series::{Interval, Point};
-use crate::analytics::queries::store::{self, Trends};
+use crate::analytics::queries::store::{self, Listed, Trends};
 use crate::analytics::queries::tally::Tally;
 use crate::analytics::range::Range;
-use crate::analytics::trending::Trend;
 use crate::analytics::trending::score::reason;
 use crate::model::category;
 use crate::model::money::{Cents, Currency};
@@ -281,7 +280,9 @@ pub struct TrendingQueries {
 #[derive(Debug, Clone, Object)]
 pub struct TrendingQuery {
     /// Place in this list, from 1.
-    pub rank: u32,
+    pub rank: usize,
+    /// Place in the list of the window before, which is as long and ends where this one begins; null when it was not listed.
+    pub rank_before: Option<usize>,
     /// The query, in lower case with one blank between words.
     pub query: String,
     /// Sessions that the query's own past lets one expect; 0 in a new shop.
@@ -297,8 +298,9 @@ pub struct TrendingQuery {
 impl TrendingQueries {
     /// Puts the answer together.
     pub fn new(window: Range, currency: Currency, found: Trends) -> Self {
-        let item = |(rank, (trend, tally)): (u32, (Trend, Tally))| TrendingQuery {
+        let item = |(rank, Listed { trend, rank_before, tally }): (usize, Listed)| TrendingQuery {
             rank,
+            rank_before,
             reason: reason(trend.sessions, "sessions", trend.expected),
             query: trend.key,
             expected: trend.expected,
@@ -308,7 +310,7 @@ impl TrendingQueries {
         Self {
             reach: Reach::new(window, currency, found.progress),
             bots_told_apart: found.bots_told_apart,
-            items: (1..).zip(found.trends).map(item).collect(),
+            items: (1..).zip(found.listed).map(item).collect(),
         }
     }
 }

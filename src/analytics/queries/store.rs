@@ -145,8 +145,18 @@ pub struct Trends {
     pub progress: Progress,
     /// Whether every suspect session could be told from bots'.
     pub bots_told_apart: bool,
-    /// The greatest score first, with all figures of the window.
-    pub trends: Vec<(Trend, Tally)>,
+    /// The greatest score first.
+    pub listed: Vec<Listed>,
+}
+
+/// A query in its place.
+pub struct Listed {
+    /// What trends.
+    pub trend: Trend,
+    /// Its place in the whole list of the window before, from 1; `None` when it was not listed.
+    pub rank_before: Option<usize>,
+    /// All figures of the window.
+    pub tally: Tally,
 }
 
 /// Queries that more sessions search for than usual, without bots, and how far the numbers reach.
@@ -154,11 +164,28 @@ pub struct Trends {
 /// # Errors
 /// [`AnalyticsError::Store`].
 pub async fn trends(store: &Store, window: Range, size: usize) -> Result<Trends, AnalyticsError> {
-    let (progress, bots, keys) = try_join!(
-        progress(store, SESSIONS),
-        async { Ok(Bots::seen(store, past_start(window), window.to).await?) },
-        async { Ok(candidates(store, window, Scope::Query, SESSIONS_FIELD, None).await?) },
-    )?;
+    let window_before = window.before();
+    let (progress, bots) = try_join!(progress(store, SESSIONS), async {
+        Ok(Bots::seen(store, past_start(window_before), window.to).await?)
+    })?;
+    let (mut trends, before) =
+        try_join!(trending(store, window, &bots), trending(store, window_before, &bots))?;
+    trends.truncate(size);
+    let places: HashMap<String, usize> = before.into_iter().map(|trend| trend.key).zip(1..).collect();
+    let people = People { store, scope: Scope::Query, bots: &bots };
+    let keys: Vec<String> = trends.iter().map(|trend| trend.key.clone()).collect();
+    let mut figures = people.tallies(window, &keys, Tally::FIELDS).await?;
+    let listed = trends.into_iter().map(|trend| Listed {
+        rank_before: places.get(&trend.key).copied(),
+        tally: figures.remove(&trend.key).unwrap_or_default(),
+        trend,
+    });
+    Ok(Trends { progress, bots_told_apart: !bots.is_cut, listed: listed.collect() })
+}
+
+/// Everything that trends in a window, the greatest score first.
+async fn trending(store: &Store, window: Range, bots: &Bots) -> Result<Vec<Trend>, StoreError> {
+    let keys = candidates(store, window, Scope::Query, SESSIONS_FIELD, None).await?;
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let over_spans = async |of| {
         let body = body::over_spans(window, &keys, of);
@@ -166,18 +193,8 @@ pub async fn trends(store: &Store, window: Range, size: usize) -> Result<Trends,
             ask(store, "count what was searched for before", of, window, &body).await?;
         Ok::<_, StoreError>(found.map(Spans::into_seen).unwrap_or_default())
     };
-    let (all, of_bots) = try_join!(over_spans(Of::Everybody), over_spans(Of::Bots(&bots)))?;
-    let mut trends = all.without(&of_bots).rank(window);
-    trends.truncate(size);
-    let people = People { store, scope: Scope::Query, bots: &bots };
-    let keys: Vec<String> = trends.iter().map(|trend| trend.key.clone()).collect();
-    let mut figures = people.tallies(window, &keys, Tally::FIELDS).await?;
-    let with_figures = |trend: Trend| {
-        let tally = figures.remove(&trend.key).unwrap_or_default();
-        (trend, tally)
-    };
-    let trends = trends.into_iter().map(with_figures).collect();
-    Ok(Trends { progress, bots_told_apart: !bots.is_cut, trends })
+    let (all, of_bots) = try_join!(over_spans(Of::Everybody), over_spans(Of::Bots(bots)))?;
+    Ok(all.without(&of_bots).rank(window))
 }
 
 /// The queries that everybody, bots too, searched for most in the last time, by what people searched.
