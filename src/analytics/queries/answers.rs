@@ -133,6 +133,10 @@ pub struct Queries {
     pub sort: Sort,
     /// In order.
     pub items: Vec<QueryItem>,
+    /// Length of a point of the series, in minutes: 1, 60 or 1440; null without `query` and `category`.
+    pub interval_minutes: Option<u32>,
+    /// The range in points for the one `query` or `category`; a point without searches has zeros and nulls. Null without either.
+    pub series: Option<Vec<SearchPoint>>,
 }
 
 /// A query or a category and what its searches came to.
@@ -169,6 +173,8 @@ impl Queries {
             bots_told_apart: ranking.bots_told_apart,
             sort: question.sort,
             items: (1..).zip(ranking.items).map(item).collect(),
+            interval_minutes: ranking.points.as_ref().map(|_| Interval::of(question.range).minutes()),
+            series: ranking.points.map(|points| points.into_iter().map(SearchPoint::from).collect()),
         }
     }
 }
@@ -221,6 +227,12 @@ pub struct SearchPoint {
     figures: SearchFigures,
 }
 
+impl From<Point> for SearchPoint {
+    fn from(Point { start, tally }: Point) -> Self {
+        Self { start: start.to_chrono(), figures: tally.into() }
+    }
+}
+
 /// How a filter is used.
 #[derive(Debug, Clone, Object)]
 pub struct FilterUse {
@@ -240,7 +252,6 @@ impl SearchOverview {
     /// Puts the answer together.
     pub fn new(range: Range, currency: Currency, overview: store::Overview) -> Self {
         let store::Overview { progress, bots_told_apart, now, before, bots, points, filters } = overview;
-        let point = |Point { start, tally }| SearchPoint { start: start.to_chrono(), figures: tally.into() };
         let used = |(filter, tally): (String, Tally)| FilterUse {
             filter,
             sessions: tally.sessions,
@@ -259,7 +270,7 @@ impl SearchOverview {
                 told_apart: bots_told_apart,
             },
             interval_minutes: Interval::of(range).minutes(),
-            series: points.into_iter().map(point).collect(),
+            series: points.into_iter().map(SearchPoint::from).collect(),
             filters: filters.into_iter().map(used).collect(),
         }
     }

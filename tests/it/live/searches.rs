@@ -347,6 +347,21 @@ async fn every_figure_of_searches_is_that_of_a_recount_of_what_people_did() {
         for item in items {
             hold(item, &recount(&people, Key::Query(text(item, "key"))), text(item, "key"));
         }
+        assert_eq!((&queries["series"], &queries["interval_minutes"]), (&Value::Null, &Value::Null));
+        let one_of_each =
+            [("query=%20Red%20SHOES", Key::Query("red shoes")), ("category=home", Key::Category("home"))];
+        for (wanted, key) in one_of_each {
+            let answer = service.get(&format!("/analytics/queries?{wanted}&{range}")).await;
+            assert_eq!(answer["items"].as_array().unwrap().len(), 1, "{wanted}");
+            hold(&answer["items"][0], &recount(&people, key), wanted);
+            let series = answer["series"].as_array().unwrap();
+            assert_eq!((series.len(), &answer["interval_minutes"]), (30, &json!(1)));
+            for (number, point) in (0..).zip(series) {
+                let of_minute: Vec<Value> =
+                    people.iter().filter(|event| began(event) == minute(number)).cloned().collect();
+                hold(point, &recount(&of_minute, key), &format!("{wanted}, minute {number}"));
+            }
+        }
         let categories = service.get(&format!("/analytics/queries?scope=category&{range}&size=100")).await;
         let items = categories["items"].as_array().unwrap();
         let shown: BTreeSet<&str> = items.iter().map(|item| text(item, "key")).collect();
