@@ -124,6 +124,7 @@ impl From<Tally> for SearchFigures {
 
 /// Queries or categories in order.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct Queries {
     #[oai(flatten)]
     reach: Reach,
@@ -188,6 +189,7 @@ fn label(scope: Scope, key: &str) -> String {
 
 /// The searches of the whole shop.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct SearchOverview {
     #[oai(flatten)]
     reach: Reach,
@@ -278,6 +280,7 @@ impl SearchOverview {
 
 /// Queries that more sessions search for than usual.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct TrendingQueries {
     #[oai(flatten)]
     reach: Reach,
