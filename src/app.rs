@@ -132,8 +132,7 @@ mod tests {
         shop: ShopSettings,
     }
 
-    #[test]
-    fn the_openapi_document() {
+    fn spec() -> Value {
         let flags = Flags::parse_from(["test"]);
         let store = Store::new(&flags.elasticsearch, "").unwrap();
         let bus = Bus::new(&flags.kafka, "").unwrap();
@@ -141,6 +140,36 @@ mod tests {
         let spec = service(apis(&edges, &flags.shop, search(&edges, &flags.shop).unwrap())).spec();
         let mut spec: Value = serde_json::from_str(&spec).unwrap();
         spec["info"]["version"] = "0".into();
-        insta::assert_json_snapshot!(spec);
+        spec
+    }
+
+    #[test]
+    fn the_openapi_document() {
+        insta::assert_json_snapshot!(spec());
+    }
+
+    /// The schema of a body, looked up where it is only named.
+    fn schema<'a>(spec: &'a Value, body: &'a Value) -> Option<&'a Value> {
+        let schema = body["content"].as_object()?.get("application/json; charset=utf-8")?.get("schema")?;
+        let name = schema["$ref"].as_str()?.strip_prefix("#/components/schemas/")?;
+        spec["components"]["schemas"].get(name)
+    }
+
+    #[test]
+    fn every_answer_and_body_of_json_is_shown_by_an_example() {
+        let spec = spec();
+        for (path, methods) in spec["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let bodies = [&operation["responses"]["200"], &operation["requestBody"]];
+                for schema in bodies.into_iter().filter_map(|body| schema(&spec, body)) {
+                    let example = &schema["example"];
+                    assert!(example.is_object(), "{method} {path}: {schema}");
+                    for required in schema["required"].as_array().into_iter().flatten() {
+                        let name = required.as_str().unwrap();
+                        assert!(example.get(name).is_some(), "the example of {method} {path} has no {name}");
+                    }
+                }
+            }
+        }
     }
 }

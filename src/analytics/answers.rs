@@ -2,17 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
+use poem_openapi::types::Example;
 
 use crate::analytics::fraud::{Page, Signal};
-use crate::analytics::progress::Processing;
-use crate::analytics::stats::Stats;
+use crate::analytics::progress::{Processing, Progress};
+use crate::analytics::stats::{EventTotals, Stats};
 use crate::model::event::EventType;
-use crate::model::money::Currency;
+use crate::model::money::{Cents, Currency};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 
 /// One page of fraud signals.
 #[derive(Debug, Object)]
+#[oai(example)]
 pub struct Signals {
     /// Signals on all pages.
     pub total: u64,
@@ -31,6 +33,7 @@ impl From<Page> for Signals {
 
 /// The shop at a glance.
 #[derive(Debug, Object)]
+#[oai(example)]
 pub struct Overview {
     /// Products in the catalogue.
     pub products: u64,
@@ -40,7 +43,7 @@ pub struct Overview {
     pub events: EventFigures,
     /// What was ordered.
     pub revenue: RevenueFigures,
-    /// Active fraud signals.
+    /// Active fraud signals that nobody has dismissed.
     pub fraud: FraudFigures,
     /// How far the processor has come.
     pub processing: ProcessingFigures,
@@ -81,7 +84,7 @@ pub struct RevenueFigures {
     pub last_hour: f64,
 }
 
-/// Active fraud signals.
+/// Active fraud signals, without dismissed ones and others of the same rule and visitor while they are to be quiet.
 #[derive(Debug, Object)]
 pub struct FraudFigures {
     /// All.
@@ -169,5 +172,42 @@ impl From<Processing> for ProcessingFigures {
             duplicate: processing.duplicate,
             dead: processing.dead,
         }
+    }
+}
+
+impl Example for Signals {
+    fn example() -> Self {
+        Self { total: 1, next_cursor: None, items: vec![Signal::example()] }
+    }
+}
+
+impl Example for Overview {
+    fn example() -> Self {
+        let by_type = [
+            (EventType::Search, 412_000),
+            (EventType::View, 903_000),
+            (EventType::AddToCart, 88_000),
+            (EventType::Purchase, 31_000),
+            (EventType::Refund, 1_000),
+        ];
+        let stats = Stats {
+            products: 100_000,
+            events: EventTotals {
+                total: by_type.iter().map(|(_, count)| count).sum(),
+                by_type: by_type.into(),
+            },
+            last_minute: 30_000,
+            revenue_last_hour: Cents(4_183_050),
+            fraud: [(Severity::Low, 12), (Severity::Medium, 7), (Severity::High, 3)].into(),
+            processing: Processing {
+                progress: Progress::example(),
+                drained: false,
+                read: 1_436_200,
+                late: 40,
+                duplicate: 1_150,
+                dead: 10,
+            },
+        };
+        Self::new(&stats, Currency::EUR)
     }
 }

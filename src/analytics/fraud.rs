@@ -2,16 +2,17 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::Object;
-use poem_openapi::types::Any;
+use poem_openapi::types::{Any, Example};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::analytics::EXAMPLE_NOW;
 use crate::http::parameter::BadParameter;
 use crate::model::rules::Rule;
 use crate::model::severity::Severity;
-use crate::review::{Decision, Status};
+use crate::review::{Decision, Status, Told, Verdicts};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -28,8 +29,16 @@ pub struct Question {
     pub after: Option<Cursor>,
 }
 
+impl Question {
+    /// Whether cases that stand there are asked for.
+    pub fn admits(&self, status: Status) -> bool {
+        self.status.map_or(status != Status::Dismissed, |wanted| wanted == status)
+    }
+}
+
 /// One case: a rule that one user or visit broke, with the evidence.
 #[derive(Debug, Clone, PartialEq, Object, Deserialize)]
+#[oai(example)]
 pub struct Signal {
     /// Stable id of the case; it stays while the case grows.
     #[serde(default)]
@@ -79,16 +88,10 @@ pub struct Signal {
 
 impl Signal {
     /// Adds what was decided.
-    pub fn join(self, decisions: &[Decision]) -> Self {
-        let own = decisions.iter().find(|one| one.case_id == self.id);
-        let is_quiet = |one: &&Decision| {
-            one.rule == self.rule
-                && one.visitor == self.visitor
-                && one.quiet_until.is_some_and(|until| self.first_seen < until)
-        };
-        let of_its_kind = decisions.iter().find(is_quiet);
-        let status = own.or(of_its_kind).map_or(Status::Open, |one| one.status);
-        let decision = own.cloned();
+    pub fn join(self, verdicts: &Verdicts) -> Self {
+        let Self { id, rule, visitor, first_seen, .. } = &self;
+        let status = verdicts.status(Told { id, rule: *rule, visitor, first_seen: *first_seen });
+        let decision = verdicts.decision(id).cloned();
         Self { status, decision, ..self }
     }
 }
@@ -161,6 +164,33 @@ impl Cursor {
             parameter: "cursor",
             detail: "cursor must be the next_cursor of an answer, unchanged".to_owned(),
         })
+    }
+}
+
+impl Example for Signal {
+    fn example() -> Self {
+        let number =
+            |name: &str, value: u64| Any([(name.to_owned(), Value::from(value))].into_iter().collect());
+        Self {
+            id: "fast_refund|1795219200000|3|u-42".to_owned(),
+            rule: Rule::FastRefund,
+            rule_version: 1,
+            severity: Severity::High,
+            score: 3.5,
+            visitor: "u-42".to_owned(),
+            user_id: Some("u-42".to_owned()),
+            session_id: None,
+            day: "2026-11-21".to_owned(),
+            count: 3,
+            first_seen: (EXAMPLE_NOW - TimeDelta::minutes(40)).to_chrono(),
+            last_seen: EXAMPLE_NOW.to_chrono(),
+            summary: "3 orders came back within 60 minutes".to_owned(),
+            figures: number("orders", 3),
+            thresholds: number("orders", 2),
+            event_ids: vec!["019aa5e2-7b1c-7d20-9d7e-0f4c2b6a1e55".to_owned()],
+            status: Status::Open,
+            decision: None,
+        }
     }
 }
 

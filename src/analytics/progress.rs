@@ -1,8 +1,10 @@
 //! How far the processor has come, merged from the frontiers of its partitions.
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 
-use crate::model::time::Timestamp;
+use crate::analytics::EXAMPLE_NOW;
+use crate::model::time::{MINUTE_MS, Timestamp};
 
 /// The consumer group behind [`crate::analytics::trending`].
 pub const TRENDS: &str = "trends";
@@ -111,6 +113,16 @@ impl Processing {
             duplicate: read_all(|line| line.duplicate),
             dead: read_all(|line| line.dead),
             late: lines().map(|line| line.late).sum(),
+        }
+    }
+}
+
+impl Progress {
+    /// In the examples of the API's description.
+    pub fn example() -> Self {
+        Self {
+            watermark: Some(EXAMPLE_NOW - TimeDelta::seconds(2)),
+            complete_until: Some(EXAMPLE_NOW.floor_to(MINUTE_MS) - TimeDelta::minutes(11)),
         }
     }
 }

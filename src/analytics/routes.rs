@@ -30,7 +30,7 @@ use crate::model::money::Currency;
 use crate::model::rules::Rule;
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
-use crate::review::{self, Status};
+use crate::review::Status;
 use crate::store::Store;
 use crate::store::schema::Schema;
 
@@ -45,7 +45,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The endpoints of the analytics.
 pub struct Api {
-    store: Store,
     results: Results,
     currency: Currency,
     trending: FreshBy<trending::Question, Trending>,
@@ -66,13 +65,12 @@ impl Api {
     pub fn new(store: Store, bus: Bus, currency: Currency) -> Self {
         Self {
             results: Results::new(store.clone()),
-            store,
             currency,
             trending: FreshBy::new(ANSWER_MAX_AGE),
             categories: FreshBy::new(ANSWER_MAX_AGE),
             funnels: FreshBy::new(ANSWER_MAX_AGE),
             stats: Fresh::new(STATS_MAX_AGE),
-            tail: Tail::new(bus),
+            tail: Tail::new(bus, store),
         }
     }
 
@@ -229,14 +227,14 @@ impl Api {
         let (Given(severity), Given(rule), Given(status)) = (severity.0, rule.0, status.0);
         let after = cursor.0.0.as_deref().map(Cursor::decode).transpose()?;
         let question = fraud::Question { severity, rule, status, size: size.0, after };
-        let decisions = review::decisions(&self.store).await?;
-        Ok(Json(store::signals(&self.results.now().await?, &question, &decisions).await?.into()))
+        Ok(Json(store::signals(&self.results.now().await?, &question).await?.into()))
     }
 
     /// Streams new fraud signals as server-sent events.
     ///
-    /// Each case once, when it first holds, in the form of `/fraud`; what was before is not repeated. A comment line
-    /// every 15 s keeps the connection open.
+    /// Each case once, when it first holds, in the form of `/fraud`; what was before is not repeated. What `/fraud` does
+    /// not list without `status` is not told: dismissed cases, and others of the same rule and visitor while they are to
+    /// be quiet. A comment line every 15 s keeps the connection open.
     #[oai(path = "/fraud/stream", method = "get", operation_id = "fraud_stream")]
     async fn fraud_stream(&self) -> EventStream<BoxStream<'static, Signal>> {
         EventStream::new(self.tail.listen().await.boxed()).keep_alive(KEEP_ALIVE)

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::try_join;
 
+use crate::analytics::decided::decided;
 use crate::analytics::found::{EventTypes, Recent, Severities};
 use crate::analytics::fraud::{Cursor, Page, Signal};
 use crate::analytics::progress::{Frontier, Processing, Progress};
@@ -17,7 +18,7 @@ use crate::model::category::CategoryPath;
 use crate::model::money::Cents;
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
-use crate::review::Decision;
+use crate::review::{self, Verdicts};
 use crate::store::found::{Aggregated, Found, Hit};
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
@@ -38,13 +39,9 @@ pub async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<()
 ///
 /// # Errors
 /// [`AnalyticsError::Store`].
-pub async fn signals(
-    store: &Store,
-    question: &fraud::Question,
-    decisions: &[Decision],
-) -> Result<Page, AnalyticsError> {
+pub async fn signals(store: &Store, question: &fraud::Question) -> Result<Page, AnalyticsError> {
     let what = "list fraud signals";
-    let body = query::signals(question, decisions);
+    let body = query::signals(question, &decided(store).await?);
     let found: Found<Signal> = ask(store, what, &Schema::FRAUD_SIGNALS, &body).await?;
     let total = found.total();
     let mut hits = found.hits.hits;
@@ -55,8 +52,11 @@ pub async fn signals(
         .map(Cursor::from_sort_values)
         .transpose()
         .map_err(|source| StoreError::Unexpected { what, source })?;
-    let signal = |Hit { id, source, .. }| Signal { id, ..source }.join(decisions);
-    let items = hits.into_iter().map(signal).collect();
+    let visitors = hits.iter().map(|hit| hit.source.visitor.as_str()).collect();
+    let verdicts = Verdicts::of(review::about(store, &visitors).await?);
+    let signal = |Hit { id, source, .. }| Signal { id, ..source }.join(&verdicts);
+    // What was decided a moment ago, or so long ago that it was not among the latest.
+    let items = hits.into_iter().map(signal).filter(|signal| question.admits(signal.status)).collect();
     Ok(Page { total, items, next })
 }
 
@@ -99,7 +99,7 @@ async fn count_recent(store: &Store, now: Timestamp) -> Result<(u64, Cents), Ana
 }
 
 async fn count_signals(store: &Store) -> Result<BTreeMap<Severity, u64>, AnalyticsError> {
-    let body = query::signals_by_severity();
+    let body = query::signals_by_severity(&decided(store).await?);
     let found: Aggregated<Option<Severities>> =
         ask(store, "count fraud signals", &Schema::FRAUD_SIGNALS, &body).await?;
     let severities = found.aggregations.map(|found| found.severities.buckets).unwrap_or_default();

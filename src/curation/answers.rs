@@ -66,6 +66,7 @@ pub struct Changed {
 
 /// The record of changes.
 #[derive(Debug, Object)]
+#[oai(example)]
 pub struct Changes {
     /// The latest first.
     pub changes: Vec<Recorded>,
@@ -173,6 +174,24 @@ impl Example for Synonyms {
 impl Example for Rules {
     fn example() -> Self {
         Self { revision: 7, rules: vec![NamedRule { id: "black-week".to_owned(), rule: Rule::example() }] }
+    }
+}
+
+impl Example for Changes {
+    fn example() -> Self {
+        let change = Recorded {
+            revision: 7,
+            at: "2026-11-21T10:07:30.000Z".to_owned(),
+            by: "ann".to_owned(),
+            kind: Subject::Synonym,
+            id: "settee".to_owned(),
+            synonym_before: None,
+            synonym_after: Some(Synonym::example()),
+            rule_before: None,
+            rule_after: None,
+            undoes: None,
+        };
+        Self { changes: vec![change] }
     }
 }
 

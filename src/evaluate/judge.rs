@@ -34,8 +34,8 @@ pub struct Evaluation {
     pub look_alikes: Rate,
     /// By kind of culprit.
     pub kinds: BTreeMap<Persona, Kind>,
-    /// By rule: how many of those whom it flags are of the class that it is after.
-    pub rules: BTreeMap<Rule, Rate>,
+    /// By rule.
+    pub rules: BTreeMap<Rule, Judged>,
     /// By kind of honest people: those whom any rule flags. Of plain shoppers only these are counted.
     pub honest: BTreeMap<Persona, Honest>,
 }
@@ -47,17 +47,42 @@ pub struct Score {
     pub precision: Rate,
     /// Flagged ones among the culprits who gave themselves away.
     pub recall: Rate,
-    /// Harmonic mean of the two; `None` where either is of nothing.
+    /// Harmonic mean of the two; `None` where either is of nothing, or both are 0.
     pub f1: Option<f64>,
 }
 
+impl Score {
+    fn new(precision: Rate, recall: Rate) -> Self {
+        let both = precision.value.zip(recall.value).filter(|(precision, recall)| precision + recall > 0.0);
+        let f1 = both.map(|(precision, recall)| 2.0 * precision * recall / (precision + recall));
+        Self { precision, recall, f1 }
+    }
+}
+
+/// A rule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judged {
+    /// The kinds that it is meant for, set down beforehand: a rule that finds nobody has missed them all the same. Empty
+    /// where the generator plays none, and then there is no recall, F1 or delay.
+    pub meant_for: &'static [Persona],
+    /// Precision: those of the class that it is after, of whichever kind, among those whom it flags. Recall: those
+    /// whom this very rule flags among those of [`Judged::meant_for`] who gave themselves away.
+    #[serde(flatten)]
+    pub score: Score,
+    /// Of those whom recall counts as found, from the first act that gives away to the event at which this rule decided.
+    pub delay: Delay,
+}
+
 /// A kind of culprit.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Kind {
     /// All of them, also those who did nothing yet.
     pub all: u64,
-    /// Flagged ones among those who gave themselves away.
-    pub recall: Rate,
+    /// Precision: those of this kind's class among those whom the rules flag that are meant for this kind; a flag names
+    /// a rule and not a kind, so kinds that share rules share its mistakes. Recall: those whom any rule on its class flags
+    /// among those of the kind who gave themselves away.
+    #[serde(flatten)]
+    pub score: Score,
     /// Who found them; one may be found by several.
     pub by_rule: BTreeMap<Rule, u64>,
     /// From the first act that gives away to the event that decided, by the events' time.
@@ -112,7 +137,7 @@ pub fn judge(labels: impl IntoIterator<Item = Label>, flags: &[Flag]) -> Evaluat
             .flat_map(|class| cases.kinds(class))
             .map(|kind| (kind, cases.kind(kind)))
             .collect(),
-        rules: Rule::ALL.into_iter().map(|rule| (rule, cases.precision_of(rule))).collect(),
+        rules: Rule::ALL.into_iter().map(|rule| (rule, cases.rule(rule))).collect(),
         honest,
     }
 }
@@ -163,12 +188,10 @@ impl Cases<'_> {
             self.found.keys().copied().filter(|one| self.rules_on(one, quarry).next().is_some()).collect();
         let rightly = flagged.iter().filter(|one| self.kind_of(one).class() == class).count();
         let precision = Rate::new(rightly as u64, flagged.len() as u64);
-        let kinds = self.kinds(class).map(|kind| self.kind(kind).recall);
+        let kinds = self.kinds(class).map(|kind| self.kind(kind).score.recall);
         let (found, of) = kinds.fold((0, 0), |sum, rate| (sum.0 + rate.count, sum.1 + rate.of));
         let recall = Rate::new(found, of);
-        let both = precision.value.zip(recall.value).filter(|(precision, recall)| precision + recall > 0.0);
-        let f1 = both.map(|(precision, recall)| 2.0 * precision * recall / (precision + recall));
-        Score { precision, recall, f1 }
+        Score::new(precision, recall)
     }
 
     fn kind(&self, kind: Persona) -> Kind {
@@ -185,13 +208,32 @@ impl Cases<'_> {
             delays.extend(decided_at.map(|at| (at - gave_away_at).num_milliseconds()));
             rules.iter().for_each(|(rule, _)| *by_rule.entry(*rule).or_default() += 1);
         }
-        Kind { all, recall: Rate::new(found, gave_away), by_rule, delay: Delay::of(delays) }
+        let precision = self.precision(kind.class(), |rule| meant_for(rule).contains(&kind));
+        let score = Score::new(precision, Rate::new(found, gave_away));
+        Kind { all, score, by_rule, delay: Delay::of(delays) }
     }
 
-    fn precision_of(&self, rule: Rule) -> Rate {
-        let flagged = self.found.iter().filter(|(_, rules)| rules.contains_key(&rule));
+    fn rule(&self, rule: Rule) -> Judged {
+        let meant_for = meant_for(rule);
+        let (mut gave_away, mut found, mut delays) = (0, 0, Vec::new());
+        for (visitor, truth) in meant_for.iter().flat_map(|kind| self.of_kind(*kind)) {
+            let Some(gave_away_at) = truth.gave_away else { continue };
+            gave_away += 1;
+            let Some(decided_at) = self.found.get(visitor).and_then(|rules| rules.get(&rule)) else {
+                continue;
+            };
+            found += 1;
+            delays.extend(decided_at.map(|at| (at - gave_away_at).num_milliseconds()));
+        }
+        let precision = self.precision(class_of(rule.quarry()), |one| one == rule);
+        let score = Score::new(precision, Rate::new(found, gave_away));
+        Judged { meant_for, score, delay: Delay::of(delays) }
+    }
+
+    /// How many of those whom some of the rules flag are of a class.
+    fn precision(&self, class: Class, is_one: impl Fn(Rule) -> bool) -> Rate {
+        let flagged = self.found.iter().filter(|(_, rules)| rules.keys().any(|rule| is_one(*rule)));
         let visitors: Vec<&str> = flagged.map(|(visitor, _)| *visitor).collect();
-        let class = class_of(rule.quarry());
         let rightly = visitors.iter().filter(|visitor| self.kind_of(visitor).class() == class).count();
         Rate::new(rightly as u64, visitors.len() as u64)
     }
@@ -206,6 +248,26 @@ impl Cases<'_> {
         }
         let of = if kind == Persona::Shopper { 0 } else { self.of_kind(kind).count() as u64 };
         Honest { flagged: Rate::new(count, of), by_rule }
+    }
+}
+
+/// The kinds of culprits that a rule is meant to find; none where the generator plays nobody who does that.
+fn meant_for(rule: Rule) -> &'static [Persona] {
+    match rule {
+        Rule::RefundLoop => &[Persona::RefundLoop],
+        Rule::FastRefund => &[Persona::FastRefund],
+        Rule::AbnormalRefundRate => &[Persona::RefundRate],
+        Rule::ExcessRefund => &[Persona::ExcessRefund],
+        Rule::RefundWithoutPurchase => &[Persona::PhantomRefund],
+        Rule::PurchaseVelocity => &[],
+        Rule::BotVelocity => &[Persona::PriceScraper, Persona::SearchFlood],
+        // Any program's pace may give it away.
+        Rule::BotRhythm => {
+            &[Persona::PriceScraper, Persona::SearchFlood, Persona::SlowCrawler, Persona::CartHoarder]
+        }
+        Rule::CatalogueCrawl => &[Persona::SlowCrawler],
+        Rule::SearchFlood => &[Persona::SearchFlood],
+        Rule::CartHoarding => &[Persona::CartHoarder],
     }
 }
 
@@ -274,8 +336,55 @@ mod tests {
         assert_eq!(evaluation.look_alikes, Rate::new(1, 2));
         let kind = &evaluation.kinds[&Persona::FastRefund];
         assert_eq!((kind.all, kind.delay.p50_s), (3, Some(2.0)));
-        assert_eq!(evaluation.rules[&Rule::FastRefund], Rate::new(1, 2));
+        assert_eq!((kind.score.precision, kind.score.recall), (Rate::new(1, 2), Rate::new(1, 2)));
+        assert_eq!(evaluation.rules[&Rule::FastRefund].score.precision, Rate::new(1, 2));
         assert_eq!(evaluation.honest[&Persona::Shopper].flagged.count, 1);
+    }
+
+    #[test]
+    fn a_rule_answers_for_the_kinds_that_it_is_meant_for_with_what_it_found_itself() {
+        let labels = [
+            label("looped", Persona::RefundLoop, 1_000, Some("refund")),
+            label("lost", Persona::RefundLoop, 1_000, Some("refund")),
+            label("idle", Persona::RefundLoop, 1_000, None),
+            label("quick", Persona::FastRefund, 1_000, Some("refund")),
+        ];
+        let flags = [
+            flag("looped", Rule::RefundLoop, 9_000),
+            flag("looped", Rule::FastRefund, 4_000),
+            flag("quick", Rule::RefundLoop, 2_000),
+            flag("plain", Rule::RefundLoop, 2_000),
+            flag("plain", Rule::PurchaseVelocity, 2_000),
+        ];
+        let evaluation = judge(labels, &flags);
+        let looped = &evaluation.rules[&Rule::RefundLoop];
+        assert_eq!((looped.score.precision, looped.score.recall), (Rate::new(2, 3), Rate::new(1, 2)));
+        assert!((looped.score.f1.unwrap() - 4.0 / 7.0).abs() < 1e-9);
+        assert_eq!(looped.delay.p50_s, Some(8.0), "by its own decision, not by that of the faster rule");
+        let quick = &evaluation.rules[&Rule::FastRefund];
+        assert_eq!(
+            (quick.score.recall, quick.delay.p50_s),
+            (Rate::new(0, 1), None),
+            "it found another kind only"
+        );
+        let orders = &evaluation.rules[&Rule::PurchaseVelocity];
+        assert_eq!((orders.score.recall.value, orders.score.f1), (None, None), "nobody plays that");
+        assert_eq!(orders.score.precision, Rate::new(0, 1));
+        let crawl = &evaluation.rules[&Rule::CatalogueCrawl];
+        assert_eq!((crawl.score.precision.value, crawl.score.f1), (None, None), "it flags nobody");
+        let kind = &evaluation.kinds[&Persona::RefundLoop];
+        assert_eq!((kind.score.recall, kind.delay.p50_s), (Rate::new(1, 2), Some(3.0)));
+        assert!((kind.score.f1.unwrap() - 4.0 / 7.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn every_kind_of_culprit_has_a_rule_that_is_meant_for_it_and_no_rule_is_meant_for_another_class() {
+        for kind in Persona::ALL.into_iter().filter(|kind| kind.class() != Class::Honest) {
+            assert!(Rule::ALL.into_iter().any(|rule| meant_for(rule).contains(&kind)), "{kind:?}");
+        }
+        for rule in Rule::ALL {
+            assert!(meant_for(rule).iter().all(|kind| kind.class() == class_of(rule.quarry())), "{rule:?}");
+        }
     }
 
     #[test]

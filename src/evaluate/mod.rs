@@ -10,6 +10,6 @@ mod telling;
 mod text;
 
 pub use crate::evaluate::backtest::{Change, Comparison, RulesSettings, backtest};
-pub use crate::evaluate::judge::{Delay, Evaluation, Flag, Honest, Kind, Score, judge};
+pub use crate::evaluate::judge::{Delay, Evaluation, Flag, Honest, Judged, Kind, Score, judge};
 pub use crate::evaluate::run::{EvaluateSettings, Report, evaluate};
 pub use crate::evaluate::telling::Telling;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::evaluate::judge::{Delay, Evaluation, Honest, Kind, Score};
+use crate::evaluate::judge::{Delay, Evaluation, Honest, Judged, Kind, Score};
 use crate::evaluate::run::Report;
 use crate::model::rules::Rule;
 
@@ -14,19 +14,14 @@ impl fmt::Display for Report {
         score(f, "fraud", fraud)?;
         score(f, "bots", bots)?;
         writeln!(f, "look-alikes flagged      {look_alikes}")?;
-        writeln!(f, "\nrecall by kind, and the delay after the first act that gives away")?;
-        for (kind, Kind { all, recall, by_rule, delay }) in kinds {
-            writeln!(
-                f,
-                "  {:22} {recall}, of {all} in all; {}; {}",
-                kind.name(),
-                Seconds(*delay),
-                Found(by_rule)
-            )?;
+        writeln!(f, "\nby kind; the delay is that after the first act that gives away")?;
+        for (kind, Kind { all, score, by_rule, delay }) in kinds {
+            line(f, &kind.name(), score, *delay)?;
+            writeln!(f, "{:26} of {all} in all;{}", "", Found(by_rule))?;
         }
-        writeln!(f, "\nprecision by rule")?;
-        for (rule, precision) in rules.iter().filter(|(_, precision)| precision.of > 0) {
-            writeln!(f, "  {:24} {precision}", rule.as_str())?;
+        writeln!(f, "\nby rule; recall and delay are those of the kinds that it is meant for")?;
+        for (rule, Judged { score, delay, .. }) in rules {
+            line(f, rule.as_str(), score, *delay)?;
         }
         writeln!(f, "\nhonest people who are flagged")?;
         for (kind, Honest { flagged, by_rule }) in honest {
@@ -40,6 +35,13 @@ impl fmt::Display for Report {
             self.telling.cases
         )
     }
+}
+
+/// Everything of one kind or rule.
+fn line(f: &mut fmt::Formatter<'_>, name: &str, score: &Score, delay: Delay) -> fmt::Result {
+    let Score { precision, recall, f1 } = score;
+    let f1 = f1.map_or_else(|| "-".to_owned(), |f1| format!("{f1:.3}"));
+    writeln!(f, "  {name:24} precision {precision}; recall {recall}; F1 {f1}; {}", Seconds(delay))
 }
 
 fn score(f: &mut fmt::Formatter<'_>, name: &str, score: &Score) -> fmt::Result {

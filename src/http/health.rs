@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use poem_openapi::payload::Json;
+use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
 use crate::bus::Bus;
@@ -41,6 +42,7 @@ pub enum Status {
 
 /// That the process runs.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct Liveness {
     /// Always `up`.
     pub status: Status,
@@ -48,6 +50,7 @@ pub struct Liveness {
 
 /// Whether the service can do its work.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[oai(example)]
 pub struct Readiness {
     /// `up` if every dependency is.
     pub status: Status,
@@ -64,6 +67,20 @@ pub struct Dependency {
     pub status: Status,
     /// What is known about it.
     pub detail: String,
+}
+
+impl Example for Liveness {
+    fn example() -> Self {
+        Self { status: Status::Up }
+    }
+}
+
+impl Example for Readiness {
+    fn example() -> Self {
+        let works =
+            |name: &str| Dependency { name: name.to_owned(), status: Status::Up, detail: WORKS.to_owned() };
+        Self { status: Status::Up, dependencies: vec![works("elasticsearch"), works("kafka")] }
+    }
 }
 
 /// The answer to a readiness probe.

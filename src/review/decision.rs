@@ -1,6 +1,7 @@
 //! The life of a case: open, then confirmed or dismissed; a decision can be taken back, which opens it again.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -40,6 +41,7 @@ pub struct Entry {
 
 /// What was decided of a case. Kept in `fraud-decisions` under the case's id.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
+#[oai(example)]
 pub struct Decision {
     /// The case.
     pub case_id: String,
@@ -54,12 +56,13 @@ pub struct Decision {
     /// Cases of the same rule and visitor that begin before this are not shown; null unless dismissed.
     pub quiet_until: Option<DateTime<Utc>>,
     /// Every change, the first one first.
+    #[serde(default)]
     pub history: Vec<Entry>,
 }
 
 /// A change that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
-#[oai(rename = "CaseChange", deny_unknown_fields)]
+#[oai(rename = "CaseChange", deny_unknown_fields, example)]
 pub struct Change {
     /// To what: `confirmed` or `dismissed`, or `open` to take a decision back.
     pub status: Status,
@@ -141,6 +144,30 @@ pub fn decide(
     history.push(Entry { status, at: now, reviewer, note });
     let Case { id: case_id, rule, visitor } = case;
     Ok(Decision { case_id, rule, visitor, status, decided_at: now, quiet_until, history })
+}
+
+impl Example for Change {
+    fn example() -> Self {
+        let (reviewer, note) = (Some("ann".to_owned()), Some("staff account".to_owned()));
+        Self { status: Status::Dismissed, reviewer, note, quiet_days: 90 }
+    }
+}
+
+impl Example for Decision {
+    fn example() -> Self {
+        // 2026-11-21T10:07:30Z
+        let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(1_795_255_650);
+        let Change { status, reviewer, note, quiet_days } = Change::example();
+        Self {
+            case_id: "fast_refund|1795219200000|3|u-42".to_owned(),
+            rule: Rule::FastRefund,
+            visitor: "u-42".to_owned(),
+            status,
+            decided_at: at,
+            quiet_until: Some(at + TimeDelta::days(quiet_days.into())),
+            history: vec![Entry { status, at, reviewer, note }],
+        }
+    }
 }
 
 #[cfg(test)]

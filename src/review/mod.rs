@@ -4,6 +4,8 @@
 mod decision;
 pub mod routes;
 mod store;
+mod verdicts;
 
 pub use crate::review::decision::{Decision, Status};
-pub use crate::review::store::decisions;
+pub use crate::review::store::{about, standing};
+pub use crate::review::verdicts::{Told, Verdicts};

@@ -1,5 +1,7 @@
 //! The index `fraud-decisions`, which is written here alone, and the cases that decisions are about.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,8 +12,12 @@ use crate::store::found::{Found, Hit};
 use crate::store::schema::Schema;
 use crate::store::{Method, Missing, Store, StoreError};
 
-/// Decisions that are joined with the cases, the latest ones.
-const DECISIONS_MAX: usize = 1_000;
+/// Most decisions by which lists and counts leave cases out, the latest ones. Each costs some 100 bytes for a moment.
+const DECISIONS_MAX: usize = 50_000;
+/// Decisions of one answer.
+const PAGE_SIZE: usize = 5_000;
+/// Most decisions on the visitors of one page of cases: Elasticsearch gives no more at once.
+const OF_VISITORS_MAX: usize = 10_000;
 /// Attempts to change a decision that others change meanwhile.
 const ATTEMPTS_MAX: u32 = 5;
 
@@ -50,20 +56,63 @@ struct KeptHits {
     hits: Vec<Kept>,
 }
 
-/// Every decision that stands, the latest first, at most 1,000.
+/// Every decision that stands, the latest first, at most 50,000, without their trails.
 ///
 /// # Errors
 /// As [`Store::search`].
-pub async fn decisions(store: &Store) -> Result<Vec<Decision>, StoreError> {
-    let body = json!({
-        "size": DECISIONS_MAX,
-        "track_total_hits": false,
-        "query": { "bool": { "must_not": [{ "term": { "status": Status::Open.as_str() } }] } },
-        "sort": [{ "decided_at": "desc" }],
-    });
+pub async fn standing(store: &Store) -> Result<Vec<Decision>, StoreError> {
+    let mut decisions = Vec::new();
+    let mut after: Option<Value> = None;
+    while decisions.len() < DECISIONS_MAX {
+        let found = find(store, &latest(after.as_ref())).await?;
+        let is_full = found.hits.hits.len() == PAGE_SIZE;
+        after = found.hits.hits.last().filter(|_| is_full).map(|hit| hit.sort.clone().into());
+        decisions.extend(found.hits.sources());
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(decisions)
+}
+
+/// The decisions that stand on cases of these visitors, with their trails.
+///
+/// # Errors
+/// As [`Store::search`].
+pub async fn about(store: &Store, visitors: &BTreeSet<&str>) -> Result<Vec<Decision>, StoreError> {
+    if visitors.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(find(store, &of_visitors(visitors)).await?.hits.sources().collect())
+}
+
+async fn find(store: &Store, body: &Value) -> Result<Found<Decision>, StoreError> {
     let (what, index) = ("read what was decided of cases", Schema::FRAUD_DECISIONS.name);
-    let found: Found<Decision> = store.of_shop().search(what, index, Missing::IsEmpty, &body).await?;
-    Ok(found.hits.sources().collect())
+    store.of_shop().search(what, index, Missing::IsEmpty, body).await
+}
+
+fn latest(after: Option<&Value>) -> Value {
+    let mut body = body(PAGE_SIZE, &[]);
+    body["_source"] = json!({ "excludes": ["history"] });
+    if let Some(after) = after {
+        body["search_after"] = after.clone();
+    }
+    body
+}
+
+/// A decision has the visitor of its case, so these are all that say something of a visitor's cases.
+fn of_visitors(visitors: &BTreeSet<&str>) -> Value {
+    body(OF_VISITORS_MAX, &[json!({ "terms": { "visitor": visitors } })])
+}
+
+fn body(size: usize, filter: &[Value]) -> Value {
+    let open = json!({ "term": { "status": Status::Open.as_str() } });
+    json!({
+        "size": size,
+        "track_total_hits": false,
+        "query": { "bool": { "filter": filter, "must_not": [open] } },
+        "sort": [{ "decided_at": "desc" }, { "case_id": "asc" }],
+    })
 }
 
 /// Changes a case of these results, and keeps the change.
@@ -120,4 +169,16 @@ async fn keep(store: &Store, decision: &Decision, revision: Option<(u64, u64)>) 
     let path = format!("/{index}/_doc/{id}?refresh=true&{condition}");
     let body = json!(decision);
     store.send::<Value>("keep what was decided of a case", Method::Put, &path, Some(&body)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_that_were_taken_back_say_nothing_of_a_case() {
+        insta::assert_snapshot!(of_visitors(&BTreeSet::from(["u1"])), @r#"{"query":{"bool":{"filter":[{"terms":{"visitor":["u1"]}}],"must_not":[{"term":{"status":"open"}}]}},"size":10000,"sort":[{"decided_at":"desc"},{"case_id":"asc"}],"track_total_hits":false}"#);
+        let next = latest(Some(&json!([1, "a"])));
+        insta::assert_snapshot!(next, @r#"{"_source":{"excludes":["history"]},"query":{"bool":{"filter":[],"must_not":[{"term":{"status":"open"}}]}},"search_after":[1,"a"],"size":5000,"sort":[{"decided_at":"desc"},{"case_id":"asc"}],"track_total_hits":false}"#);
+    }
 }

@@ -53,7 +53,7 @@ fn assert_good(evaluation: &Evaluation) {
     assert!(bots.precision.reaches(0.98) && bots.recall.reaches(0.95), "{evaluation:#?}");
     assert!(look_alikes.of > 100 && look_alikes.value.unwrap() <= 0.01, "{look_alikes}");
     for (kind, one) in kinds {
-        assert!(one.recall.of > 0 && one.recall.reaches(0.90), "{kind:?}: {}", one.recall);
+        assert!(one.score.recall.of > 0 && one.score.recall.reaches(0.90), "{kind:?}: {}", one.score.recall);
     }
 }
 

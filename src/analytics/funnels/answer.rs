@@ -4,16 +4,20 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
+use poem_openapi::types::Example;
 
+use crate::analytics::EXAMPLE_NOW;
 use crate::analytics::funnels::compare::{Change, Changes};
 use crate::analytics::funnels::times::median_seconds;
 use crate::analytics::funnels::{self, Funnel, Source, Steps};
+use crate::analytics::progress::Progress;
 use crate::analytics::range::Range;
 use crate::model::money::{Cents, Currency};
 use crate::model::time::Timestamp;
 
 /// How far sessions came.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct Funnels {
     /// Length of the range, in minutes.
     pub minutes: u32,
@@ -255,5 +259,37 @@ impl From<Steps> for FunnelSteps {
     fn from(steps: Steps) -> Self {
         let Steps { entered, viewed, carted, purchased } = steps;
         Self { entered, viewed, carted, purchased }
+    }
+}
+
+impl Example for Funnels {
+    fn example() -> Self {
+        let steps = |entered| Steps {
+            entered,
+            viewed: entered * 3 / 4,
+            carted: entered / 5,
+            purchased: entered / 10,
+        };
+        let of_the_shop = |entered: u64| Funnel {
+            category: funnels::ROOT.to_owned(),
+            steps: steps(entered),
+            searched: entered * 3 / 5,
+            by_search: steps(entered * 3 / 5),
+            by_browse: steps(entered * 2 / 5),
+            carted_value: Cents(4_183_000),
+            revenue: Cents(1_749_900),
+            refunded: 4,
+            refunded_value: Cents(31_990),
+            ..Funnel::default()
+        };
+        let found = funnels::store::Funnels {
+            progress: Progress::example(),
+            now: vec![of_the_shop(2_000)],
+            before: vec![of_the_shop(1_800)],
+        };
+        let mut example = Self::new(Range::last(60, EXAMPLE_NOW), Currency::EUR, None, found);
+        let times = StepTimes { view: Some(9.0), cart: Some(48.0), purchase: Some(131.0) };
+        example.categories.iter_mut().for_each(|one| one.median_seconds = Some(times.clone()));
+        example
     }
 }

@@ -8,10 +8,9 @@ use crate::analytics::progress::Progress;
 use crate::analytics::queries::body::Scope;
 use crate::analytics::queries::rank::{Ranked, Sort};
 use crate::analytics::queries::series::{Interval, Point};
-use crate::analytics::queries::store::{self, Trends};
+use crate::analytics::queries::store::{self, Listed, Trends};
 use crate::analytics::queries::tally::Tally;
 use crate::analytics::range::Range;
-use crate::analytics::trending::Trend;
 use crate::analytics::trending::score::reason;
 use crate::model::category;
 use crate::model::money::{Cents, Currency};
@@ -125,6 +124,7 @@ impl From<Tally> for SearchFigures {
 
 /// Queries or categories in order.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct Queries {
     #[oai(flatten)]
     reach: Reach,
@@ -134,6 +134,10 @@ pub struct Queries {
     pub sort: Sort,
     /// In order.
     pub items: Vec<QueryItem>,
+    /// Length of a point of the series, in minutes: 1, 60 or 1440; null without `query` and `category`.
+    pub interval_minutes: Option<u32>,
+    /// The range in points for the one `query` or `category`; a point without searches has zeros and nulls. Null without either.
+    pub series: Option<Vec<SearchPoint>>,
 }
 
 /// A query or a category and what its searches came to.
@@ -170,6 +174,8 @@ impl Queries {
             bots_told_apart: ranking.bots_told_apart,
             sort: question.sort,
             items: (1..).zip(ranking.items).map(item).collect(),
+            interval_minutes: ranking.points.as_ref().map(|_| Interval::of(question.range).minutes()),
+            series: ranking.points.map(|points| points.into_iter().map(SearchPoint::from).collect()),
         }
     }
 }
@@ -183,6 +189,7 @@ fn label(scope: Scope, key: &str) -> String {
 
 /// The searches of the whole shop.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct SearchOverview {
     #[oai(flatten)]
     reach: Reach,
@@ -222,6 +229,12 @@ pub struct SearchPoint {
     figures: SearchFigures,
 }
 
+impl From<Point> for SearchPoint {
+    fn from(Point { start, tally }: Point) -> Self {
+        Self { start: start.to_chrono(), figures: tally.into() }
+    }
+}
+
 /// How a filter is used.
 #[derive(Debug, Clone, Object)]
 pub struct FilterUse {
@@ -241,7 +254,6 @@ impl SearchOverview {
     /// Puts the answer together.
     pub fn new(range: Range, currency: Currency, overview: store::Overview) -> Self {
         let store::Overview { progress, bots_told_apart, now, before, bots, points, filters } = overview;
-        let point = |Point { start, tally }| SearchPoint { start: start.to_chrono(), figures: tally.into() };
         let used = |(filter, tally): (String, Tally)| FilterUse {
             filter,
             sessions: tally.sessions,
@@ -260,7 +272,7 @@ impl SearchOverview {
                 told_apart: bots_told_apart,
             },
             interval_minutes: Interval::of(range).minutes(),
-            series: points.into_iter().map(point).collect(),
+            series: points.into_iter().map(SearchPoint::from).collect(),
             filters: filters.into_iter().map(used).collect(),
         }
     }
@@ -268,6 +280,7 @@ impl SearchOverview {
 
 /// Queries that more sessions search for than usual.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct TrendingQueries {
     #[oai(flatten)]
     reach: Reach,
@@ -281,7 +294,9 @@ pub struct TrendingQueries {
 #[derive(Debug, Clone, Object)]
 pub struct TrendingQuery {
     /// Place in this list, from 1.
-    pub rank: u32,
+    pub rank: usize,
+    /// Place in the list of the window before, which is as long and ends where this one begins; null when it was not listed.
+    pub rank_before: Option<usize>,
     /// The query, in lower case with one blank between words.
     pub query: String,
     /// Sessions that the query's own past lets one expect; 0 in a new shop.
@@ -297,8 +312,9 @@ pub struct TrendingQuery {
 impl TrendingQueries {
     /// Puts the answer together.
     pub fn new(window: Range, currency: Currency, found: Trends) -> Self {
-        let item = |(rank, (trend, tally)): (u32, (Trend, Tally))| TrendingQuery {
+        let item = |(rank, Listed { trend, rank_before, tally }): (usize, Listed)| TrendingQuery {
             rank,
+            rank_before,
             reason: reason(trend.sessions, "sessions", trend.expected),
             query: trend.key,
             expected: trend.expected,
@@ -308,7 +324,7 @@ impl TrendingQueries {
         Self {
             reach: Reach::new(window, currency, found.progress),
             bots_told_apart: found.bots_told_apart,
-            items: (1..).zip(found.trends).map(item).collect(),
+            items: (1..).zip(found.listed).map(item).collect(),
         }
     }
 }

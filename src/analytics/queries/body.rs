@@ -20,7 +20,7 @@ const CANDIDATES_PER_SHARD: usize = 2 * CANDIDATES_MAX;
 const FILTERS_MAX: usize = 1_000;
 
 /// What is counted apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// All searches.
     All,
@@ -129,11 +129,13 @@ pub fn whole(range: Range, of: Of<'_>) -> Value {
     aggregated(&documents(range, Scope::All, of), &sums(Tally::FIELDS))
 }
 
-/// Sums of all searches for each stretch of the range in which there are any.
-pub fn series(range: Range, interval: Interval, of: Of<'_>) -> Value {
+/// Sums of all searches of a scope, or of those for one key, for each stretch of the range in which there are any.
+pub fn series(range: Range, interval: Interval, scope: Scope, key: Option<&str>, of: Of<'_>) -> Value {
     let histogram = json!({ "field": "minute", "fixed_interval": interval.as_str(), "min_doc_count": 1 });
     let aggs = json!({ "points": { "date_histogram": histogram, "aggs": sums(Tally::FIELDS) } });
-    aggregated(&documents(range, Scope::All, of), &aggs)
+    let mut filter = documents(range, scope, of);
+    filter.extend(key.map(|key| json!({ "term": { "key": key } })));
+    aggregated(&filter, &aggs)
 }
 
 /// The sessions that searched at all, and for each of these queries, in a window and in each span before it.
@@ -198,12 +200,20 @@ mod tests {
 
     #[test]
     fn all_searches_are_added_up_at_once_and_over_time() {
-        let (whole, series) =
-            (whole(range(), Of::Everybody), series(range(), Interval::Minute, Of::Everybody));
+        let (whole, series) = (
+            whole(range(), Of::Everybody),
+            series(range(), Interval::Minute, Scope::All, None, Of::Everybody),
+        );
         assert_eq!(whole["aggs"].as_object().unwrap().len(), Tally::FIELDS.len());
         assert_eq!(whole["aggs"], series["aggs"]["points"]["aggs"]);
         assert_snapshot!(series["aggs"]["points"]["date_histogram"], @r#"{"field":"minute","fixed_interval":"1m","min_doc_count":1}"#);
         assert_snapshot!(series["query"], @r#"{"bool":{"filter":[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"term":{"scope":"all"}}]}}"#);
+    }
+
+    #[test]
+    fn one_query_is_added_up_over_time_by_itself() {
+        let series = series(range(), Interval::Minute, Scope::Query, Some("laptop"), Of::Everybody);
+        assert_snapshot!(series["query"]["bool"]["filter"], @r#"[{"range":{"minute":{"gte":"2026-11-21T10:02:00.000Z","lte":"2026-11-21T10:07:30.000Z"}}},{"term":{"scope":"query"}},{"term":{"key":"laptop"}}]"#);
     }
 
     #[test]

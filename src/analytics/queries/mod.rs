@@ -8,6 +8,7 @@
 
 pub mod answers;
 pub mod body;
+mod examples;
 mod found;
 mod popular;
 pub mod rank;

@@ -11,12 +11,13 @@ use crate::analytics::AnalyticsError;
 use crate::analytics::queries::answers::{Queries, SearchOverview, TrendingQueries};
 use crate::analytics::queries::body::Scope;
 use crate::analytics::queries::rank::Sort;
-use crate::analytics::queries::store::{self, Question};
+use crate::analytics::queries::store::{self, Keys, Question};
 use crate::analytics::range::{Asked, Range};
 use crate::analytics::results::Results;
 use crate::http::fresh::FreshBy;
-use crate::http::parameter::Given;
+use crate::http::parameter::{self, BadParameter, Given};
 use crate::http::problem::Failure;
+use crate::model::category::CategoryPath;
 use crate::model::money::Currency;
 use crate::model::query::normalised;
 use crate::model::time::Timestamp;
@@ -29,7 +30,7 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 pub struct Api {
     results: Results,
     currency: Currency,
-    queries: FreshBy<(Asked, Listed, Sort, usize, Option<String>), Queries>,
+    queries: FreshBy<(Asked, Scope, Sort, usize, Keys), Queries>,
     overviews: FreshBy<Asked, SearchOverview>,
     trending: FreshBy<(u32, usize), TrendingQueries>,
 }
@@ -75,7 +76,9 @@ impl Api {
     /// Wilson's 95 % interval, from 5 searches or units on, so that few that failed by chance do not come first. Places are
     /// found among the 1,000 with the most searches, revenue or refunds.
     /// A category's searches are those filtered by it or one below it, and those that led to a view in it.
-    /// An answer is up to 5 s old. Example: `/analytics/queries?sort=failing&minutes=1440`.
+    /// With `query` or `category` the list has this one alone, if its score lets it be listed, and `series` shows its
+    /// figures over time: by minutes in ranges of up to 3 hours, by hours up to a week, else by days in UTC.
+    /// An answer is up to 5 s old. Example: `/analytics/queries?sort=failing&minutes=1440`, `/analytics/queries?query=laptop`.
     #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]
     #[oai(path = "/analytics/queries", method = "get", operation_id = "search_queries")]
     async fn queries(
@@ -99,15 +102,20 @@ impl Api {
         /// Only queries or paths in which this stands.
         #[oai(validator(max_length = 200))]
         q: Query<Option<String>>,
+        /// Only this query, whatever `scope` says, with its `series`; capitals and blanks make no difference.
+        #[oai(validator(max_length = 200))]
+        query: Query<Given<String>>,
+        /// Only this category, of any level, whatever `scope` says, with its `series`.
+        category: Query<Given<String>>,
     ) -> Result<Json<Queries>, Failure> {
         let asked = Asked::new(minutes.0, from.0.0, to.0.0);
-        let text = q.0.map(|text| normalised(&text).into_owned()).filter(|text| !text.is_empty());
+        let (scope, keys) = wanted(scope.0, q.0, query.0.0, parameter::category(category.0.0.as_deref())?)?;
         let range = asked.at(Timestamp::now())?;
-        let key = (asked, scope.0, sort.0, size.0, text.clone());
+        let key = (asked, scope, sort.0, size.0, keys.clone());
         let answer = self.queries.get(key, async {
             let results = self.results.now().await?;
             let range = store::held(&results, range).await?;
-            let question = Question { range, scope: scope.0.into(), sort: sort.0, size: size.0, text };
+            let question = Question { range, scope, sort: sort.0, size: size.0, keys };
             let ranking = store::ranking(&results, &question).await?;
             Ok::<_, AnalyticsError>(Queries::new(&question, self.currency, ranking))
         });
@@ -168,6 +176,28 @@ impl Api {
     }
 }
 
+/// What is asked for: one query, one category, or those of a scope in which a text stands.
+fn wanted(
+    scope: Listed,
+    text: Option<String>,
+    query: Option<String>,
+    category: Option<CategoryPath>,
+) -> Result<(Scope, Keys), BadParameter> {
+    let normal = |text: String| normalised(&text).into_owned();
+    let text = text.map(normal).filter(|text| !text.is_empty());
+    let refused = |parameter, detail: &str| Err(BadParameter { parameter, detail: detail.to_owned() });
+    match (query.map(normal), category, text) {
+        (Some(_), Some(_), _) => refused("category", "category must not be given with query"),
+        (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+            refused("q", "q must not be given with query or category")
+        }
+        (Some(query), None, None) => Ok((Scope::Query, Keys::One(query))),
+        (None, Some(category), None) => Ok((Scope::Category, Keys::One(category.as_str().to_owned()))),
+        (None, None, Some(text)) => Ok((scope.into(), Keys::Containing(text))),
+        (None, None, None) => Ok((scope.into(), Keys::Any)),
+    }
+}
+
 impl From<Listed> for Scope {
     fn from(listed: Listed) -> Self {
         match listed {
@@ -199,4 +229,23 @@ fn ten() -> usize {
 
 fn twenty() -> usize {
     20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_query_or_one_category_is_asked_for_alone_whatever_the_scope() {
+        let path = || CategoryPath::parse("home.chairs").ok();
+        let text = |text: &str| Some(text.to_owned());
+        let one = |key: &str| Keys::One(key.to_owned());
+        let asked = |text, query, category| wanted(Listed::Query, text, query, category);
+        assert_eq!(asked(None, text(" Red  SHOES"), None), Ok((Scope::Query, one("red shoes"))));
+        assert_eq!(asked(text(" "), None, path()), Ok((Scope::Category, one("home.chairs"))));
+        assert_eq!(asked(text("Shoe"), None, None), Ok((Scope::Query, Keys::Containing("shoe".to_owned()))));
+        assert_eq!(asked(None, None, None), Ok((Scope::Query, Keys::Any)));
+        assert_eq!(asked(None, text("shoes"), path()).unwrap_err().parameter, "category");
+        assert_eq!(asked(text("shoe"), text("shoes"), None).unwrap_err().parameter, "q");
+    }
 }

@@ -14,10 +14,12 @@ use crate::analytics::queries::rank::{self, Ranked, Row, Sort};
 use crate::analytics::queries::series::{self, Interval, Point};
 use crate::analytics::queries::tally::Tally;
 use crate::analytics::range::Range;
+use crate::analytics::store::{progress, refuse_unknown as known_or_refused};
 use crate::analytics::trending::Trend;
 use crate::analytics::trending::found::Spans;
 use crate::analytics::trending::query::past_start;
-use crate::analytics::{AnalyticsError, panes, store::progress};
+use crate::analytics::{AnalyticsError, panes};
+use crate::model::category::CategoryPath;
 use crate::model::time::Timestamp;
 use crate::store::found::Aggregated;
 use crate::store::schema::Schema;
@@ -45,8 +47,19 @@ pub struct Question {
     pub sort: Sort,
     /// Most items of the answer.
     pub size: usize,
-    /// Only keys in which this stands.
-    pub text: Option<String>,
+    /// Which of them.
+    pub keys: Keys,
+}
+
+/// Which queries or categories are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Keys {
+    /// All.
+    Any,
+    /// Those in which this stands.
+    Containing(String),
+    /// This one alone, with its course over the range.
+    One(String),
 }
 
 /// The answer to a [`Question`].
@@ -58,21 +71,31 @@ pub struct Ranking {
     pub bots_told_apart: bool,
     /// In order.
     pub items: Vec<Ranked>,
+    /// The one that was asked for alone over the range, stretch by stretch; `None` where several were asked for.
+    pub points: Option<Vec<Point>>,
 }
 
 /// Queries or categories in order, without bots.
 ///
 /// # Errors
-/// [`AnalyticsError::Store`].
+/// [`AnalyticsError::BadParameter`] for one category of which nobody searched anything and that the catalogue does not
+/// have either; [`AnalyticsError::Store`].
 pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, AnalyticsError> {
-    let Question { range, scope, sort, size, ref text } = *question;
+    let Question { range, scope, sort, size, .. } = *question;
     let before = range.before();
     let (progress, bots, keys) = try_join!(
         progress(store, SESSIONS),
         async { Ok(Bots::seen(store, before.from, range.to).await?) },
-        async { Ok(candidates(store, range, scope, sort.measure(), text.as_deref()).await?) },
+        async { Ok(keys_of(store, question).await?) },
     )?;
     let people = People { store, scope, bots: &bots };
+    let points = match &question.keys {
+        Keys::One(key) => Some(people.course(range, Some(key)).await?.points()),
+        Keys::Any | Keys::Containing(_) => None,
+    };
+    if points.as_ref().is_some_and(|points| series::total(points).searches == 0) {
+        refuse_unknown(store, question).await?;
+    }
     let (now, before) = try_join!(
         people.tallies(range, &keys, sort.fields()),
         people.tallies(before, &keys, &[SESSIONS_FIELD]),
@@ -87,7 +110,28 @@ pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, Anal
     for Row { key, tally, .. } in items.iter_mut().map(|item| &mut item.row) {
         *tally = figures.get(key).copied().unwrap_or(*tally);
     }
-    Ok(Ranking { progress, bots_told_apart: !bots.is_cut, items })
+    Ok(Ranking { progress, bots_told_apart: !bots.is_cut, items, points })
+}
+
+/// Refuses a category of which nothing is known, not even by the catalogue.
+async fn refuse_unknown(store: &Store, question: &Question) -> Result<(), AnalyticsError> {
+    match (&question.keys, question.scope) {
+        (Keys::One(key), Scope::Category) => match CategoryPath::parse(key) {
+            Ok(category) => known_or_refused(store, &category).await,
+            Err(_) => Ok(()),
+        },
+        (Keys::One(_) | Keys::Any | Keys::Containing(_), _) => Ok(()),
+    }
+}
+
+/// The keys that may be listed.
+async fn keys_of(store: &Store, question: &Question) -> Result<Vec<String>, StoreError> {
+    let Question { range, scope, sort, ref keys, .. } = *question;
+    match keys {
+        Keys::Any => candidates(store, range, scope, sort.measure(), None).await,
+        Keys::Containing(text) => candidates(store, range, scope, sort.measure(), Some(text)).await,
+        Keys::One(key) => Ok(vec![key.clone()]),
+    }
 }
 
 /// The searches of the whole shop.
@@ -114,26 +158,23 @@ pub struct Overview {
 /// # Errors
 /// [`AnalyticsError::Store`].
 pub async fn overview(store: &Store, range: Range) -> Result<Overview, AnalyticsError> {
-    let (interval, earlier) = (Interval::of(range), range.before());
-    // A point of the series must not be read from panes that are longer than it.
-    let range = Range { rolled: range.rolled.up_to(interval.longest_pane()), ..range };
+    let earlier = range.before();
     let (progress, bots) =
         try_join!(progress(store, SESSIONS), async { Ok(Bots::seen(store, earlier.from, range.to).await?) })?;
-    let of = Of::Bots(&bots);
-    let (everybody, of_bots, before, before_of_bots, filters) = try_join!(
-        by_start(store, range, interval, Of::Everybody),
-        by_start(store, range, interval, of),
+    let people = People { store, scope: Scope::All, bots: &bots };
+    let (course, before, before_of_bots, filters) = try_join!(
+        people.course(range, None),
         whole(store, earlier, Of::Everybody),
-        whole(store, earlier, of),
+        whole(store, earlier, Of::Bots(&bots)),
         filters(store, range, &bots),
     )?;
-    let points = series::points(range, interval, &everybody, &of_bots);
+    let points = course.points();
     Ok(Overview {
         progress,
         bots_told_apart: !bots.is_cut,
         now: series::total(&points),
         before: before.without(&before_of_bots),
-        bots: of_bots.values().fold(Tally::default(), |sum, tally| sum.and(tally)),
+        bots: course.bots.values().fold(Tally::default(), |sum, tally| sum.and(tally)),
         points,
         filters,
     })
@@ -145,8 +186,18 @@ pub struct Trends {
     pub progress: Progress,
     /// Whether every suspect session could be told from bots'.
     pub bots_told_apart: bool,
-    /// The greatest score first, with all figures of the window.
-    pub trends: Vec<(Trend, Tally)>,
+    /// The greatest score first.
+    pub listed: Vec<Listed>,
+}
+
+/// A query in its place.
+pub struct Listed {
+    /// What trends.
+    pub trend: Trend,
+    /// Its place in the whole list of the window before, from 1; `None` when it was not listed.
+    pub rank_before: Option<usize>,
+    /// All figures of the window.
+    pub tally: Tally,
 }
 
 /// Queries that more sessions search for than usual, without bots, and how far the numbers reach.
@@ -154,11 +205,28 @@ pub struct Trends {
 /// # Errors
 /// [`AnalyticsError::Store`].
 pub async fn trends(store: &Store, window: Range, size: usize) -> Result<Trends, AnalyticsError> {
-    let (progress, bots, keys) = try_join!(
-        progress(store, SESSIONS),
-        async { Ok(Bots::seen(store, past_start(window), window.to).await?) },
-        async { Ok(candidates(store, window, Scope::Query, SESSIONS_FIELD, None).await?) },
-    )?;
+    let window_before = window.before();
+    let (progress, bots) = try_join!(progress(store, SESSIONS), async {
+        Ok(Bots::seen(store, past_start(window_before), window.to).await?)
+    })?;
+    let (mut trends, before) =
+        try_join!(trending(store, window, &bots), trending(store, window_before, &bots))?;
+    trends.truncate(size);
+    let places: HashMap<String, usize> = before.into_iter().map(|trend| trend.key).zip(1..).collect();
+    let people = People { store, scope: Scope::Query, bots: &bots };
+    let keys: Vec<String> = trends.iter().map(|trend| trend.key.clone()).collect();
+    let mut figures = people.tallies(window, &keys, Tally::FIELDS).await?;
+    let listed = trends.into_iter().map(|trend| Listed {
+        rank_before: places.get(&trend.key).copied(),
+        tally: figures.remove(&trend.key).unwrap_or_default(),
+        trend,
+    });
+    Ok(Trends { progress, bots_told_apart: !bots.is_cut, listed: listed.collect() })
+}
+
+/// Everything that trends in a window, the greatest score first.
+async fn trending(store: &Store, window: Range, bots: &Bots) -> Result<Vec<Trend>, StoreError> {
+    let keys = candidates(store, window, Scope::Query, SESSIONS_FIELD, None).await?;
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let over_spans = async |of| {
         let body = body::over_spans(window, &keys, of);
@@ -166,18 +234,8 @@ pub async fn trends(store: &Store, window: Range, size: usize) -> Result<Trends,
             ask(store, "count what was searched for before", of, window, &body).await?;
         Ok::<_, StoreError>(found.map(Spans::into_seen).unwrap_or_default())
     };
-    let (all, of_bots) = try_join!(over_spans(Of::Everybody), over_spans(Of::Bots(&bots)))?;
-    let mut trends = all.without(&of_bots).rank(window);
-    trends.truncate(size);
-    let people = People { store, scope: Scope::Query, bots: &bots };
-    let keys: Vec<String> = trends.iter().map(|trend| trend.key.clone()).collect();
-    let mut figures = people.tallies(window, &keys, Tally::FIELDS).await?;
-    let with_figures = |trend: Trend| {
-        let tally = figures.remove(&trend.key).unwrap_or_default();
-        (trend, tally)
-    };
-    let trends = trends.into_iter().map(with_figures).collect();
-    Ok(Trends { progress, bots_told_apart: !bots.is_cut, trends })
+    let (all, of_bots) = try_join!(over_spans(Of::Everybody), over_spans(Of::Bots(bots)))?;
+    Ok(all.without(&of_bots).rank(window))
 }
 
 /// The queries that everybody, bots too, searched for most in the last time, by what people searched.
@@ -207,7 +265,7 @@ async fn candidates(
     Ok(found.into_iter().flat_map(ByKey::in_order).map(|(key, _)| key).collect())
 }
 
-/// Whose searches are added up by key: everybody's without those of bots.
+/// Whose searches are added up: everybody's without those of bots.
 struct People<'a> {
     store: &'a Store,
     scope: Scope,
@@ -232,6 +290,36 @@ impl People<'_> {
         };
         let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(self.bots)))?;
         Ok(without(everybody, &of_bots).collect())
+    }
+
+    /// What was searched over the range: all of the scope, or one key.
+    async fn course(&self, range: Range, key: Option<&str>) -> Result<Course, StoreError> {
+        let interval = Interval::of(range);
+        // A point of the series must not be read from panes that are longer than it.
+        let range = Range { rolled: range.rolled.up_to(interval.longest_pane()), ..range };
+        let by_start = async |of| {
+            let body = body::series(range, interval, self.scope, key, of);
+            let found: Option<ByTime> =
+                ask(self.store, "add searches up over time", of, range, &body).await?;
+            Ok::<_, StoreError>(found.map(ByTime::by_start).unwrap_or_default())
+        };
+        let (everybody, bots) = try_join!(by_start(Of::Everybody), by_start(Of::Bots(self.bots)))?;
+        Ok(Course { range, interval, everybody, bots })
+    }
+}
+
+/// What was searched over a range, by the start of each stretch in which there is something.
+struct Course {
+    range: Range,
+    interval: Interval,
+    everybody: BTreeMap<Timestamp, Tally>,
+    bots: BTreeMap<Timestamp, Tally>,
+}
+
+impl Course {
+    /// Every stretch, without bots.
+    fn points(&self) -> Vec<Point> {
+        series::points(self.range, self.interval, &self.everybody, &self.bots)
     }
 }
 
@@ -260,17 +348,6 @@ fn without(
 async fn whole(store: &Store, range: Range, of: Of<'_>) -> Result<Tally, StoreError> {
     let found: Option<Tally> = ask(store, "add all searches up", of, range, &body::whole(range, of)).await?;
     Ok(found.unwrap_or_default())
-}
-
-async fn by_start(
-    store: &Store,
-    range: Range,
-    interval: Interval,
-    of: Of<'_>,
-) -> Result<BTreeMap<Timestamp, Tally>, StoreError> {
-    let body = body::series(range, interval, of);
-    let found: Option<ByTime> = ask(store, "add searches up over time", of, range, &body).await?;
-    Ok(found.map(ByTime::by_start).unwrap_or_default())
 }
 
 /// One search for aggregations. An index that nobody has written yet is empty.

@@ -6,10 +6,11 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use crate::analytics::decided::Decided;
 use crate::analytics::fraud;
 use crate::analytics::stats::LastMinute;
 use crate::model::time::Timestamp;
-use crate::review::{Decision, Status};
+use crate::review::Status;
 
 /// Most frontiers: four groups of at most 1,000 partitions.
 const FRONTIERS_MAX: usize = 4_000;
@@ -21,11 +22,11 @@ pub fn sum(field: &str) -> Value {
 
 /// A page of active cases, the last seen first, and one case more to see whether it is the last page. Ties are broken by what the document's id is made of,
 /// for Elasticsearch does not sort by the id itself.
-pub fn signals(question: &fraud::Question, decisions: &[Decision]) -> Value {
+pub fn signals(question: &fraud::Question, decided: &Decided) -> Value {
     let mut filter = vec![json!({ "term": { "active": true } })];
     filter.extend(question.severity.map(|severity| json!({ "term": { "severity": severity.as_str() } })));
     filter.extend(question.rule.map(|rule| json!({ "term": { "rule": rule.as_str() } })));
-    let (confirmed, dismissed) = decided(decisions);
+    let (confirmed, dismissed) = (ids(&decided.confirmed), ids(&decided.dismissed));
     let must_not = match question.status {
         None => vec![dismissed],
         Some(Status::Open) => vec![confirmed, dismissed],
@@ -56,24 +57,9 @@ pub fn signals(question: &fraud::Question, decisions: &[Decision]) -> Value {
     body
 }
 
-/// Two queries: the cases that were confirmed; and those that were dismissed, with others of the same rule and visitor
-/// that begin while they are to be quiet.
-fn decided(decisions: &[Decision]) -> (Value, Value) {
-    let ids = |status: Status| -> Vec<&str> {
-        let wanted = decisions.iter().filter(|one| one.status == status);
-        wanted.map(|one| one.case_id.as_str()).collect()
-    };
-    let quiet = decisions.iter().filter_map(|one| Some((one, one.quiet_until?)));
-    let quiet = quiet.map(|(one, until)| {
-        json!({ "bool": { "filter": [
-            { "term": { "rule": one.rule.as_str() } },
-            { "term": { "visitor": one.visitor } },
-            { "range": { "first_seen": { "lt": until } } },
-        ] } })
-    });
-    let dismissed = [json!({ "ids": { "values": ids(Status::Dismissed) } })].into_iter().chain(quiet);
-    let dismissed = json!({ "bool": { "should": dismissed.collect::<Vec<_>>(), "minimum_should_match": 1 } });
-    (json!({ "ids": { "values": ids(Status::Confirmed) } }), dismissed)
+/// The documents of these ids; none without ids.
+fn ids(ids: &[String]) -> Value {
+    json!({ "ids": { "values": ids } })
 }
 
 /// How many documents there are.
@@ -108,12 +94,13 @@ pub fn recent_events(now: Timestamp) -> Value {
     })
 }
 
-/// Active cases by severity.
-pub fn signals_by_severity() -> Value {
+/// Active cases by severity, without those that are dismissed.
+pub fn signals_by_severity(decided: &Decided) -> Value {
+    let active = json!({ "term": { "active": true } });
     json!({
         "size": 0,
         "track_total_hits": false,
-        "query": { "bool": { "filter": [{ "term": { "active": true } }] } },
+        "query": { "bool": { "filter": [active], "must_not": [ids(&decided.dismissed)] } },
         "aggs": { "severities": { "terms": { "field": "severity", "size": 10 } } },
     })
 }

@@ -24,9 +24,10 @@ fn a_page_of_signals_goes_on_behind_the_cursor() {
     let rule = Some(Rule::FastRefund);
     let question =
         Question { severity: Some(Severity::High), rule, status: Some(Status::Open), size: 20, after };
-    let body = signals(&question, &[]);
+    let decided = Decided { confirmed: vec!["sure".to_owned()], dismissed: vec!["quiet".to_owned()] };
+    let body = signals(&question, &decided);
     assert_snapshot!(lines(&body), @r#"
-    query: {"bool":{"filter":[{"term":{"active":true}},{"term":{"severity":"high"}},{"term":{"rule":"fast_refund"}}],"must_not":[{"ids":{"values":[]}},{"bool":{"minimum_should_match":1,"should":[{"ids":{"values":[]}}]}}]}}
+    query: {"bool":{"filter":[{"term":{"active":true}},{"term":{"severity":"high"}},{"term":{"rule":"fast_refund"}}],"must_not":[{"ids":{"values":["sure"]}},{"ids":{"values":["quiet"]}}]}}
     search_after: [1795219200000,"fast_refund","u1",0,null]
     size: 21
     sort: [{"last_seen":"desc"},{"rule":"asc"},{"visitor":"asc"},{"day":"desc"},{"session_id":"asc"}]
@@ -53,4 +54,10 @@ fn frontiers_are_read_with_their_ledgers_only_where_these_are_shown() {
     track_total_hits: false
     "#);
     assert_eq!(frontiers(None)["_source"][4], "ledger");
+}
+
+#[test]
+fn dismissed_cases_are_not_counted() {
+    let decided = Decided { confirmed: vec!["sure".to_owned()], dismissed: vec!["quiet".to_owned()] };
+    assert_snapshot!(signals_by_severity(&decided)["query"], @r#"{"bool":{"filter":[{"term":{"active":true}}],"must_not":[{"ids":{"values":["quiet"]}}]}}"#);
 }

@@ -4,17 +4,21 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
+use poem_openapi::types::Example;
 
+use crate::analytics::EXAMPLE_NOW;
+use crate::analytics::progress::Progress;
 use crate::analytics::range::Range;
 use crate::analytics::trending::store::Trends;
-use crate::analytics::trending::{Listed, Measure, Shown, score};
+use crate::analytics::trending::{Figures, Listed, Measure, Shown, Trend, score};
 use crate::model::category;
 use crate::model::ids::ProductId;
-use crate::model::money::Currency;
+use crate::model::money::{Cents, Currency};
 use crate::model::time::Timestamp;
 
 /// Products that get more attention than they usually do. Bots are left out of all figures.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct Trending {
     #[oai(flatten)]
     basis: TrendBasis,
@@ -24,6 +28,7 @@ pub struct Trending {
 
 /// Categories that get more attention than they usually do. Bots are left out of all figures.
 #[derive(Debug, Clone, Object)]
+#[oai(example)]
 pub struct TrendingCategories {
     #[oai(flatten)]
     basis: TrendBasis,
@@ -192,5 +197,50 @@ impl TrendPlace {
             score: trend.score,
             reason: score::reason(trend.sessions, by.unit(), trend.expected),
         }
+    }
+}
+
+fn example_of(key: &str) -> (Range, Trends) {
+    let trend = Trend {
+        key: key.to_owned(),
+        sessions: 35,
+        revenue: Cents::default(),
+        expected: 8.0,
+        score: score::score(35, 8.0),
+    };
+    let figures =
+        Figures { view_sessions: 35, views: 52, carts: 6, purchases: 3, refunds: 0, revenue: Cents(38_997) };
+    let trends = Trends {
+        progress: Progress::example(),
+        bots_share: Some(0.125),
+        bots_told_apart: true,
+        listed: vec![Listed { trend, rank_before: Some(4), figures }],
+    };
+    (Range::last(5, EXAMPLE_NOW), trends)
+}
+
+impl Example for Trending {
+    fn example() -> Self {
+        let (window, trends) = example_of("p-00000042");
+        let shown = trends.listed.iter().filter_map(|listed| ProductId::parse(&listed.trend.key).ok());
+        let shown = shown.map(|id| {
+            let shown = Shown {
+                id: id.clone(),
+                name: "Voltara Pulse wireless headphones".to_owned(),
+                category: "electronics.audio.headphones".to_owned(),
+                brand: "Voltara".to_owned(),
+                image: "headphones-3.svg".to_owned(),
+            };
+            (id, shown)
+        });
+        let shown = shown.collect();
+        Self::new(window, Measure::Views, Currency::EUR, trends, shown)
+    }
+}
+
+impl Example for TrendingCategories {
+    fn example() -> Self {
+        let (window, trends) = example_of("electronics.audio");
+        Self::new(window, Measure::Views, Currency::EUR, trends)
     }
 }

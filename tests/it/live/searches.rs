@@ -347,6 +347,21 @@ async fn every_figure_of_searches_is_that_of_a_recount_of_what_people_did() {
         for item in items {
             hold(item, &recount(&people, Key::Query(text(item, "key"))), text(item, "key"));
         }
+        assert_eq!((&queries["series"], &queries["interval_minutes"]), (&Value::Null, &Value::Null));
+        let one_of_each =
+            [("query=%20Red%20SHOES", Key::Query("red shoes")), ("category=home", Key::Category("home"))];
+        for (wanted, key) in one_of_each {
+            let answer = service.get(&format!("/analytics/queries?{wanted}&{range}")).await;
+            assert_eq!(answer["items"].as_array().unwrap().len(), 1, "{wanted}");
+            hold(&answer["items"][0], &recount(&people, key), wanted);
+            let series = answer["series"].as_array().unwrap();
+            assert_eq!((series.len(), &answer["interval_minutes"]), (30, &json!(1)));
+            for (number, point) in (0..).zip(series) {
+                let of_minute: Vec<Value> =
+                    people.iter().filter(|event| began(event) == minute(number)).cloned().collect();
+                hold(point, &recount(&of_minute, key), &format!("{wanted}, minute {number}"));
+            }
+        }
         let categories = service.get(&format!("/analytics/queries?scope=category&{range}&size=100")).await;
         let items = categories["items"].as_array().unwrap();
         let shown: BTreeSet<&str> = items.iter().map(|item| text(item, "key")).collect();
@@ -414,6 +429,39 @@ async fn a_query_that_many_suddenly_search_for_trends_and_one_of_bots_or_of_ever
         let shown: Vec<_> = items.iter().map(|item| (text(item, "query"), &item["sessions"])).collect();
         assert_eq!(shown, [("red shoes", &json!(6))], "{answer}");
         assert_eq!(answer["bots_told_apart"], true);
+        assert_eq!(items[0]["rank_before"], Value::Null, "nobody searched for them before");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_query_says_how_its_rank_moved_against_the_window_before() {
+    with_small_log(async |shop, log| {
+        let now = Timestamp::now().floor_to(MINUTE_MS);
+        let ago = |minutes: i64| now - TimeDelta::minutes(minutes);
+        let mut visits = Visits { rng: ChaCha8Rng::seed_from_u64(7), events: Vec::new() };
+        for minutes in 25..90 {
+            visits.once(&format!("early{minutes}"), "chair", ago(minutes));
+        }
+        // The window before has the minutes 11 to 20 ago.
+        for (query, before, since) in [("red shoes", 9, 40), ("unicorn", 12, 0)] {
+            (0..before).for_each(|n| visits.once(&format!("b-{n}-{}", query.len()), query, ago(15)));
+            (0..since).for_each(|n| visits.once(&format!("s-{n}-{}", query.len()), query, ago(4)));
+        }
+        (0..9).for_each(|n| visits.once(&format!("lamp-{n}"), "lamp", ago(4)));
+        log.write(&visits.events);
+        drain(shop, Currency::EUR).await;
+        make_searchable(shop).await;
+        let answer = service(shop, &[]).get("/trending/queries?minutes=10").await;
+        let items = answer["items"].as_array().unwrap().iter();
+        let places: Vec<_> =
+            items.map(|item| (text(item, "query"), &item["rank"], &item["rank_before"])).collect();
+        let expected = [("red shoes", json!(1), json!(2)), ("lamp", json!(2), Value::Null)];
+        assert_eq!(
+            places,
+            expected.each_ref().map(|(query, rank, before)| (*query, rank, before)),
+            "{answer}"
+        );
     })
     .await;
 }
