@@ -103,7 +103,8 @@ impl Product {
 /// Stands between name and value: the unit separator, which is in no name.
 const PAIR_SEPARATOR: char = '\u{1f}';
 
-fn pair(name: &str, value: &str) -> String {
+/// The term of `attribute_pairs` that a name and a value make.
+pub fn pair(name: &str, value: &str) -> String {
     format!("{name}{PAIR_SEPARATOR}{value}")
 }
 

@@ -68,7 +68,7 @@ pub enum Relaxation {
     AnyWord,
     /// Words were taken for less similar ones.
     Fuzzier,
-    /// Nothing was found, so these are what sells best in the department.
+    /// Nothing was found, so these are what sells best in the category's department, within the other filters.
     BestSellers,
 }
 

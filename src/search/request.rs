@@ -142,13 +142,13 @@ impl SearchRequest {
         fingerprint(&self.words, self.fuzzy, &self.filters, self.sort)
     }
 
-    /// The filters widened to the whole departments of the categories; `None` without a category.
+    /// The filters with the categories widened to their whole departments; `None` without a category.
     pub fn departments(&self) -> Option<Filters> {
         let departments = self.filters.categories.iter().filter_map(|path| path.prefixes().next());
         let departments: BTreeSet<&str> = departments.collect();
         let categories: Vec<_> =
             departments.into_iter().filter_map(|path| CategoryPath::parse(path).ok()).collect();
-        (!categories.is_empty()).then(|| Filters { categories, ..Filters::default() })
+        (!categories.is_empty()).then(|| Filters { categories, ..self.filters.clone() })
     }
 }
 

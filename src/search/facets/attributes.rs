@@ -3,6 +3,7 @@
 //! Each attribute of a product is one term, name and value together, so one bounded count brings the attributes
 //! of any result without knowing which there are.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -30,7 +31,7 @@ const HAVE_IT_MIN: u64 = 5;
 pub struct AttributeFacet {
     /// Its name; the filter is `attr.<name>`.
     pub name: String,
-    /// Its most frequent values.
+    /// Its most frequent values, and those that are filtered by.
     pub values: Vec<ValueCount>,
 }
 
@@ -38,7 +39,7 @@ pub struct AttributeFacet {
 #[derive(Debug, Clone, Serialize)]
 pub struct Aggregation {
     filters: Alternatives,
-    aggs: &'static Value,
+    aggs: Cow<'static, Value>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -53,8 +54,23 @@ static PAIRS: LazyLock<Value> =
 pub fn aggregation(filters: &Filters) -> Aggregation {
     let names = filters.attributes.keys().map(|name| Some(Facet::Attribute(name)));
     let filter = |but| json!({ "bool": { "filter": filter::clauses(filters, but) } });
-    let filters = [None].into_iter().chain(names).map(filter).collect();
-    Aggregation { filters: Alternatives { filters }, aggs: &PAIRS }
+    let alternatives = Alternatives { filters: [None].into_iter().chain(names).map(filter).collect() };
+    Aggregation { filters: alternatives, aggs: question(&filters.attributes) }
+}
+
+/// The most frequent pairs, and those that are filtered by.
+fn question(chosen: &BTreeMap<String, Vec<String>>) -> Cow<'static, Value> {
+    let of = |(name, values): (&String, &Vec<String>)| {
+        values.iter().map(|value| product::pair(name, value)).collect::<Vec<_>>()
+    };
+    let pairs: Vec<String> = chosen.iter().flat_map(of).collect();
+    if pairs.is_empty() {
+        return Cow::Borrowed(&PAIRS);
+    }
+    let mut question = PAIRS.clone();
+    question["chosen"] =
+        json!({ "terms": { "field": "attribute_pairs", "size": pairs.len(), "include": pairs } });
+    Cow::Owned(question)
 }
 
 /// Elasticsearch's counts, in the order of [`aggregation`].
@@ -65,30 +81,42 @@ pub type RawAttributes = Buckets<Counts>;
 pub struct Counts {
     doc_count: u64,
     counts: Buckets<Counted<String>>,
+    /// Of the pairs that are filtered by, where there are any.
+    chosen: Option<Buckets<Counted<String>>>,
 }
 
 /// The attributes that are filtered by, then those that many results have in more than one value.
 pub fn shape(raw: &RawAttributes, filters: &Filters) -> Vec<AttributeFacet> {
     let mut buckets = raw.buckets.iter();
     let all = buckets.next();
-    let chosen = filters.attributes.keys().zip(buckets).filter_map(|(name, counts)| {
-        by_name(counts).remove(name.as_str()).map(|values| AttributeFacet { name: name.clone(), values })
-    });
-    let mut facets: Vec<AttributeFacet> = chosen.collect();
+    let chosen = filters.attributes.iter().zip(buckets);
+    let mut facets: Vec<AttributeFacet> =
+        chosen.map(|((name, values), counts)| filtered_by(name, values, counts)).collect();
     let mut others: Vec<(u64, AttributeFacet)> = all.into_iter().flat_map(telling).collect();
     others.retain(|(_, facet)| !filters.attributes.contains_key(&facet.name));
     others.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.name.cmp(&y.name)));
     facets.extend(others.into_iter().map(|(_, facet)| facet).take(ATTRIBUTES_MAX));
-    for facet in &mut facets {
-        facet.values.truncate(VALUES_MAX);
-    }
     facets
+}
+
+/// An attribute that is filtered by: its most frequent values, and those chosen, however rare they are.
+fn filtered_by(name: &str, chosen: &[String], counts: &Counts) -> AttributeFacet {
+    let mut values = by_name(&counts.counts).remove(name).unwrap_or_default();
+    values.truncate(VALUES_MAX);
+    let mut rare = counts.chosen.as_ref().and_then(|chosen| by_name(chosen).remove(name)).unwrap_or_default();
+    let without_any = |value: &&String| rare.iter().all(|one| one.value != **value);
+    let none: Vec<&String> = chosen.iter().filter(without_any).collect();
+    rare.extend(none.into_iter().map(|value| ValueCount { value: value.clone(), count: 0 }));
+    rare.retain(|one| values.iter().all(|shown| shown.value != one.value));
+    values.extend(rare);
+    AttributeFacet { name: name.to_owned(), values }
 }
 
 /// The attributes that tell results apart, each with how many results have it.
 fn telling(counts: &Counts) -> impl Iterator<Item = (u64, AttributeFacet)> {
-    let facets = by_name(counts).into_iter().map(|(name, values)| {
+    let facets = by_name(&counts.counts).into_iter().map(|(name, mut values)| {
         let have_it: u64 = values.iter().map(|value| value.count).sum();
+        values.truncate(VALUES_MAX);
         (have_it, AttributeFacet { name: name.to_owned(), values })
     });
     facets.filter(|(have_it, facet)| {
@@ -96,9 +124,9 @@ fn telling(counts: &Counts) -> impl Iterator<Item = (u64, AttributeFacet)> {
     })
 }
 
-fn by_name(counts: &Counts) -> BTreeMap<&str, Vec<ValueCount>> {
+fn by_name(pairs: &Buckets<Counted<String>>) -> BTreeMap<&str, Vec<ValueCount>> {
     let mut names: BTreeMap<&str, Vec<ValueCount>> = BTreeMap::new();
-    for Counted { key, doc_count } in &counts.counts.buckets {
+    for Counted { key, doc_count } in &pairs.buckets {
         if let Some((name, value)) = product::split_pair(key) {
             names.entry(name).or_default().push(ValueCount { value: value.to_owned(), count: *doc_count });
         }
@@ -115,7 +143,7 @@ mod tests {
             key: pair.replace('=', "\u{1f}"),
             doc_count: *doc_count,
         };
-        Counts { doc_count, counts: Buckets { buckets: pairs.iter().map(counted).collect() } }
+        Counts { doc_count, counts: Buckets { buckets: pairs.iter().map(counted).collect() }, chosen: None }
     }
 
     fn shown(facets: &[AttributeFacet]) -> Vec<(&str, Vec<(&str, u64)>)> {
@@ -151,5 +179,20 @@ mod tests {
         let without_its_own = counts(100, &[("colour=red", 40), ("colour=blue", 9)]);
         let raw = Buckets { buckets: vec![counts(40, &[("colour=red", 40)]), without_its_own] };
         assert_eq!(shown(&shape(&raw, &filters)), [("colour", vec![("red", 40), ("blue", 9)])]);
+    }
+
+    #[test]
+    fn a_value_that_is_filtered_by_is_shown_however_rare_it_is() {
+        let values = ["mauve", "puce"].map(str::to_owned).to_vec();
+        let filters = Filters { attributes: [("colour".to_owned(), values)].into(), ..Filters::default() };
+        let frequent: Vec<String> = (0..20).map(|n| format!("colour=c{n:02}")).collect();
+        let frequent: Vec<(&str, u64)> = frequent.iter().map(|pair| (pair.as_str(), 9)).collect();
+        let chosen = counts(0, &[("colour=mauve", 2)]).counts;
+        let without_its_own = Counts { chosen: Some(chosen), ..counts(200, &frequent) };
+        let raw = Buckets { buckets: vec![counts(2, &[("size=L", 2)]), without_its_own] };
+        let facets = shape(&raw, &filters);
+        let [colour] = &shown(&facets)[..] else { panic!("{facets:?}") };
+        assert_eq!(colour.1.len(), VALUES_MAX + 2);
+        assert_eq!(colour.1[VALUES_MAX..], [("mauve", 2), ("puce", 0)]);
     }
 }

@@ -34,7 +34,7 @@ pub enum Stage {
     AnyWord(Doubts),
     /// Any of the words, or of those that are less similar.
     Fuzzier(Doubts),
-    /// The most popular products of a department, whatever was typed.
+    /// The most popular products of a department within the other filters, whatever was typed.
     BestSellers,
 }
 
@@ -48,7 +48,7 @@ impl Stage {
     }
 }
 
-/// The filters that a stage asks with: those that were chosen, or for best sellers the departments alone.
+/// The filters that a stage asks with: those that were chosen, for best sellers in the whole departments.
 pub fn filters<'r>(request: &'r SearchRequest, stage: &Stage) -> Cow<'r, Filters> {
     let departments = (*stage == Stage::BestSellers).then(|| request.departments()).flatten();
     departments.map_or(Cow::Borrowed(&request.filters), Cow::Owned)
