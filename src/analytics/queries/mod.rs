@@ -4,7 +4,7 @@
 //! each suspect session apart (`suspect-queries`). Here they are added up, bots' sessions are taken off ([`tally`]),
 //! put in order ([`rank`]) and told over time ([`series`]); what trends is scored as products are
 //! ([`crate::analytics::trending`]). [`store`] does the exchanges with the bodies of [`body`], [`routes`] are the
-//! endpoints, [`answers`] their JSON. docs/metrics-search.md defines every figure.
+//! endpoints, [`answers`] their JSON, `examples` what the API's description shows of it. docs/metrics-search.md defines every figure.
 
 pub mod answers;
 pub mod body;
