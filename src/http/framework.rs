@@ -63,7 +63,12 @@ fn in_words(reason: &str) -> String {
     if let Some((_, choices)) = reason.split_once(": must be one of ") {
         return format!("must be one of {choices}");
     }
-    let wanted = [("integer", "a whole number"), ("number", "a number"), ("boolean", "true or false")];
+    let wanted = [
+        ("integer", "a whole number"),
+        ("number", "a number"),
+        ("boolean", "true or false"),
+        ("date-time", "a time such as 2026-11-22T08:00:00Z; the + of an offset is written %2B"),
+    ];
     let named = |kind: &str| reason.contains(&format!("\"{kind}")) || reason.contains(&format!("_{kind}"));
     match wanted.iter().find(|(kind, _)| named(kind)) {
         Some((_, words)) => format!("must be {words}"),
@@ -90,6 +95,7 @@ fn limit_in_words(limit: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::http::parameter::Given;
+    use chrono::{DateTime, Utc};
     use poem::http::Method;
     use poem::{Endpoint, EndpointExt, Request, Route};
     use poem_openapi::param::Query;
@@ -117,8 +123,10 @@ mod tests {
             shade: Query<Given<Shade>>,
             fuzzy: Query<Option<bool>>,
             #[oai(default, validator(max_items = 2))] brand: Query<Vec<String>>,
+            from: Query<Given<DateTime<Utc>>>,
         ) -> PlainText<String> {
-            PlainText(format!("{:?} {:?} {:?} {:?} {:?}", size.0, price.0.0, shade.0.0, fuzzy.0, brand.0))
+            let (price, shade, from) = (price.0.0, shade.0.0, from.0.0);
+            PlainText(format!("{:?} {price:?} {shade:?} {:?} {:?} {from:?}", size.0, fuzzy.0, brand.0))
         }
     }
 
@@ -145,6 +153,11 @@ mod tests {
             ("shade=grey", "shade", "shade must be one of light, very_dark"),
             ("shade=Light", "shade", "shade must be one of light, very_dark"),
             ("fuzzy=maybe", "fuzzy", "fuzzy must be true or false"),
+            (
+                "from=2026-11-22",
+                "from",
+                "from must be a time such as 2026-11-22T08:00:00Z; the + of an offset is written %2B",
+            ),
             ("brand=a&brand=b&brand=c", "brand", "brand may be given at most 2 times"),
         ];
         for (query, parameter, detail) in expected {
@@ -158,8 +171,8 @@ mod tests {
     async fn an_empty_parameter_counts_as_not_given() {
         let endpoint = Route::new().nest("/", OpenApiService::new(Probe, "probe", "1"));
         for (query, expected) in [
-            ("price=&shade=", "None None None None []"),
-            ("price=1.5&shade=very_dark", "None Some(1.5) Some(VeryDark) None []"),
+            ("price=&shade=", "None None None None [] None"),
+            ("price=1.5&shade=very_dark", "None Some(1.5) Some(VeryDark) None [] None"),
         ] {
             let request = Request::builder().uri(format!("/probe?{query}").parse().unwrap()).finish();
             let answer = endpoint.get_response(request).await.into_body().into_string().await.unwrap();

@@ -7,9 +7,12 @@ pub fn words_of(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// A word in lower case, without accents, and in the form that it shares with its plural.
+/// A word in lower case, without accents and what is written around it, and in the form that it shares with its plural.
 pub fn plain(word: &str) -> String {
-    words::base_form(&deunicode::deunicode(word).to_lowercase())
+    // `c++` and `c#` are not `c`.
+    let is_around = |c: char| !c.is_alphanumeric() && !matches!(c, '+' | '#');
+    let bare = Some(word.trim_matches(is_around)).filter(|bare| !bare.is_empty()).unwrap_or(word);
+    words::base_form(&deunicode::deunicode(bare).to_lowercase())
 }
 
 /// The words of a text, each [`plain`].
@@ -34,10 +37,11 @@ mod tests {
             ("Café", "cafe"),
             ("boxes", "box"),
             ("Batteries", "battery"),
+            ("“laptop!”", "laptop"),
         ] {
             assert_eq!(plain(one), plain(other));
         }
-        for word in ["dress", "bus", "gas", "tv"] {
+        for word in ["dress", "bus", "gas", "tv", "c++", "c#", "&"] {
             assert_eq!(plain(word), word);
         }
     }

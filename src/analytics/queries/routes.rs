@@ -83,12 +83,10 @@ impl Api {
     #[oai(path = "/analytics/queries", method = "get", operation_id = "search_queries")]
     async fn queries(
         &self,
-        /// Queries or categories.
-        #[oai(default = "queries")]
-        scope: Query<Listed>,
-        /// What comes first.
-        #[oai(default = "top")]
-        sort: Query<Sort>,
+        /// Queries, which are listed without it, or categories.
+        scope: Query<Given<Listed>>,
+        /// What comes first; without it `top`.
+        sort: Query<Given<Sort>>,
         /// The last so many minutes, and the one that runs; up to 90 days.
         #[oai(default = "an_hour", validator(minimum(value = "1"), maximum(value = "129600")))]
         minutes: Query<u32>,
@@ -109,13 +107,14 @@ impl Api {
         category: Query<Given<String>>,
     ) -> Result<Json<Queries>, Failure> {
         let asked = Asked::new(minutes.0, from.0.0, to.0.0);
-        let (scope, keys) = wanted(scope.0, q.0, query.0.0, parameter::category(category.0.0.as_deref())?)?;
+        let (scope, sort) = (scope.0.0.unwrap_or(Listed::Query), sort.0.0.unwrap_or(Sort::Top));
+        let (scope, keys) = wanted(scope, q.0, query.0.0, parameter::category(category.0.0.as_deref())?)?;
         let range = asked.at(Timestamp::now())?;
-        let key = (asked, scope, sort.0, size.0, keys.clone());
+        let key = (asked, scope, sort, size.0, keys.clone());
         let answer = self.queries.get(key, async {
             let results = self.results.now().await?;
             let range = store::held(&results, range).await?;
-            let question = Question { range, scope, sort: sort.0, size: size.0, keys };
+            let question = Question { range, scope, sort, size: size.0, keys };
             let ranking = store::ranking(&results, &question).await?;
             Ok::<_, AnalyticsError>(Queries::new(&question, self.currency, ranking))
         });
@@ -205,14 +204,6 @@ impl From<Listed> for Scope {
             Listed::Category => Self::Category,
         }
     }
-}
-
-fn queries() -> Listed {
-    Listed::Query
-}
-
-fn top() -> Sort {
-    Sort::Top
 }
 
 fn five_minutes() -> u32 {
