@@ -68,7 +68,7 @@ pub enum LoadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The shop's own file cannot be read.
-    #[error(transparent)]
+    #[error("no catalogue was loaded, and what was served before still is")]
     Own(#[from] OwnError),
     /// The file of refused products cannot be written.
     #[error("cannot write the file of refused products; name another with --rejects")]

@@ -106,6 +106,21 @@ async fn a_file_that_is_mostly_refused_leaves_the_old_catalogue_served() {
 }
 
 #[tokio::test]
+async fn a_json_array_that_was_cut_off_replaces_nothing() {
+    with_shop(async |shop| {
+        let folder = tempfile::tempdir().unwrap();
+        fill(shop, own(&folder, "id,name\n1,kept\n"), &[]).await.unwrap();
+        let products: Vec<String> =
+            (1..=LINES).map(|n| json!({ "id": n, "name": "taken" }).to_string()).collect();
+        let cut = format!("[{},{{\"id\":7,\"na", products.join(","));
+        let error = fill(shop, own(&folder, &cut), &[]).await.unwrap_err();
+        assert!(matches!(error, LoadError::Own(_)), "{error}");
+        assert_eq!(served(shop).await[0]["name"], "kept");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn searches_see_no_error_while_the_catalogue_is_indexed_anew_and_gone_back_on() {
     with_shop(async |shop| {
         let folder = tempfile::tempdir().unwrap();
