@@ -55,6 +55,16 @@ async fn served(shop: &Shop) -> Vec<Value> {
     found["hits"]["hits"].as_array().unwrap().iter().map(|hit| hit["_source"].clone()).collect()
 }
 
+/// The versions of the catalogue that there are.
+async fn indices(shop: &Shop) -> Vec<String> {
+    let path = format!("/{}*/_alias", shop.store.name("products"));
+    let answer: Value =
+        shop.store.send("list the versions", shoplens::store::Method::Get, &path, None).await.unwrap();
+    let mut names: Vec<String> = answer.as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    names
+}
+
 #[tokio::test]
 async fn the_good_lines_of_a_broken_table_are_served_and_every_other_is_told() {
     with_shop(async |shop| {
@@ -101,6 +111,26 @@ async fn a_file_that_is_mostly_refused_leaves_the_old_catalogue_served() {
         let error = fill(shop, own(&folder, "id,name\n1,taken\n,x\n,y\n"), &[]).await.unwrap_err();
         assert!(matches!(error, LoadError::MostRefused { refused: 2, taken: 1, .. }), "{error}");
         assert_eq!(served(shop).await[0]["name"], "kept");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_changes_nothing_and_leaves_the_version_gone_back_from() {
+    with_shop(async |shop| {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["old", "new"] {
+            fill(shop, own(&folder, &format!("id,name\n1,{name}\n")), &[]).await.unwrap();
+        }
+        roll_back(&shop.store).await.unwrap();
+        let before = indices(shop).await;
+        assert_eq!(before, ["products-v1", "products-v2"].map(|name| shop.store.name(name)));
+        let source = own(&folder, "id,name\n1,x\n");
+        std::fs::remove_file(folder.path().join("shop.csv")).unwrap();
+        let error = fill(shop, source, &[]).await.unwrap_err();
+        assert!(matches!(error, LoadError::Own(_)), "{error}");
+        assert_eq!(indices(shop).await, before);
+        assert_eq!(served(shop).await[0]["name"], "old");
     })
     .await;
 }
