@@ -310,7 +310,7 @@ mod tests {
             .collect();
         let expected = [
             (3, "the name is empty"),
-            (4, "the price \"x\" is not one amount"),
+            (4, "the price \"x\" is not one amount such as 12.50; leave it empty where there is none"),
             (5, "the line has 2 columns instead of 3"),
         ];
         assert_eq!(refused, expected);

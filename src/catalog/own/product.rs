@@ -89,10 +89,11 @@ impl Maker {
     }
 
     fn price(&self, fields: &Fields) -> Result<Option<Cents>, String> {
+        self.single_price(fields, Field::PriceCents)?;
         if let Some(minor) = self.count(fields, Field::PriceCents)? {
             return Ok(Some(Cents(minor.into())));
         }
-        match self.value(fields, Field::Price) {
+        match self.single_price(fields, Field::Price)? {
             Some(Value::Number(number)) => {
                 // A float carries noise far behind its cents, which is not the shop's doing.
                 let text = number.as_f64().map_or_else(String::new, |price| format!("{price:.6}"));
@@ -103,6 +104,28 @@ impl Maker {
                 text_of(value, " ").map(read).transpose()
             }
             None => Ok(None),
+        }
+    }
+
+    /// What is read as the price: the value itself, or the only one of a list; `None` where there is none.
+    fn single_price<'f>(&self, fields: &'f Fields, field: Field) -> Result<Option<&'f Value>, String> {
+        let (Some(column), Some(value)) = (self.mapping.column(field), self.value(fields, field)) else {
+            return Ok(None);
+        };
+        let value = match value.as_array().map(Vec::as_slice) {
+            Some([]) => return Ok(None),
+            Some([value]) => value,
+            Some(_) => return Err(price::no_amount(&value.to_string())),
+            None => value,
+        };
+        match value.as_object().map(|object| object.keys().map(String::as_str).collect::<Vec<_>>()) {
+            // Not guessed: an `amount` may be in major or in minor units.
+            Some(names) => Err(format!(
+                "the {field} is an object of {}: say in the mapping which of them it is, such as {field} = \"{column}.{}\"",
+                names.join(", "),
+                names.first().copied().unwrap_or("amount")
+            )),
+            None => Ok(Some(value)),
         }
     }
 
@@ -281,6 +304,20 @@ mod tests {
     }
 
     #[test]
+    fn a_price_in_an_object_is_read_where_the_mapping_says() {
+        let record = json!({ "id": "1", "name": "x", "price": { "amount": "5,20", "unit": "EUR" } });
+        let fields = record.as_object().unwrap().clone();
+        let columns: BTreeSet<String> = fields.keys().cloned().collect();
+        let mapping =
+            Mapping::parse("[fields]\nprice = \"price.amount\"").unwrap().complete(&columns).unwrap();
+        let product = Maker { mapping, currency: Currency::EUR }.product(&fields).unwrap();
+        assert_eq!(product.price_cents, Some(Cents(520)));
+        let listed = made(json!({ "id": "1", "name": "x", "price": [5.2] })).unwrap();
+        assert_eq!(listed.price_cents, Some(Cents(520)));
+        assert_eq!(made(json!({ "id": "1", "name": "x", "price": [] })).unwrap().price_cents, None);
+    }
+
+    #[test]
     fn what_is_empty_is_unknown_and_refuses_nothing() {
         let product =
             made(json!({ "id": "1", "name": "x", "price": "", "stock": " ", "category": "", "brand": null }));
@@ -298,6 +335,14 @@ mod tests {
             ("name", json!(" "), "the name is empty"),
             ("price", json!(19.995), "cannot be read as an amount"),
             ("price", json!(-1), "is not one amount"),
+            ("price", json!([5, 6]), "is not one amount"),
+            (
+                "price",
+                json!({ "amount": 5, "unit": "EUR" }),
+                "is an object of amount, unit: say in the mapping which of them it is, such as price = \"price.amount\"",
+            ),
+            ("price", json!([{ "amount": 5 }]), "is an object of amount: say in the mapping"),
+            ("price_cents", json!({ "value": 5 }), "the price_cents is an object of value"),
             ("rating", json!(7), "rating must be a number from 0 to 5"),
             ("stock", json!("some"), "stock must be a number"),
             ("currency", json!("USD"), "SHOP_CURRENCY is EUR"),
