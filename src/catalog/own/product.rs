@@ -10,7 +10,7 @@ use crate::catalog::own::price::{self, DecimalMark};
 use crate::model::category::{self, CategoryPath, LEVELS_MAX, PATH_CHARS_MAX};
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
-use crate::model::product::Product;
+use crate::model::product::{AttributeValue, Product};
 use crate::model::time::Timestamp;
 
 /// Longest name, in characters.
@@ -19,7 +19,7 @@ const NAME_CHARS_MAX: usize = 1_000;
 const BRAND_CHARS_MAX: usize = 200;
 /// Most attributes of a product.
 const ATTRIBUTES_MAX: usize = 200;
-/// Longest name or value of an attribute, in characters: Lucene takes terms of 32,766 bytes with the name.
+/// Longest name or value of an attribute, in characters, of several values together: Lucene takes terms of 32,766 bytes with the name.
 const ATTRIBUTE_CHARS_MAX: usize = 1_000;
 /// What parts the levels of a category, where the mapping does not say.
 const SEPARATORS: [&str; 5] = [">", "›", "»", "|", "/"];
@@ -162,15 +162,15 @@ impl Maker {
         }
     }
 
-    fn attributes(&self, fields: &Fields) -> Result<BTreeMap<String, String>, String> {
+    fn attributes(&self, fields: &Fields) -> Result<BTreeMap<String, AttributeValue>, String> {
         let object = self.value(fields, Field::Attributes).and_then(Value::as_object);
         let listed = object.into_iter().flatten().map(|(name, value)| (name, Some(value)));
         let mapped = self.mapping.attributes.iter().map(|(name, column)| (name, lookup(fields, column)));
         let mut attributes = BTreeMap::new();
         for (name, value) in listed.chain(mapped) {
-            let Some(value) = value.and_then(|value| text_of(value, ", ")) else { continue };
+            let Some(value) = value.and_then(attribute_of) else { continue };
             within("name of an attribute", name, ATTRIBUTE_CHARS_MAX)?;
-            within(name, &value, ATTRIBUTE_CHARS_MAX)?;
+            within(name, &value.to_text(), ATTRIBUTE_CHARS_MAX)?;
             attributes.insert(name.clone(), value);
         }
         if attributes.len() > ATTRIBUTES_MAX {
@@ -260,6 +260,16 @@ fn text_of(value: &Value, joined_by: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// An attribute's value; each element of a list is one by itself. `None` where it says nothing.
+fn attribute_of(value: &Value) -> Option<AttributeValue> {
+    match value {
+        Value::Array(values) => {
+            AttributeValue::of(values.iter().filter_map(|value| text_of(value, ", ")).collect())
+        }
+        value => text_of(value, ", ").map(AttributeValue::One),
+    }
+}
+
 fn trimmed<'t>(levels: impl Iterator<Item = &'t str>) -> Vec<String> {
     levels.map(|level| level.trim().to_owned()).collect()
 }
@@ -300,7 +310,8 @@ mod tests {
         assert_eq!(product.category.unwrap().as_str(), "mobel-kuche.lights");
         assert_eq!(product.category_label.as_deref(), Some("Lights"));
         assert_eq!((product.price_cents, product.stock), (Some(Cents(1999)), Some(0)));
-        assert_eq!(product.attributes, BTreeMap::from([("colour".to_owned(), "red, blue".to_owned())]));
+        let colours = AttributeValue::Several(vec!["red".to_owned(), "blue".to_owned()]);
+        assert_eq!(product.attributes, BTreeMap::from([("colour".to_owned(), colours)]));
     }
 
     #[test]

@@ -92,6 +92,29 @@ async fn the_good_lines_of_a_broken_table_are_served_and_every_other_is_told() {
 }
 
 #[tokio::test]
+async fn a_product_is_found_and_counted_by_each_value_of_an_attribute_also_after_a_rebuild() {
+    with_shop(async |shop| {
+        let folder = tempfile::tempdir().unwrap();
+        let shirt =
+            |id: u8, colour: Value| json!({ "id": id, "name": "Shirt", "attributes": { "colour": colour } });
+        let shirts = [shirt(1, json!(["red", "blue"])), shirt(2, json!("blue")), shirt(3, json!("green"))];
+        fill(shop, own(&folder, &json!(shirts).to_string()), &[]).await.unwrap();
+        for load in ["the first load", "the rebuild"] {
+            let answer = service(shop, &[]).get("/search?q=shirt&attr.colour=blue").await;
+            assert_eq!(answer["total"], 2, "after {load}: {answer}");
+            let items = answer["items"].as_array().unwrap();
+            let shown = items.iter().find(|item| item["id"] == "1").unwrap();
+            assert_eq!(shown["attributes"], json!({ "colour": "red, blue" }));
+            let values = &answer["facets"]["attributes"][0]["values"];
+            let count = |value: &str, count: u64| json!({ "value": value, "count": count });
+            assert_eq!(*values, json!([count("blue", 2), count("green", 1), count("red", 1)]));
+            fill(shop, Source::Served, &[]).await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_id_that_two_lines_have_is_the_later_ones() {
     with_shop(async |shop| {
         let folder = tempfile::tempdir().unwrap();
