@@ -274,10 +274,23 @@ fn trimmed<'t>(levels: impl Iterator<Item = &'t str>) -> Vec<String> {
     levels.map(|level| level.trim().to_owned()).collect()
 }
 
-/// A level of a category in the letters of a path: `Möbel & Küche` becomes `mobel-kuche`.
+/// A level of a category in the letters of a path: `Möbel & Küche` becomes `mobel-kuche`. A `+` or `#` at the end of
+/// a word is spelled out, since it may be all that tells two categories apart: `C++`, `C#` and `C`.
 fn slug(level: &str) -> String {
-    let ascii = deunicode::deunicode(level).to_ascii_lowercase();
-    let words = ascii.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let mut spelled = String::new();
+    let mut is_in_word = false;
+    for c in deunicode::deunicode(level).to_ascii_lowercase().chars() {
+        match c {
+            '+' if is_in_word => spelled.push_str("-plus"),
+            '#' if is_in_word => spelled.push_str("-sharp"),
+            c => {
+                is_in_word = c.is_ascii_alphanumeric();
+                spelled.push(c);
+            }
+        }
+    }
+    let words =
+        spelled.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
 }
 
@@ -312,6 +325,18 @@ mod tests {
         assert_eq!((product.price_cents, product.stock), (Some(Cents(1999)), Some(0)));
         let colours = AttributeValue::Several(vec!["red".to_owned(), "blue".to_owned()]);
         assert_eq!(product.attributes, BTreeMap::from([("colour".to_owned(), colours)]));
+    }
+
+    #[test]
+    fn categories_that_only_signs_tell_apart_stay_apart() {
+        let path = |category: &str| {
+            let product = made(json!({ "id": "1", "name": "x", "category": category })).unwrap();
+            product.category.unwrap().as_str().to_owned()
+        };
+        assert_eq!(
+            ["C", "C++", "C#", "Toys + Games", "#1 gifts", "Möbel > Küche", "日本"].map(path),
+            ["c", "c-plus-plus", "c-sharp", "toys-games", "1-gifts", "mobel.kuche", "ri-ben"]
+        );
     }
 
     #[test]
