@@ -133,7 +133,7 @@ impl FromArgMatches for SeederSettings {
         let options = Options::from_arg_matches(matches)?;
         let is_typed = |option: &str| matches.value_source(option) == Some(ValueSource::CommandLine);
         match options.contradiction(is_typed) {
-            Some(why) => Err(clap::Error::raw(ErrorKind::ArgumentConflict, why + "\n")),
+            Some(why) => Err(clap::Error::raw(ErrorKind::ArgumentConflict, why)),
             None => Ok(Self { options }),
         }
     }
