@@ -30,7 +30,7 @@ async fn seed(settings: Settings) -> anyhow::Result<()> {
     let Settings { seeder, elasticsearch, shop } = settings;
     let store = Store::new(&elasticsearch, &shop.prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await?;
-    if seeder.rollback {
+    if seeder.goes_back() {
         let (served, before) = roll_back(&store).await?;
         println!("searches see {before} again instead of {served}");
         return Ok(());

@@ -68,7 +68,7 @@ pub enum LoadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The shop's own file cannot be read.
-    #[error(transparent)]
+    #[error("no catalogue was loaded, and what was served before still is")]
     Own(#[from] OwnError),
     /// The file of refused products cannot be written.
     #[error("cannot write the file of refused products; name another with --rejects")]
@@ -141,12 +141,14 @@ pub async fn load(store: &Store, plan: &Plan, progress: impl FnMut(u64)) -> Resu
     if versions.is_blocked {
         return Err(LoadError::NameTaken { alias });
     }
+    // A file that is not there must not cost the version that was gone back from.
+    let source = source::open(&plan.source, versions.served()).await?;
+    let mut tally = Tally::of(&plan.source)?;
     delete(store, versions.leftovers()).await?;
     let version = versions.next();
     let index = versions.index(version);
     create(store, &alias, &index, &plan.synonyms).await?;
-    let mut tally = Tally::of(&plan.source)?;
-    let batches = source::batches(&plan.source, store, versions.served(), index.clone(), plan.connections);
+    let batches = source::batches(source, store, index.clone(), plan.connections);
     fill(store, batches, plan.connections, &mut tally, progress).await?;
     tally.judge(&alias)?;
     let path = format!("/{index}/_settings");

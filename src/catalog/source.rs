@@ -46,6 +46,33 @@ impl Source {
     }
 }
 
+/// A source that was looked at and can be read.
+pub enum Opened {
+    /// Products 1 to this of a catalogue that is made up.
+    MadeUp(Arc<Catalogue>, u64),
+    /// A shop's own file, of which the columns are known.
+    Own(Box<OwnCatalogue>),
+    /// The index that is served.
+    Served(String),
+}
+
+/// Opens a source, before anything is changed for its sake; `served` is the index that is served now.
+///
+/// # Errors
+/// [`LoadError::Own`] for a file that cannot be read or is no catalogue, [`LoadError::NothingServed`],
+/// [`LoadError::BrokenOff`].
+pub async fn open(source: &Source, served: Option<String>) -> Result<Opened, LoadError> {
+    match source {
+        Source::MadeUp(catalogue, products) => Ok(Opened::MadeUp(Arc::clone(catalogue), *products)),
+        Source::Own(own) => {
+            let OwnSource { path, mapping, currency, .. } = own.clone();
+            let opened = spawn_blocking(move || OwnCatalogue::open(&path, mapping, currency)).await?;
+            Ok(Opened::Own(Box::new(opened?)))
+        }
+        Source::Served => served.map(Opened::Served).ok_or(LoadError::NothingServed),
+    }
+}
+
 /// A shop's own file.
 #[derive(Debug, Clone)]
 pub struct OwnSource {
@@ -105,19 +132,15 @@ impl Batch {
 
 /// All batches of the source for an index.
 pub fn batches(
-    source: &Source,
+    source: Opened,
     store: &Store,
-    served: Option<String>,
     index: String,
     at_once: NonZeroUsize,
 ) -> BoxStream<'static, Result<Batch, LoadError>> {
     match source {
-        Source::MadeUp(catalogue, products) => made_up(Arc::clone(catalogue), *products, index, at_once),
-        Source::Own(own) => read(own.clone(), index),
-        Source::Served => match served {
-            Some(served) => again(store.clone(), served, index),
-            None => stream::iter([Err(LoadError::NothingServed)]).boxed(),
-        },
+        Opened::MadeUp(catalogue, products) => made_up(catalogue, products, index, at_once),
+        Opened::Own(rows) => read(rows, index),
+        Opened::Served(served) => again(store.clone(), served, index),
     }
 }
 
@@ -143,24 +166,21 @@ fn ranges(products: u64) -> impl Iterator<Item = RangeInclusive<u64>> {
     starts.map(move |start| start..=(start + BATCH_PRODUCTS - 1).min(products))
 }
 
-/// Reads the file on a thread of its own, which stands still while nothing is written.
-fn read(own: OwnSource, index: String) -> BoxStream<'static, Result<Batch, LoadError>> {
+/// Reads on in the file on a thread of its own, which stands still while nothing is written.
+fn read(mut rows: Box<OwnCatalogue>, index: String) -> BoxStream<'static, Result<Batch, LoadError>> {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     // Its owner is the stream: when that is dropped, the next batch cannot be sent and the thread ends.
     let reader = spawn_blocking(move || {
-        let rows = OwnCatalogue::open(&own.path, own.mapping, own.currency);
-        let sent = rows.and_then(|mut rows| {
-            loop {
-                let batch = next_batch(&mut rows, &index)?;
-                let is_last = batch.operations.is_empty() && batch.refused.is_empty();
-                if is_last || sender.blocking_send(Ok(batch)).is_err() {
-                    return Ok(());
-                }
+        loop {
+            let batch = next_batch(&mut rows, &index).map_err(LoadError::from);
+            if batch.as_ref().is_ok_and(|batch| batch.operations.is_empty() && batch.refused.is_empty()) {
+                return;
             }
-        });
-        if let Err(error) = sent {
+            let is_failed = batch.is_err();
             // Nobody listens when the load was given up.
-            let _ = sender.blocking_send(Err(LoadError::from(error)));
+            if sender.blocking_send(batch).is_err() || is_failed {
+                return;
+            }
         }
     });
     let received =

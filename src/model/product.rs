@@ -36,7 +36,7 @@ pub struct Product {
     pub currency: Currency,
     /// What the category tells apart: `screen size` → `15.6 inch`, `colour` → `black`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: BTreeMap<String, AttributeValue>,
     /// Mean stars, 0.0 to 5.0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<f32>,
@@ -55,6 +55,42 @@ pub struct Product {
     /// When it came into the catalogue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
+}
+
+/// What an attribute says of a product: one value, or several that all hold, such as the colours that a shirt has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AttributeValue {
+    /// The one value.
+    One(String),
+    /// All values in the catalogue's order. Each can be filtered by and is counted by itself.
+    Several(Vec<String>),
+}
+
+impl AttributeValue {
+    /// What these values say, each once; `None` where there are none.
+    pub fn of(values: Vec<String>) -> Option<Self> {
+        let mut once: Vec<String> = Vec::with_capacity(values.len());
+        for value in values {
+            if !once.contains(&value) {
+                once.push(value);
+            }
+        }
+        if once.len() > 1 { Some(Self::Several(once)) } else { once.pop().map(Self::One) }
+    }
+
+    /// The values, one by one.
+    pub fn values(&self) -> &[String] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Several(values) => values,
+        }
+    }
+
+    /// The values as one text for people: `red, blue`.
+    pub fn to_text(&self) -> String {
+        self.values().join(", ")
+    }
 }
 
 /// The document in the index: the product and what is derived from it for filters and facets.
@@ -84,9 +120,16 @@ impl Product {
         self.stock != Some(0)
     }
 
+    /// Each value of each attribute with the attribute's name, by name.
+    pub fn attribute_values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes
+            .iter()
+            .flat_map(|(name, value)| value.values().iter().map(move |value| (name.as_str(), value.as_str())))
+    }
+
     /// The document to index under [`Product::id`].
     pub fn document(&self) -> ProductDocument<'_> {
-        let values: Vec<&str> = self.attributes.values().map(String::as_str).collect();
+        let values: Vec<&str> = self.attribute_values().map(|(_, value)| value).collect();
         let categories: Vec<&str> = self.category.iter().flat_map(CategoryPath::prefixes).collect();
         let above = categories.split_last().map(|(_, above)| above).unwrap_or_default();
         ProductDocument {
@@ -94,7 +137,7 @@ impl Product {
             categories_above: above.iter().copied().map(category::label).collect(),
             categories,
             in_stock: self.in_stock(),
-            attribute_pairs: self.attributes.iter().map(|(name, value)| pair(name, value)).collect(),
+            attribute_pairs: self.attribute_values().map(|(name, value)| pair(name, value)).collect(),
             attribute_text: values.join(" "),
         }
     }
@@ -124,5 +167,30 @@ mod tests {
         let product: Product = serde_json::from_value(document).unwrap();
         let indexed = json!({ "id": "7", "name": "Hammer", "currency": "EUR", "in_stock": true });
         assert_eq!(serde_json::to_value(product.document()).unwrap(), indexed);
+    }
+
+    #[test]
+    fn each_value_of_an_attribute_is_a_term_of_its_own_and_survives_a_rebuild() {
+        let colours = json!({ "colour": ["red", "blue"], "size": "L" });
+        let product = json!({ "id": "7", "name": "Shirt", "currency": "EUR", "attributes": colours });
+        let product: Product = serde_json::from_value(product).unwrap();
+        let document = serde_json::to_value(product.document()).unwrap();
+        assert_eq!(document["attributes"], colours);
+        let terms = json!(["colour\u{1f}red", "colour\u{1f}blue", "size\u{1f}L"]);
+        assert_eq!(
+            (&document["attribute_pairs"], &document["attribute_text"]),
+            (&terms, &json!("red blue L"))
+        );
+        let again: Product = serde_json::from_value(document).unwrap();
+        assert_eq!(again, product);
+    }
+
+    #[test]
+    fn a_list_of_one_value_is_that_value_and_no_value_counts_twice() {
+        let of =
+            |values: &[&str]| AttributeValue::of(values.iter().map(|value| (*value).to_owned()).collect());
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&["red", "red"]), Some(AttributeValue::One("red".to_owned())));
+        assert_eq!(of(&["red", "blue", "red"]).unwrap().to_text(), "red, blue");
     }
 }

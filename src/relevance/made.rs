@@ -71,7 +71,9 @@ impl Property {
     fn is_of(&self, product: &Product) -> bool {
         match self {
             Self::Brand(brand) => product.brand.as_ref() == Some(brand),
-            Self::Attribute(name, value) => product.attributes.get(name) == Some(value),
+            Self::Attribute(name, value) => {
+                product.attribute_values().any(|(own, has)| own == name && has == value)
+            }
         }
     }
 
@@ -173,8 +175,8 @@ fn tellable(product: &Product) -> Vec<Property> {
     let says_something = |value: &str| {
         !EMPTY_VALUES.contains(&value) && !value.starts_with("no ") && !value.starts_with("without ")
     };
-    let attributes = product.attributes.iter().filter(|(_, value)| says_something(value));
-    attributes.map(|(name, value)| Property::Attribute(name.clone(), value.clone())).collect()
+    let attributes = product.attribute_values().filter(|(_, value)| says_something(value));
+    attributes.map(|(name, value)| Property::Attribute(name.to_owned(), value.to_owned())).collect()
 }
 
 /// A wish for a size that is typed without its space: `256gb`.
@@ -184,8 +186,8 @@ fn in_one_word(category: &CategoryPath, label: &str, example: &Product) -> Optio
             .split_once(' ')
             .is_some_and(|(number, unit)| number.parse::<f64>().is_ok() && !unit.contains(' '))
     };
-    let (name, value) = example.attributes.iter().find(|(_, value)| is_size(value))?;
-    let property = Property::Attribute(name.clone(), value.clone());
+    let (name, value) = example.attribute_values().find(|(_, value)| is_size(value))?;
+    let property = Property::Attribute(name.to_owned(), value.to_owned());
     let query = format!("{} {label}", value.replace(' ', "").to_lowercase());
     Some(Wish { query, kind: "size", category: category.clone(), properties: vec![property] })
 }
@@ -238,7 +240,7 @@ mod tests {
     fn no_product_has_all_the_words_of_a_trap() {
         let catalogue = catalogue().unwrap();
         let text = |product: Product| {
-            let values: Vec<&str> = product.attributes.values().map(String::as_str).collect();
+            let values: Vec<&str> = product.attribute_values().map(|(_, value)| value).collect();
             let Product { name, description, brand, category_label, .. } = &product;
             let rest = [description, brand, category_label].map(|text| text.as_deref().unwrap_or_default());
             [&[name.as_str()], rest.as_slice(), &values].concat().join(" ").to_lowercase()

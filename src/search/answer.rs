@@ -214,7 +214,7 @@ fn item(hit: Hit<Product>, position: u32, explainer: Option<&Explainer>) -> Item
         review_count: product.review_count,
         stock: product.stock,
         image: product.image,
-        attributes: product.attributes,
+        attributes: product.attributes.into_iter().map(|(name, value)| (name, value.to_text())).collect(),
         score: hit.score.unwrap_or_default(),
         position,
     }

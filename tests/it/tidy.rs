@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Modules from the bottom up; each may use those before it. The slices share one layer.
 const LAYERS: [&[&str]; 6] = [
     &["model"],
-    &["config", "shutdown"],
+    &["config", "shutdown", "stdout"],
     &["store", "bus"],
     &["http"],
     &[

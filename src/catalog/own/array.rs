@@ -1,55 +1,75 @@
 //! The objects of a JSON array, one at a time, so that a file may be larger than memory.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, ErrorKind};
 
 use crate::catalog::own::lines::RECORD_BYTES_MAX;
 use crate::catalog::own::record::Record;
 
-/// The elements of a JSON array.
+/// The elements of a JSON array, or of several that follow each other, as `cat a.json b.json` gives them.
 pub struct Array<R> {
     input: R,
+    /// The number of the next element.
     number: u64,
-    is_over: bool,
+    /// Whether a `[` has been read and its `]` has not.
+    is_open: bool,
 }
 
 impl<R: BufRead> Array<R> {
     /// Reads from the array's `[` on.
     pub fn of(input: R) -> Self {
-        Self { input, number: 0, is_over: false }
+        Self { input, number: 1, is_open: false }
     }
 
     /// The next element; `None` after the last.
     ///
     /// # Errors
-    /// Those of the stream.
+    /// Those of the stream; [`ErrorKind::UnexpectedEof`] where it ends before the array does, for who loads a part
+    /// loses the rest; [`ErrorKind::InvalidData`] where something other than an array follows.
     pub fn next_record(&mut self) -> io::Result<Option<Record>> {
         let mut element = Element::default();
-        while !self.is_over {
-            let Some(byte) = self.next_byte()? else {
-                self.is_over = true;
-                let reason = "the file ends before the array does: was it cut off?".to_owned();
-                return Ok(Some(Record::refused(self.number.max(1), reason, &element.bytes)));
-            };
-            let is_first_bracket = self.number == 0 && element.is_empty() && byte == b'[';
-            if is_first_bracket {
-                self.number = 1;
+        while let Some(byte) = self.next_byte()? {
+            if !self.is_open {
+                self.open(byte)?;
                 continue;
             }
             match element.take(byte) {
                 Taken::More => {}
                 Taken::End => return Ok(Some(self.finished(&element))),
                 Taken::ArrayEnd => {
-                    self.is_over = true;
+                    self.is_open = false;
                     if !element.is_empty() {
                         return Ok(Some(self.finished(&element)));
                     }
                 }
             }
         }
-        Ok(None)
+        if self.is_open { Err(self.cut_off()) } else { Ok(None) }
     }
 
-    /// The record of an element; the counter stands one ahead.
+    /// Takes a byte outside an array: the beginning of one, or space.
+    fn open(&mut self, byte: u8) -> io::Result<()> {
+        self.is_open = byte == b'[';
+        if self.is_open || byte.is_ascii_whitespace() {
+            return Ok(());
+        }
+        let (last, what) = (self.number - 1, char::from(byte));
+        let why = format!(
+            "after the JSON array, which ends with element {last}, comes {what:?}: write all products into one array, \
+             or one a line without any"
+        );
+        Err(io::Error::new(ErrorKind::InvalidData, why))
+    }
+
+    fn cut_off(&self) -> io::Error {
+        let why = format!(
+            "it ends within element {} of a JSON array: fetch it whole if it was cut off, else close the bracket or the \
+             quote that is open there",
+            self.number
+        );
+        io::Error::new(ErrorKind::UnexpectedEof, why)
+    }
+
+    /// The record of an element.
     fn finished(&mut self, element: &Element) -> Record {
         let number = self.number;
         self.number += 1;
@@ -142,13 +162,33 @@ mod tests {
         assert_eq!((good, records.len()), (vec![1, 4], 4));
     }
 
+    fn failure(text: &str) -> io::Error {
+        let mut array = Array::of(text.as_bytes());
+        std::iter::from_fn(|| array.next_record().transpose()).find_map(Result::err).unwrap()
+    }
+
     #[test]
-    fn an_array_that_was_cut_off_is_told() {
-        let records = read(r#"[{"id": 1}, {"id": "#);
-        assert!(records[0].1.is_ok());
-        let reason = records[1].1.as_ref().unwrap_err();
-        assert!(reason.contains("cut off"), "{reason}");
+    fn an_array_that_was_cut_off_is_no_catalogue() {
+        for text in [
+            r#"[{"id": 1}, {"id": "#,
+            r#"[{"id": 1}, "#,
+            r#"[{"id": 1}, {"id": 2}"#,
+            r#"[{"id": 1}, {"a": "]"#,
+        ] {
+            let error = failure(text);
+            assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{text}");
+            assert!(error.to_string().contains("within element"), "{error}");
+        }
         assert_eq!(read("[]").len(), 0);
+    }
+
+    #[test]
+    fn arrays_that_follow_each_other_are_read_to_the_end_and_anything_else_is_told() {
+        let numbers: Vec<u64> =
+            read("[{\"id\":1}][]\n [{\"id\":2},{\"id\":3}]\n").iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+        let error = failure(r#"[{"id":1}],[{"id":2}]"#);
+        assert!(error.to_string().contains("ends with element 1, comes ','"), "{error}");
     }
 
     proptest! {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -195,17 +196,26 @@ fn next(records: &mut Records) -> io::Result<Option<Record>> {
         Records::Lines(lines) => loop {
             match lines.next_line()? {
                 Some(line) if line.bytes.iter().all(u8::is_ascii_whitespace) => {}
-                line => return Ok(line.map(of_line)),
+                line => return line.map(of_line).transpose(),
             }
         },
     }
 }
 
-fn of_line(line: Line) -> Record {
+fn of_line(line: Line) -> io::Result<Record> {
     if line.is_cut {
-        return Record::refused(line.number, "the line is longer than 1 MiB".to_owned(), &line.bytes);
+        let reason = "the line is longer than 1 MiB".to_owned();
+        return Ok(Record::refused(line.number, reason, &line.bytes));
     }
-    Record::of_json(line.number, &line.bytes)
+    let ends_early = || serde_json::from_slice::<IgnoredAny>(&line.bytes).is_err_and(|error| error.is_eof());
+    if !line.has_end && ends_early() {
+        let why = format!(
+            "it ends within line {}: fetch it whole if it was cut off, else mend that line",
+            line.number
+        );
+        return Err(io::Error::new(ErrorKind::UnexpectedEof, why));
+    }
+    Ok(Record::of_json(line.number, &line.bytes))
 }
 
 fn columns(records: &Records, sample: &VecDeque<Record>) -> BTreeSet<String> {
@@ -300,10 +310,24 @@ mod tests {
             .collect();
         let expected = [
             (3, "the name is empty"),
-            (4, "the price \"x\" is not one amount"),
+            (4, "the price \"x\" is not one amount such as 12.50; leave it empty where there is none"),
             (5, "the line has 2 columns instead of 3"),
         ];
         assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_within_a_product_is_no_catalogue() {
+        for text in
+            ["[{\"id\":1,\"name\":\"a\"},{\"id\":2,\"name\":", "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"na"]
+        {
+            let error = read(text.as_bytes()).unwrap_err();
+            let OwnError::Unreadable { source, .. } = error else { panic!("{error}") };
+            assert_eq!(source.kind(), ErrorKind::UnexpectedEof);
+            assert!(source.to_string().contains("fetch it whole if it was cut off"), "{source}");
+        }
+        let broken_but_whole = "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"na\n";
+        assert_eq!(read(broken_but_whole.as_bytes()).unwrap().len(), 2);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct Line {
     pub bytes: Vec<u8>,
     /// Whether it was longer.
     pub is_cut: bool,
+    /// Whether a line end follows; the last line may do without.
+    pub has_end: bool,
 }
 
 /// The lines of a stream.
@@ -33,7 +35,7 @@ impl<R: BufRead> Lines<R> {
     /// # Errors
     /// Those of the stream.
     pub fn next_line(&mut self) -> io::Result<Option<Line>> {
-        let mut line = Line { number: self.number + 1, bytes: Vec::new(), is_cut: false };
+        let mut line = Line { number: self.number + 1, bytes: Vec::new(), is_cut: false, has_end: false };
         let mut is_empty = true;
         loop {
             let available = self.input.fill_buf()?;
@@ -48,7 +50,8 @@ impl<R: BufRead> Lines<R> {
             line.bytes.extend(part.iter().take(room));
             let consumed = part.len() + usize::from(end.is_some());
             self.input.consume(consumed);
-            if end.is_some() {
+            line.has_end = end.is_some();
+            if line.has_end {
                 break;
             }
         }

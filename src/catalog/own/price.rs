@@ -39,6 +39,14 @@ const SIGNS: [(char, &[&str]); 6] = [
     ('₽', &["RUB"]),
 ];
 
+/// The currencies of ISO 4217 that people pay with: any other three letters in a price are just words.
+const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD \
+    CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD \
+    HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL \
+    MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD \
+    RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD \
+    UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
+
 /// Reads a price in the currency of the shop.
 ///
 /// # Errors
@@ -50,7 +58,7 @@ pub fn read(text: &str, mark: Option<DecimalMark>, currency: Currency) -> Result
         || !number.chars().all(digits_and_marks)
         || !number.contains(|c: char| c.is_ascii_digit())
     {
-        return Err(format!("the price {text:?} is not one amount"));
+        return Err(no_amount(text));
     }
     let mark = mark.or_else(|| mark_of(&number));
     let Some(mark) = mark else {
@@ -93,11 +101,18 @@ fn without_currency(text: &str, currency: Currency) -> Result<String, String> {
     let number = number.strip_suffix(".-").or(number.strip_suffix(",-")).unwrap_or(&number).to_owned();
     // `US$`, `A$` …: the sign has said it.
     let is_prefix = currency.as_str().starts_with(&letters) && text.contains('$');
-    match letters.chars().count() {
-        _ if letters.is_empty() || letters == currency.as_str() || is_prefix => Ok(number),
-        3 => Err(other(&letters)),
-        _ => Err(format!("the price {text:?} is not one amount")),
+    if letters.is_empty() || letters == currency.as_str() || is_prefix {
+        return Ok(number);
     }
+    // Without a number even a known code is a word: `try`, `all`.
+    let is_code =
+        number.contains(|c: char| c.is_ascii_digit()) && CODES.split(' ').any(|code| code == letters);
+    Err(if is_code { other(&letters) } else { no_amount(text) })
+}
+
+/// The refusal of what is no price, such as `TBD`, or several.
+pub fn no_amount(text: &str) -> String {
+    format!("the price {text:?} is not one amount such as 12.50; leave it empty where there is none")
 }
 
 /// The decimal mark that the number's own shape tells.
@@ -200,7 +215,18 @@ mod tests {
         }
         let error = read("£5", None, Currency::EUR).unwrap_err();
         assert!(error.contains("is in £, but SHOP_CURRENCY is EUR"), "{error}");
-        assert!(read("5 USD", None, Currency::EUR).is_err());
+        let error = read("5 usd", None, Currency::EUR).unwrap_err();
+        assert!(error.contains("is in USD, but SHOP_CURRENCY is EUR"), "{error}");
+    }
+
+    #[test]
+    fn three_letters_that_are_no_currency_are_not_taken_for_one() {
+        for text in ["bad", "TBD", "n/a", "5 PCS", "try", "all"] {
+            let error = cents(text).unwrap_err();
+            assert!(error.contains("is not one amount") && !error.contains("SHOP_CURRENCY"), "{error}");
+        }
+        assert_eq!(read("5 XBT", None, "XBT".parse().unwrap()), Ok(Cents(500)), "a shop may name its own");
+        assert!(CODES.split(' ').all(|code| code.parse::<Currency>().is_ok()), "{CODES}");
     }
 
     #[test]

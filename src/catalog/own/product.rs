@@ -10,7 +10,7 @@ use crate::catalog::own::price::{self, DecimalMark};
 use crate::model::category::{self, CategoryPath, LEVELS_MAX, PATH_CHARS_MAX};
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};
-use crate::model::product::Product;
+use crate::model::product::{AttributeValue, Product};
 use crate::model::time::Timestamp;
 
 /// Longest name, in characters.
@@ -19,7 +19,7 @@ const NAME_CHARS_MAX: usize = 1_000;
 const BRAND_CHARS_MAX: usize = 200;
 /// Most attributes of a product.
 const ATTRIBUTES_MAX: usize = 200;
-/// Longest name or value of an attribute, in characters: Lucene takes terms of 32,766 bytes with the name.
+/// Longest name or value of an attribute, in characters, of several values together: Lucene takes terms of 32,766 bytes with the name.
 const ATTRIBUTE_CHARS_MAX: usize = 1_000;
 /// What parts the levels of a category, where the mapping does not say.
 const SEPARATORS: [&str; 5] = [">", "›", "»", "|", "/"];
@@ -89,10 +89,11 @@ impl Maker {
     }
 
     fn price(&self, fields: &Fields) -> Result<Option<Cents>, String> {
+        self.single_price(fields, Field::PriceCents)?;
         if let Some(minor) = self.count(fields, Field::PriceCents)? {
             return Ok(Some(Cents(minor.into())));
         }
-        match self.value(fields, Field::Price) {
+        match self.single_price(fields, Field::Price)? {
             Some(Value::Number(number)) => {
                 // A float carries noise far behind its cents, which is not the shop's doing.
                 let text = number.as_f64().map_or_else(String::new, |price| format!("{price:.6}"));
@@ -103,6 +104,28 @@ impl Maker {
                 text_of(value, " ").map(read).transpose()
             }
             None => Ok(None),
+        }
+    }
+
+    /// What is read as the price: the value itself, or the only one of a list; `None` where there is none.
+    fn single_price<'f>(&self, fields: &'f Fields, field: Field) -> Result<Option<&'f Value>, String> {
+        let (Some(column), Some(value)) = (self.mapping.column(field), self.value(fields, field)) else {
+            return Ok(None);
+        };
+        let value = match value.as_array().map(Vec::as_slice) {
+            Some([]) => return Ok(None),
+            Some([value]) => value,
+            Some(_) => return Err(price::no_amount(&value.to_string())),
+            None => value,
+        };
+        match value.as_object().map(|object| object.keys().map(String::as_str).collect::<Vec<_>>()) {
+            // Not guessed: an `amount` may be in major or in minor units.
+            Some(names) => Err(format!(
+                "the {field} is an object of {}: say in the mapping which of them it is, such as {field} = \"{column}.{}\"",
+                names.join(", "),
+                names.first().copied().unwrap_or("amount")
+            )),
+            None => Ok(Some(value)),
         }
     }
 
@@ -139,15 +162,15 @@ impl Maker {
         }
     }
 
-    fn attributes(&self, fields: &Fields) -> Result<BTreeMap<String, String>, String> {
+    fn attributes(&self, fields: &Fields) -> Result<BTreeMap<String, AttributeValue>, String> {
         let object = self.value(fields, Field::Attributes).and_then(Value::as_object);
         let listed = object.into_iter().flatten().map(|(name, value)| (name, Some(value)));
         let mapped = self.mapping.attributes.iter().map(|(name, column)| (name, lookup(fields, column)));
         let mut attributes = BTreeMap::new();
         for (name, value) in listed.chain(mapped) {
-            let Some(value) = value.and_then(|value| text_of(value, ", ")) else { continue };
+            let Some(value) = value.and_then(attribute_of) else { continue };
             within("name of an attribute", name, ATTRIBUTE_CHARS_MAX)?;
-            within(name, &value, ATTRIBUTE_CHARS_MAX)?;
+            within(name, &value.to_text(), ATTRIBUTE_CHARS_MAX)?;
             attributes.insert(name.clone(), value);
         }
         if attributes.len() > ATTRIBUTES_MAX {
@@ -237,14 +260,37 @@ fn text_of(value: &Value, joined_by: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// An attribute's value; each element of a list is one by itself. `None` where it says nothing.
+fn attribute_of(value: &Value) -> Option<AttributeValue> {
+    match value {
+        Value::Array(values) => {
+            AttributeValue::of(values.iter().filter_map(|value| text_of(value, ", ")).collect())
+        }
+        value => text_of(value, ", ").map(AttributeValue::One),
+    }
+}
+
 fn trimmed<'t>(levels: impl Iterator<Item = &'t str>) -> Vec<String> {
     levels.map(|level| level.trim().to_owned()).collect()
 }
 
-/// A level of a category in the letters of a path: `Möbel & Küche` becomes `mobel-kuche`.
+/// A level of a category in the letters of a path: `Möbel & Küche` becomes `mobel-kuche`. A `+` or `#` at the end of
+/// a word is spelled out, since it may be all that tells two categories apart: `C++`, `C#` and `C`.
 fn slug(level: &str) -> String {
-    let ascii = deunicode::deunicode(level).to_ascii_lowercase();
-    let words = ascii.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let mut spelled = String::new();
+    let mut is_in_word = false;
+    for c in deunicode::deunicode(level).to_ascii_lowercase().chars() {
+        match c {
+            '+' if is_in_word => spelled.push_str("-plus"),
+            '#' if is_in_word => spelled.push_str("-sharp"),
+            c => {
+                is_in_word = c.is_ascii_alphanumeric();
+                spelled.push(c);
+            }
+        }
+    }
+    let words =
+        spelled.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
 }
 
@@ -277,7 +323,34 @@ mod tests {
         assert_eq!(product.category.unwrap().as_str(), "mobel-kuche.lights");
         assert_eq!(product.category_label.as_deref(), Some("Lights"));
         assert_eq!((product.price_cents, product.stock), (Some(Cents(1999)), Some(0)));
-        assert_eq!(product.attributes, BTreeMap::from([("colour".to_owned(), "red, blue".to_owned())]));
+        let colours = AttributeValue::Several(vec!["red".to_owned(), "blue".to_owned()]);
+        assert_eq!(product.attributes, BTreeMap::from([("colour".to_owned(), colours)]));
+    }
+
+    #[test]
+    fn categories_that_only_signs_tell_apart_stay_apart() {
+        let path = |category: &str| {
+            let product = made(json!({ "id": "1", "name": "x", "category": category })).unwrap();
+            product.category.unwrap().as_str().to_owned()
+        };
+        assert_eq!(
+            ["C", "C++", "C#", "Toys + Games", "#1 gifts", "Möbel > Küche", "日本"].map(path),
+            ["c", "c-plus-plus", "c-sharp", "toys-games", "1-gifts", "mobel.kuche", "ri-ben"]
+        );
+    }
+
+    #[test]
+    fn a_price_in_an_object_is_read_where_the_mapping_says() {
+        let record = json!({ "id": "1", "name": "x", "price": { "amount": "5,20", "unit": "EUR" } });
+        let fields = record.as_object().unwrap().clone();
+        let columns: BTreeSet<String> = fields.keys().cloned().collect();
+        let mapping =
+            Mapping::parse("[fields]\nprice = \"price.amount\"").unwrap().complete(&columns).unwrap();
+        let product = Maker { mapping, currency: Currency::EUR }.product(&fields).unwrap();
+        assert_eq!(product.price_cents, Some(Cents(520)));
+        let listed = made(json!({ "id": "1", "name": "x", "price": [5.2] })).unwrap();
+        assert_eq!(listed.price_cents, Some(Cents(520)));
+        assert_eq!(made(json!({ "id": "1", "name": "x", "price": [] })).unwrap().price_cents, None);
     }
 
     #[test]
@@ -298,6 +371,14 @@ mod tests {
             ("name", json!(" "), "the name is empty"),
             ("price", json!(19.995), "cannot be read as an amount"),
             ("price", json!(-1), "is not one amount"),
+            ("price", json!([5, 6]), "is not one amount"),
+            (
+                "price",
+                json!({ "amount": 5, "unit": "EUR" }),
+                "is an object of amount, unit: say in the mapping which of them it is, such as price = \"price.amount\"",
+            ),
+            ("price", json!([{ "amount": 5 }]), "is an object of amount: say in the mapping"),
+            ("price_cents", json!({ "value": 5 }), "the price_cents is an object of value"),
             ("rating", json!(7), "rating must be a number from 0 to 5"),
             ("stock", json!("some"), "stock must be a number"),
             ("currency", json!("USD"), "SHOP_CURRENCY is EUR"),

@@ -16,7 +16,7 @@ use rand::{RngExt, SeedableRng};
 use crate::catalog::taxonomy::{Attribute, Choice, Leaf, Maker, NonEmpty, Taxonomy, Template};
 use crate::model::ids::ProductId;
 use crate::model::money::Currency;
-use crate::model::product::Product;
+use crate::model::product::{AttributeValue, Product};
 
 /// 2^64 divided by the golden ratio. Its multiples lie so evenly in 0..2^64 that every stretch of products
 /// has each category in its share (a Weyl sequence).
@@ -74,7 +74,7 @@ impl Catalogue {
             price_cents: Some(figures.price),
             currency: self.currency,
             image: Some(format!("{shelf}-{number:08}.webp")),
-            attributes: traits.attributes,
+            attributes: one_each(traits.attributes),
             rating: Some(figures.rating),
             review_count: Some(figures.review_count),
             stock: Some(figures.stock),
@@ -89,6 +89,11 @@ impl Catalogue {
         let share = f64::from((place >> 32) as u32) / (f64::from(u32::MAX) + 1.0);
         self.taxonomy.leaves.at(share, |leaf| leaf.share)
     }
+}
+
+/// Made-up products have one value for each attribute.
+fn one_each(attributes: BTreeMap<String, String>) -> BTreeMap<String, AttributeValue> {
+    attributes.into_iter().map(|(name, value)| (name, AttributeValue::One(value))).collect()
 }
 
 /// What a product is, before it is put into words.

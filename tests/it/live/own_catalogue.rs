@@ -55,6 +55,16 @@ async fn served(shop: &Shop) -> Vec<Value> {
     found["hits"]["hits"].as_array().unwrap().iter().map(|hit| hit["_source"].clone()).collect()
 }
 
+/// The versions of the catalogue that there are.
+async fn indices(shop: &Shop) -> Vec<String> {
+    let path = format!("/{}*/_alias", shop.store.name("products"));
+    let answer: Value =
+        shop.store.send("list the versions", shoplens::store::Method::Get, &path, None).await.unwrap();
+    let mut names: Vec<String> = answer.as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    names
+}
+
 #[tokio::test]
 async fn the_good_lines_of_a_broken_table_are_served_and_every_other_is_told() {
     with_shop(async |shop| {
@@ -82,6 +92,29 @@ async fn the_good_lines_of_a_broken_table_are_served_and_every_other_is_told() {
 }
 
 #[tokio::test]
+async fn a_product_is_found_and_counted_by_each_value_of_an_attribute_also_after_a_rebuild() {
+    with_shop(async |shop| {
+        let folder = tempfile::tempdir().unwrap();
+        let shirt =
+            |id: u8, colour: Value| json!({ "id": id, "name": "Shirt", "attributes": { "colour": colour } });
+        let shirts = [shirt(1, json!(["red", "blue"])), shirt(2, json!("blue")), shirt(3, json!("green"))];
+        fill(shop, own(&folder, &json!(shirts).to_string()), &[]).await.unwrap();
+        for load in ["the first load", "the rebuild"] {
+            let answer = service(shop, &[]).get("/search?q=shirt&attr.colour=blue").await;
+            assert_eq!(answer["total"], 2, "after {load}: {answer}");
+            let items = answer["items"].as_array().unwrap();
+            let shown = items.iter().find(|item| item["id"] == "1").unwrap();
+            assert_eq!(shown["attributes"], json!({ "colour": "red, blue" }));
+            let values = &answer["facets"]["attributes"][0]["values"];
+            let count = |value: &str, count: u64| json!({ "value": value, "count": count });
+            assert_eq!(*values, json!([count("blue", 2), count("green", 1), count("red", 1)]));
+            fill(shop, Source::Served, &[]).await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_id_that_two_lines_have_is_the_later_ones() {
     with_shop(async |shop| {
         let folder = tempfile::tempdir().unwrap();
@@ -100,6 +133,41 @@ async fn a_file_that_is_mostly_refused_leaves_the_old_catalogue_served() {
         fill(shop, own(&folder, "id,name\n1,kept\n"), &[]).await.unwrap();
         let error = fill(shop, own(&folder, "id,name\n1,taken\n,x\n,y\n"), &[]).await.unwrap_err();
         assert!(matches!(error, LoadError::MostRefused { refused: 2, taken: 1, .. }), "{error}");
+        assert_eq!(served(shop).await[0]["name"], "kept");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_changes_nothing_and_leaves_the_version_gone_back_from() {
+    with_shop(async |shop| {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["old", "new"] {
+            fill(shop, own(&folder, &format!("id,name\n1,{name}\n")), &[]).await.unwrap();
+        }
+        roll_back(&shop.store).await.unwrap();
+        let before = indices(shop).await;
+        assert_eq!(before, ["products-v1", "products-v2"].map(|name| shop.store.name(name)));
+        let source = own(&folder, "id,name\n1,x\n");
+        std::fs::remove_file(folder.path().join("shop.csv")).unwrap();
+        let error = fill(shop, source, &[]).await.unwrap_err();
+        assert!(matches!(error, LoadError::Own(_)), "{error}");
+        assert_eq!(indices(shop).await, before);
+        assert_eq!(served(shop).await[0]["name"], "old");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_json_array_that_was_cut_off_replaces_nothing() {
+    with_shop(async |shop| {
+        let folder = tempfile::tempdir().unwrap();
+        fill(shop, own(&folder, "id,name\n1,kept\n"), &[]).await.unwrap();
+        let products: Vec<String> =
+            (1..=LINES).map(|n| json!({ "id": n, "name": "taken" }).to_string()).collect();
+        let cut = format!("[{},{{\"id\":7,\"na", products.join(","));
+        let error = fill(shop, own(&folder, &cut), &[]).await.unwrap_err();
+        assert!(matches!(error, LoadError::Own(_)), "{error}");
         assert_eq!(served(shop).await[0]["name"], "kept");
     })
     .await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde_json::{Value, json};
-use shoplens::model::product::Product;
+use shoplens::model::product::{AttributeValue, Product};
 use shoplens::relevance::report::Report;
 use shoplens::relevance::run::{RelevanceSettings, measure};
 use shoplens::relevance::statistics;
@@ -100,7 +100,7 @@ async fn the_facets_beside_best_sellers_are_those_of_the_whole_department() {
         let mut products: Vec<Product> = (0..6).map(|n| product(n, &row("fashion.shoes.boots"))).collect();
         products.push(product(6, &row("fashion.clothing.coats")));
         for red in products.iter_mut().take(3) {
-            red.attributes = [("colour".to_owned(), "red".to_owned())].into();
+            red.attributes = [("colour".to_owned(), AttributeValue::One("red".to_owned()))].into();
         }
         seed_with(shop, &products).await;
         let path = "/search?q=spaceship&category=fashion.shoes.boots&attr.colour=red";

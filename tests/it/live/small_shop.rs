@@ -12,7 +12,7 @@ use shoplens::http::limit::RateLimit;
 use shoplens::model::category::{self, CategoryPath};
 use shoplens::model::ids::ProductId;
 use shoplens::model::money::{Cents, Currency};
-use shoplens::model::product::Product;
+use shoplens::model::product::{AttributeValue, Product};
 use shoplens::model::time::Timestamp;
 use shoplens::store::bulk::{Mode, Operation};
 use shoplens::store::schema::Schema;
@@ -188,7 +188,7 @@ pub fn product(n: usize, (category, brand, name, description, price_cents, popul
         brand: Some((*brand).to_owned()),
         price_cents: Some(Cents(*price_cents)),
         currency: Currency::EUR,
-        attributes: BTreeMap::from([("colour".to_owned(), "black".to_owned())]),
+        attributes: BTreeMap::from([("colour".to_owned(), AttributeValue::One("black".to_owned()))]),
         rating: Some(4.3),
         review_count: Some(10),
         stock: Some(5),
