@@ -9,7 +9,7 @@ use shoplens::catalog::shelf;
 use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, STARTUP_WAIT, ShopSettings};
 use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::time::Timestamp;
-use shoplens::{shutdown, store::Store};
+use shoplens::{say, shutdown, store::Store};
 
 /// The simulation makes and drops many small things.
 #[global_allocator]
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 async fn generate(settings: Settings) -> anyhow::Result<()> {
     let Settings { traffic, shop, elasticsearch, kafka } = settings;
     if traffic.list {
-        println!("{}", generator::list()?);
+        say!("{}", generator::list()?);
         return Ok(());
     }
     // Before any server is waited for: settings that contradict each other are told at once.

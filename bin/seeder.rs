@@ -8,6 +8,7 @@ use shoplens::catalog::progress::Progress;
 use shoplens::catalog::settings::SeederSettings;
 use shoplens::config::{self, ElasticsearchSettings, ShopSettings};
 use shoplens::merchandising;
+use shoplens::say;
 use shoplens::store::Store;
 
 /// Fills the shop's catalogue: the same seed gives the same products, and a second run replaces the first.
@@ -32,7 +33,7 @@ async fn seed(settings: Settings) -> anyhow::Result<()> {
     store.wait_until_ready(config::STARTUP_WAIT).await?;
     if seeder.goes_back() {
         let (served, before) = roll_back(&store).await?;
-        println!("searches see {before} again instead of {served}");
+        say!("searches see {before} again instead of {served}");
         return Ok(());
     }
     let plan = seeder.plan(shop.currency, merchandising::synonym_rules(&store).await?)?;
@@ -44,15 +45,15 @@ async fn seed(settings: Settings) -> anyhow::Result<()> {
 }
 
 fn tell(report: &Report, seconds: f64) {
-    println!("products    {}", report.products);
-    println!("categories  {}", report.categories);
-    println!("time        {seconds:.1} s, {:.0} products/s", report.products as f64 / seconds);
-    println!("index       {} (alias {})", report.index, report.alias);
-    println!("sent again  {}", report.retries);
+    say!("products    {}", report.products);
+    say!("categories  {}", report.categories);
+    say!("time        {seconds:.1} s, {:.0} products/s", report.products as f64 / seconds);
+    say!("index       {} (alias {})", report.index, report.alias);
+    say!("sent again  {}", report.retries);
     if let Some(rejects) = &report.rejects {
-        println!("repeated    {} lines with the id of another; the last one counts", report.repeated);
+        say!("repeated    {} lines with the id of another; the last one counts", report.repeated);
         let told =
             if rejects.count() == 0 { String::new() } else { format!(", see {}", rejects.path().display()) };
-        println!("refused     {}{told}", rejects.count());
+        say!("refused     {}{told}", rejects.count());
     }
 }

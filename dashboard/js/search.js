@@ -20,7 +20,7 @@ const RELAXED = {
   similar_words: "Some words are in no product, so similar ones were taken.",
   any_word: "Few products have all of these words, so these have at least one of them.",
   fuzzier: "Nothing was found, so words that look roughly alike were taken.",
-  best_sellers: "Nothing was found, so these are the best sellers of the department.",
+  best_sellers: "Nothing was found, so these are the best sellers of the department within the other filters.",
 };
 
 /** Starts the panel. Returns `find(text)`, a new search, and `retry()` after a failure. */

@@ -169,14 +169,15 @@ impl Cursor {
 
 impl Example for Signal {
     fn example() -> Self {
-        let number =
-            |name: &str, value: u64| Any([(name.to_owned(), Value::from(value))].into_iter().collect());
+        let numbers = |numbers: &[(&str, u64)]| {
+            Any(numbers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect())
+        };
         Self {
             id: "fast_refund|1795219200000|3|u-42".to_owned(),
             rule: Rule::FastRefund,
             rule_version: 1,
-            severity: Severity::High,
-            score: 3.5,
+            severity: Severity::Medium,
+            score: 1.5,
             visitor: "u-42".to_owned(),
             user_id: Some("u-42".to_owned()),
             session_id: None,
@@ -184,9 +185,9 @@ impl Example for Signal {
             count: 3,
             first_seen: (EXAMPLE_NOW - TimeDelta::minutes(40)).to_chrono(),
             last_seen: EXAMPLE_NOW.to_chrono(),
-            summary: "3 orders came back within 60 minutes".to_owned(),
-            figures: number("orders", 3),
-            thresholds: number("orders", 2),
+            summary: "3 orders of one day came back within 60 minutes".to_owned(),
+            figures: numbers(&[("refunded_orders", 3)]),
+            thresholds: numbers(&[("refunded_orders", 2), ("minutes", 60)]),
             event_ids: vec!["019aa5e2-7b1c-7d20-9d7e-0f4c2b6a1e55".to_owned()],
             status: Status::Open,
             decision: None,

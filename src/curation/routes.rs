@@ -73,7 +73,7 @@ impl Api {
         /// The revision that this was decided by; 409 if it is another now.
         revision: Query<Option<u64>>,
         /// A search to show the effect on; given several times, each. Without one, the synonym's
-        /// own terms and the ten most popular searches that contain one of them.
+        /// own terms and the ten most popular searches that contain one of them and found something.
         #[oai(default, validator(max_items = 10))]
         query: Query<Vec<String>>,
         /// Who makes the change, for the record.
@@ -134,7 +134,7 @@ impl Api {
         /// The revision that this was decided by; 409 if it is another now.
         revision: Query<Option<u64>>,
         /// A search to show the effect on; given several times, each. Without one, the rule's own
-        /// query and the ten most popular searches that contain it.
+        /// query and the ten most popular searches that contain it and found something.
         #[oai(default, validator(max_items = 10))]
         query: Query<Vec<String>>,
         /// Who makes the change, for the record.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::generator::faults::FaultCounts;
 use crate::generator::sink::Standing;
 use crate::model::time::Timestamp;
+use crate::say;
 use crate::traffic::{Presence, Tally};
 
 /// What a run did.
@@ -111,12 +112,12 @@ pub fn publish(report: &Report, json: Option<&Path>, stdout_is_taken: bool) -> a
     if stdout_is_taken || json == Some(stdout) {
         eprintln!("{report}");
     } else {
-        println!("{report}");
+        say!("{report}");
     }
     let Some(path) = json else { return Ok(()) };
     let json = serde_json::to_string_pretty(report)?;
     if path == stdout {
-        println!("{json}");
+        say!("{json}");
         return Ok(());
     }
     fs::write(path, json + "\n").with_context(|| format!("writing the report to {}", path.display()))

@@ -44,7 +44,8 @@ const WITH_IE: [&str; 24] = [
     "foodie", "genie", "hoodie", "lingerie", "magpie", "movie", "necktie", "newbie", "onesie", "pixie",
     "selfie", "smoothie", "veggie", "zombie",
 ];
-/// Endings of a singular that may or may not have lost an `e` in front of a plural's `es`.
+/// Endings after which nothing shows whether the `e` is the word's own (`cache`) or the plural's (`couch`): it is taken
+/// off both.
 const HISSING: [&str; 6] = ["che", "she", "sse", "use", "xe", "ze"];
 
 /// What a word and its plural have in common, to compare words by: `battery` for both `battery` and `batteries`.

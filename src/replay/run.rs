@@ -1,7 +1,7 @@
 //! What can be asked of `replay`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -116,7 +116,8 @@ fn list(reader: &LogReader, filter: &dead::Filter) -> anyhow::Result<()> {
 fn show(reader: &LogReader, filter: &dead::Filter) -> anyhow::Result<()> {
     let mut failure = None;
     dead::each(reader, filter, |letter| failure = print(&letter).err().or(failure.take()))?;
-    failure.map_or(Ok(()), Err).context("printing")
+    // A reader that has read enough is no failure.
+    failure.filter(|error| error.kind() != ErrorKind::BrokenPipe).map_or(Ok(()), Err).context("printing")
 }
 
 /// Headers, an empty line, and the bytes as they are.

@@ -1,17 +1,19 @@
 //! Decisions about topics that are quiet or run ahead of the others. Pure.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
 use crate::model::time::Timestamp;
+use crate::stream::part::Newest;
 
 /// How long a topic must be drained before it is given a tick.
 const QUIET_FOR: Duration = Duration::from_secs(30);
 /// How far a tick stays behind the clock: events on their way may be that late without being late.
 const TICK_BEHIND: TimeDelta = TimeDelta::seconds(60);
-/// Traffic is live when the newest event was stored so soon after it happened.
+/// Traffic is live when the event that happened last was stored so soon after that.
 const LIVE_WITHIN: TimeDelta = TimeDelta::seconds(60);
 /// Lead in event time from which a topic is held back, and below which it may go on.
 const LEAD_MAX: TimeDelta = TimeDelta::minutes(10);
@@ -41,8 +43,8 @@ pub struct Now {
 
 /// Whether traffic is live, from when the event that happened last anywhere happened and how long after that it was
 /// stored.
-pub fn is_live(newest: Option<(Timestamp, TimeDelta)>) -> bool {
-    newest.is_some_and(|(_, delay)| delay <= LIVE_WITHIN)
+pub fn is_live(newest: Option<Newest>) -> bool {
+    newest.is_some_and(|(_, Reverse(delay))| delay <= LIVE_WITHIN)
 }
 
 /// Since when each topic of each partition has been quiet.

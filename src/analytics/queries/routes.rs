@@ -182,10 +182,10 @@ fn wanted(
     query: Option<String>,
     category: Option<CategoryPath>,
 ) -> Result<(Scope, Keys), BadParameter> {
-    let normal = |text: String| normalised(&text).into_owned();
-    let text = text.map(normal).filter(|text| !text.is_empty());
+    let normal = |text: String| Some(normalised(&text).into_owned()).filter(|text| !text.is_empty());
+    let (text, query) = (text.and_then(normal), query.and_then(normal));
     let refused = |parameter, detail: &str| Err(BadParameter { parameter, detail: detail.to_owned() });
-    match (query.map(normal), category, text) {
+    match (query, category, text) {
         (Some(_), Some(_), _) => refused("category", "category must not be given with query"),
         (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
             refused("q", "q must not be given with query or category")

@@ -277,21 +277,21 @@ fn trimmed<'t>(levels: impl Iterator<Item = &'t str>) -> Vec<String> {
 /// A level of a category in the letters of a path: `Möbel & Küche` becomes `mobel-kuche`. A `+` or `#` at the end of
 /// a word is spelled out, since it may be all that tells two categories apart: `C++`, `C#` and `C`.
 fn slug(level: &str) -> String {
-    let mut spelled = String::new();
-    let mut is_in_word = false;
-    for c in deunicode::deunicode(level).to_ascii_lowercase().chars() {
-        match c {
-            '+' if is_in_word => spelled.push_str("-plus"),
-            '#' if is_in_word => spelled.push_str("-sharp"),
-            c => {
-                is_in_word = c.is_ascii_alphanumeric();
-                spelled.push(c);
-            }
-        }
+    let text = deunicode::deunicode(level).to_ascii_lowercase();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '+' | '#'));
+    words.map(spelled).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// A word with the signs at its end in words; any others only part it.
+fn spelled(word: &str) -> String {
+    let is_sign = |c: char| matches!(c, '+' | '#');
+    let bare = word.trim_end_matches(is_sign);
+    let mut parts: Vec<&str> = bare.split(is_sign).filter(|part| !part.is_empty()).collect();
+    if !parts.is_empty() {
+        let signs = word.chars().skip(bare.chars().count());
+        parts.extend(signs.map(|sign| if sign == '+' { "plus" } else { "sharp" }));
     }
-    let words =
-        spelled.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-")
+    parts.join("-")
 }
 
 #[cfg(test)]
@@ -334,8 +334,8 @@ mod tests {
             product.category.unwrap().as_str().to_owned()
         };
         assert_eq!(
-            ["C", "C++", "C#", "Toys + Games", "#1 gifts", "Möbel > Küche", "日本"].map(path),
-            ["c", "c-plus-plus", "c-sharp", "toys-games", "1-gifts", "mobel.kuche", "ri-ben"]
+            ["C", "C++", "C#", "Toys + Games", "Bed+Bath", "#1 gifts", "Möbel > Küche", "日本"].map(path),
+            ["c", "c-plus-plus", "c-sharp", "toys-games", "bed-bath", "1-gifts", "mobel.kuche", "ri-ben"]
         );
     }
 

@@ -112,10 +112,11 @@ fn filtered_by(name: &str, chosen: &[String], counts: &Counts) -> AttributeFacet
     AttributeFacet { name: name.to_owned(), values }
 }
 
-/// The attributes that tell results apart, each with how many results have it.
+/// The attributes that tell results apart, each with how many results have it at most: one with two values counts
+/// twice.
 fn telling(counts: &Counts) -> impl Iterator<Item = (u64, AttributeFacet)> {
     let facets = by_name(&counts.counts).into_iter().map(|(name, mut values)| {
-        let have_it: u64 = values.iter().map(|value| value.count).sum();
+        let have_it = values.iter().map(|value| value.count).sum::<u64>().min(counts.doc_count);
         values.truncate(VALUES_MAX);
         (have_it, AttributeFacet { name: name.to_owned(), values })
     });

@@ -6,6 +6,8 @@
 mod memory;
 mod rereading;
 
+use std::cmp::Reverse;
+
 use chrono::TimeDelta;
 
 use crate::bus::Received;
@@ -42,6 +44,9 @@ impl<'a> From<Received<'a>> for LogRecord<'a> {
     }
 }
 
+/// When an event happened, and how long after that it was stored: of one time the soonest is the greatest.
+pub type Newest = (Timestamp, Reverse<TimeDelta>);
+
 /// One topic of the partition.
 struct Topic {
     stream: Stream,
@@ -71,7 +76,7 @@ pub struct Part {
     /// Replayed records since the take-over.
     replayed: u64,
     /// When the event that happened last happened, and how long after that it was stored.
-    newest: Option<(Timestamp, TimeDelta)>,
+    newest: Option<Newest>,
     /// When the first event since the last flush was stored.
     stored_from: Option<Timestamp>,
     /// What the open windows may take in memory after a flush.
@@ -229,7 +234,9 @@ impl Part {
         if fresh {
             self.stored_from.get_or_insert(record.appended_at);
         }
-        self.newest = self.newest.max(Some((event.timestamp, record.appended_at - event.timestamp)));
+        // Of two records of one time the one that came sooner: an event may be sent again much later.
+        let newest = (event.timestamp, Reverse(record.appended_at - event.timestamp));
+        self.newest = self.newest.max(Some(newest));
         self.advance(topic, event.timestamp.min(record.appended_at));
     }
 
@@ -350,7 +357,7 @@ impl Part {
 
     /// When the event that happened last happened, and how long after that it was stored: little in live traffic,
     /// much while history is filled in. What comes late in live traffic does not count.
-    pub fn newest(&self) -> Option<(Timestamp, TimeDelta)> {
+    pub fn newest(&self) -> Option<Newest> {
         self.newest
     }
 

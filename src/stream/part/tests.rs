@@ -53,6 +53,7 @@ fn a_late_event_leaves_live_traffic_live() {
     assert!(!stored(0, 600_000), "history is filled in");
     assert!(stored(700_000, 701_000));
     assert!(stored(400_000, 702_000), "it comes five minutes late");
+    assert!(stored(700_000, 900_000), "it is sent again");
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub fn words(text: &str) -> impl Iterator<Item = SmolStr> {
 }
 
 /// Takes a plural's ending off, as light stemmers do (Harman's S, with the endings that would leave an e
-/// too many).
+/// too many). Not `model::words`, which knows more words: the same seed gives the same events as ever.
 fn singular(word: &mut String) {
     let cut = match word.as_str() {
         short if short.len() <= 3 => 0,
