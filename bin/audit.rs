@@ -6,7 +6,9 @@ use anyhow::Context;
 use clap::Parser;
 use shoplens::audit::{AuditSettings, audit};
 use shoplens::bus::Bus;
-use shoplens::config::{self, ElasticsearchSettings, GenerationSettings, KafkaSettings, ShopSettings};
+use shoplens::config::{
+    self, ElasticsearchSettings, FraudRulesSettings, GenerationSettings, KafkaSettings, ShopSettings,
+};
 use shoplens::say;
 use shoplens::store::Store;
 
@@ -17,6 +19,8 @@ use shoplens::store::Store;
 struct Settings {
     #[command(flatten)]
     audit: AuditSettings,
+    #[command(flatten)]
+    fraud_rules: FraudRulesSettings,
     #[command(flatten)]
     generation: GenerationSettings,
     #[command(flatten)]
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
 }
 
 async fn check(settings: Settings) -> anyhow::Result<ExitCode> {
+    settings.fraud_rules.put_in_force()?;
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;

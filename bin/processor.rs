@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use shoplens::bus::Bus;
-use shoplens::config::{self, ElasticsearchSettings, KafkaSettings, MetricsSettings, ShopSettings};
+use shoplens::config::{
+    self, ElasticsearchSettings, FraudRulesSettings, KafkaSettings, MetricsSettings, ShopSettings,
+};
 use shoplens::http::{health, metrics};
-use shoplens::store::Store;
 use shoplens::stream::condition::Conditions;
 use shoplens::stream::run::{Edges, ProcessorSettings, run};
+use shoplens::{bus::Bus, store::Store};
 
 /// Every window is made of many small things that come and go.
 #[global_allocator]
@@ -21,6 +22,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Settings {
     #[command(flatten)]
     processor: ProcessorSettings,
+    #[command(flatten)]
+    fraud_rules: FraudRulesSettings,
     #[command(flatten)]
     shop: ShopSettings,
     #[command(flatten)]
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
 }
 
 async fn process(settings: Settings) -> anyhow::Result<()> {
+    settings.fraud_rules.put_in_force()?;
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     let edges = Edges { store: store.clone(), bus: bus.clone(), conditions: Conditions::default() };

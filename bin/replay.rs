@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use shoplens::bus::Bus;
-use shoplens::config::{self, ElasticsearchSettings, GenerationSettings, KafkaSettings, ShopSettings};
+use shoplens::config::{
+    self, ElasticsearchSettings, FraudRulesSettings, GenerationSettings, KafkaSettings, ShopSettings,
+};
 use shoplens::replay::{Task, replay};
 use shoplens::store::Store;
 
@@ -15,6 +17,8 @@ use shoplens::store::Store;
 struct Settings {
     #[command(subcommand)]
     task: Task,
+    #[command(flatten)]
+    fraud_rules: FraudRulesSettings,
     #[command(flatten)]
     generation: GenerationSettings,
     #[command(flatten)]
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
 }
 
 async fn mend(settings: Settings) -> anyhow::Result<()> {
+    settings.fraud_rules.put_in_force()?;
     let store = Store::new(&settings.elasticsearch, &settings.shop.prefix)?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     store.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use shoplens::bus::Bus;
-use shoplens::config::{self, KafkaSettings, ShopSettings};
+use shoplens::config::{self, FraudRulesSettings, KafkaSettings, ShopSettings};
 use shoplens::evaluate::{RulesSettings, backtest};
 use shoplens::model::rules::EMBEDDED;
 use shoplens::say;
@@ -17,6 +17,8 @@ use shoplens::say;
 struct Settings {
     #[command(flatten)]
     rules: RulesSettings,
+    #[command(flatten)]
+    fraud_rules: FraudRulesSettings,
     #[command(flatten)]
     shop: ShopSettings,
     #[command(flatten)]
@@ -32,6 +34,7 @@ async fn show(settings: Settings) -> anyhow::Result<()> {
         say!("{}", EMBEDDED.trim_end());
         return Ok(());
     };
+    settings.fraud_rules.put_in_force()?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     let comparison = backtest(path, &bus, settings.shop.currency).await?;

@@ -9,6 +9,7 @@ mod generation;
 mod http;
 mod kafka;
 mod metrics;
+mod rules;
 mod secret;
 mod shop;
 
@@ -32,12 +33,13 @@ pub use crate::config::generation::GenerationSettings;
 pub use crate::config::http::HttpSettings;
 pub use crate::config::kafka::{KafkaSettings, SaslMechanism, SecurityProtocol};
 pub use crate::config::metrics::MetricsSettings;
+pub use crate::config::rules::FraudRulesSettings;
 pub use crate::config::shop::ShopSettings;
 
 /// A setting that is well-formed by itself but cannot be used.
 #[derive(Debug, Error)]
 pub enum SettingError {
-    /// A secret's file cannot be read.
+    /// A file, such as a secret's, cannot be read.
     #[error("cannot read {} given by {setting}", path.display())]
     UnreadableFile {
         /// The setting's name.

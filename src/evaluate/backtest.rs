@@ -129,7 +129,7 @@ fn replay(bus: &Bus, currency: Currency, other: &Arc<Rules>) -> Result<Compariso
     for partition in 0..partitions {
         let events = read(&reader, partition, Door { partitions, currency })?;
         comparison.events += events.len() as u64;
-        let [now, then] = [&Rules::embedded(), other].map(|rules| judge(&events, rules));
+        let [now, then] = [&Rules::in_force(), other].map(|rules| judge(&events, rules));
         comparison.add(&now, &then);
     }
     Ok(comparison)

@@ -2,7 +2,7 @@
 //! `mappings/fraud-rules.toml`, which explains each.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,9 @@ pub enum BadRules {
         /// What may.
         wanted: &'static str,
     },
+    /// This process judges by others.
+    #[error("other rules are in force; a process judges by the same from its start to its end")]
+    InForce,
 }
 
 macro_rules! rules {
@@ -251,6 +254,14 @@ impl Base {
     }
 }
 
+/// What was put in force, and its fingerprint.
+static IN_FORCE: OnceLock<(Arc<Rules>, u32)> = OnceLock::new();
+
+fn fingerprint(text: &str) -> u32 {
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(text));
+    u32::from_be_bytes([a, b, c, d])
+}
+
 impl Rules {
     /// The rules that this build comes with.
     pub fn embedded() -> Arc<Self> {
@@ -260,10 +271,23 @@ impl Rules {
         EMBEDDED_RULES.clone()
     }
 
-    /// Tells the rules that this build comes with from those of another.
-    pub fn embedded_fingerprint() -> u32 {
-        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(EMBEDDED));
-        u32::from_be_bytes([a, b, c, d])
+    /// The rules that this process judges by: those of [`Rules::put_in_force`], else the ones that this build comes with.
+    pub fn in_force() -> Arc<Self> {
+        IN_FORCE.get().map_or_else(Self::embedded, |(rules, _)| rules.clone())
+    }
+
+    /// Tells the rules in force from others.
+    pub fn fingerprint() -> u32 {
+        IN_FORCE.get().map_or_else(|| fingerprint(EMBEDDED), |(_, fingerprint)| *fingerprint)
+    }
+
+    /// Has this process judge by these rules instead, from its start to its end.
+    ///
+    /// # Errors
+    /// [`BadRules`], which names what is wrong; also that others were put in force before.
+    pub fn put_in_force(text: &str) -> Result<(), BadRules> {
+        let rules = Arc::new(Self::parse(text)?);
+        IN_FORCE.set((rules, fingerprint(text))).map_err(|_| BadRules::InForce)
     }
 
     /// Reads rules.

@@ -1,20 +1,33 @@
 //! The dead letters as they lie in Kafka.
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::audit::letters::{Place, origin};
 use crate::bus::{BusError, DEAD_LETTERS, Entry, LogReader, Stretch};
+use crate::model::event::Stream;
 use crate::model::time::Timestamp;
+
+/// The reasons that there are: those of [`Reject::code`](crate::model::event::Reject::code), and what the processor says
+/// of a record that Elasticsearch will not take.
+const REASONS: [&str; 7] = [
+    "unreadable",
+    "missing_field",
+    "implausible",
+    "unknown_version",
+    "misplaced",
+    "wrong_time",
+    "refused_by_elasticsearch",
+];
 
 /// Which dead letters are meant; all, where nothing is said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Filter {
-    /// Only those of this reason: unreadable, missing_field, implausible, unknown_version, misplaced,
-    /// wrong_time, refused_by_elasticsearch.
-    #[arg(long)]
+    /// Only those of this reason.
+    #[arg(long, value_parser = REASONS)]
     pub reason: Option<String>,
     /// Only those of this topic, named without the prefix.
-    #[arg(long)]
+    #[arg(long, value_parser = PossibleValuesParser::new(Stream::ALL.map(Stream::topic)))]
     pub topic: Option<String>,
     /// Only those of this partition.
     #[arg(long)]
@@ -99,7 +112,7 @@ pub fn each(reader: &LogReader, filter: &Filter, mut take: impl FnMut(Letter)) -
 #[cfg(test)]
 pub(in crate::replay) mod tests {
     use super::*;
-    use crate::model::event::Stream;
+    use crate::model::event::Reject;
 
     /// A letter about a record of `product-events`.
     pub fn letter(offset: i64, reason: &str, key: &str, payload: &[u8]) -> Letter {
@@ -112,6 +125,20 @@ pub(in crate::replay) mod tests {
             payload: payload.to_vec(),
             cut_from_bytes: None,
         }
+    }
+
+    #[test]
+    fn every_reason_of_the_door_can_be_filtered_by() {
+        let text = || String::new();
+        let rejects = [
+            Reject::Unreadable(text()),
+            Reject::Missing { event_type: "view", field: "brand" },
+            Reject::Implausible(text()),
+            Reject::UnknownVersion(9),
+            Reject::Misplaced(text()),
+            Reject::WrongTime(text()),
+        ];
+        assert!(rejects.iter().all(|reject| REASONS.contains(&reject.code())));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use crate::audit::repairs::Repairs;
@@ -114,8 +114,12 @@ fn list(reader: &LogReader, filter: &dead::Filter) -> anyhow::Result<()> {
 }
 
 fn show(reader: &LogReader, filter: &dead::Filter) -> anyhow::Result<()> {
-    let mut failure = None;
-    dead::each(reader, filter, |letter| failure = print(&letter).err().or(failure.take()))?;
+    let (mut failure, mut shown) = (None, 0);
+    dead::each(reader, filter, |letter| {
+        shown += 1;
+        failure = print(&letter).err().or(failure.take());
+    })?;
+    ensure!(shown > 0, "no dead letter is like that; `replay dead list` shows those that there are");
     // A reader that has read enough is no failure.
     failure.filter(|error| error.kind() != ErrorKind::BrokenPipe).map_or(Ok(()), Err).context("printing")
 }

@@ -111,9 +111,9 @@ impl Group {
         self == Self::Sessions
     }
 
-    /// Its folds for one partition, without windows yet, by the rules of this build.
+    /// Its folds for one partition, without windows yet, by the rules in force.
     pub fn folds(self, partition: i32) -> Vec<Box<dyn Folding>> {
-        self.folds_by(&Rules::embedded(), partition)
+        self.folds_by(&Rules::in_force(), partition)
     }
 
     /// As [`Group::folds`], by other rules.

@@ -41,7 +41,7 @@ pub struct Facts {
     pub floor: Option<Floor>,
     /// How many partitions the topic had. With another number a visitor's records would lie in two.
     pub partitions: Option<i32>,
-    /// By which rules the results were judged: [`crate::model::rules::Rules::embedded_fingerprint`]. `None` in what older builds committed.
+    /// By which rules the results were judged: [`crate::model::rules::Rules::fingerprint`]. `None` in what older builds committed.
     pub rules: Option<u32>,
     /// The ledger up to `next`, by operator.
     pub ledger: BTreeMap<String, Counts>,

@@ -23,7 +23,7 @@ pub fn documents(pane: &Pane, events: &[&Event]) -> Vec<Expected> {
 pub fn of_session(pane: &Pane, session: &SessionId, events: &[&Event]) -> Vec<Expected> {
     let Some(who) = events.iter().min_by_key(|event| event.event_id) else { return Vec::new() };
     let visit = Visit::of(events);
-    let rules = Rules::embedded();
+    let rules = Rules::in_force();
     let blank = |rule: Rule| Verdict {
         rule,
         visitor: who.visitor(),

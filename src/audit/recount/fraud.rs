@@ -94,7 +94,7 @@ impl<'a> UserDay<'a> {
 
     fn facts(&self, pane: &Pane, visitor: &str) -> Expected {
         let support = self.all.len() as u64;
-        let fast = TimeDelta::minutes(Rules::embedded().fast_refund.minutes.into());
+        let fast = TimeDelta::minutes(Rules::in_force().fast_refund.minutes.into());
         let times = || self.all.iter().map(|event| event.timestamp);
         let facts = json!({
             "day": pane.window,
@@ -125,7 +125,7 @@ impl<'a> UserDay<'a> {
             let body = verdict.body(pane, support, &evidence);
             Expected::result(&Schema::FRAUD_SIGNALS, window, id, support, &body)
         };
-        verdicts(self, visitor, &Rules::embedded()).into_iter().map(signal).collect()
+        verdicts(self, visitor, &Rules::in_force()).into_iter().map(signal).collect()
     }
 
     /// The user, when logged in.

@@ -51,7 +51,7 @@ fn document(
     is_known: impl Fn(&Refund) -> bool,
     is_in_log: impl Fn(&Refund) -> bool,
 ) -> Expected {
-    let rules = Rules::embedded();
+    let rules = Rules::in_force();
     let rule = &rules.refund_without_purchase;
     let (known, unknown): (Vec<_>, Vec<_>) =
         refunds.iter().copied().partition(|(_, refund)| is_known(refund));

@@ -60,7 +60,7 @@ impl<'a> Verdict<'a> {
         let ids: BTreeSet<_> = evidence.iter().map(|event| event.event_id).collect();
         Body {
             rule: self.rule,
-            rule_version: Rules::embedded().version(self.rule),
+            rule_version: Rules::in_force().version(self.rule),
             severity: Severity::of_score(self.score),
             score: self.score,
             active: self.active,

@@ -128,7 +128,7 @@ impl Part {
     /// There is one position for each topic of the group, in the group's order.
     pub fn new(group: Group, partition: i32, door: Door, starts: Vec<TakeOver>) -> Self {
         let folds = group.folds(partition);
-        let rules = Rules::embedded_fingerprint();
+        let rules = Rules::fingerprint();
         let starts = group.streams().iter().copied().enumerate().zip(starts);
         let (topics, clocks) = starts.map(|(topic, start)| start.topic(topic, &folds, rules)).unzip();
         Self {

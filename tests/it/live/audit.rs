@@ -12,6 +12,7 @@ use shoplens::bus::DEAD_LETTERS;
 use shoplens::model::event::Stream;
 use shoplens::model::ids::SessionId;
 use shoplens::model::money::Currency;
+use shoplens::model::rules::EMBEDDED;
 use shoplens::model::sample::Sample;
 use shoplens::store::Method;
 
@@ -227,4 +228,27 @@ async fn delete_records(shop: &Shop, topic: &str, before: i64) {
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(&shop.bus.name(topic), 0, Offset::Offset(before)).unwrap();
     admin.delete_records(&list, &AdminOptions::new()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_is_judged_by_rules_of_its_own() {
+    with_small_log(async |shop, log| {
+        log.event("search", minute(0));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rules.toml");
+        // One search a minute is a bot's pace here.
+        let strict = EMBEDDED.replacen("per_minute = 30", "per_minute = 1", 1);
+        std::fs::write(&file, strict).unwrap();
+        let own = ["--fraud-rules-file", file.to_str().unwrap()];
+        let mut processor = Command::new(env!("CARGO_BIN_EXE_processor"));
+        let processor = processor.args(own).arg("--until-drained").env("SHOPLENS_PREFIX", &shop.prefix);
+        assert!(processor.env("METRICS_PORT", "0").output().unwrap().status.success());
+        let (code, printed) = program(shop, &[&own[..], &["--json"]].concat());
+        let report: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!((code, &report["checks"]["fraud-signals"]["compared"]), (0, &json!(1)), "{printed}");
+        assert_eq!(program(shop, &[]).0, 1);
+        std::fs::write(&file, "[bot_velocity]\nversion = 0").unwrap();
+        assert_eq!(program(shop, &own).0, 2);
+    })
+    .await;
 }
