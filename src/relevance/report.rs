@@ -6,6 +6,17 @@ use std::fmt::{self, Display, Formatter};
 use crate::relevance::metrics::Scores;
 use crate::relevance::statistics::{self, Estimate};
 
+/// A figure of a query.
+type Figure = fn(&Scores) -> f64;
+
+/// The figures by their names, as columns.
+const FIGURES: [(&str, Figure); 4] = [
+    ("nDCG@10", |scores| scores.ndcg),
+    ("MRR", |scores| scores.reciprocal_rank),
+    ("recall@100", |scores| scores.recall),
+    ("judged@10", |scores| scores.judged),
+];
+
 /// What was measured.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -50,11 +61,8 @@ impl Display for Report {
         if self.per_query {
             self.fmt_queries(f)?;
         }
-        writeln!(
-            f,
-            "{:<12} {:>7}  {:<22} {:>6} {:>10} {:>9}",
-            "", "queries", "nDCG@10 (95 %)", "MRR", "recall@100", "judged@10"
-        )?;
+        let columns = FIGURES.map(|(name, _)| format!("  {:<22}", format!("{name} (95 %)"))).concat();
+        writeln!(f, "{:<12} {:>7}{}", "", "queries", columns.trim_end())?;
         let mut kinds: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
         for row in self.rows.iter().filter(|row| !row.kind.is_empty()) {
             kinds.entry(&row.kind).or_default().push(row);
@@ -79,25 +87,25 @@ impl Display for Report {
 
 impl Report {
     fn fmt_queries(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "nDCG@10 other    MRR recall judged")?;
         for Row { query, kind, scores, other } in &self.rows {
             let other = other.map(|other| format!("{:.3}", other.ndcg)).unwrap_or_default();
-            writeln!(f, "{:.3} {other:>5}  {kind:<10} {query}", scores.ndcg)?;
+            let Scores { ndcg, reciprocal_rank, recall, judged } = scores;
+            writeln!(
+                f,
+                "  {ndcg:.3} {other:>5}  {reciprocal_rank:.3}  {recall:.3}  {judged:.3}  {kind:<10} {query}"
+            )?;
         }
         writeln!(f)
     }
 
     fn fmt_line(&self, f: &mut Formatter<'_>, name: &str, scores: Vec<Scores>) -> fmt::Result {
-        let of = |figure: fn(&Scores) -> f64| scores.iter().map(figure).collect::<Vec<f64>>();
-        let mean = |figure| statistics::mean(&of(figure), self.seed).map_or(0.0, |estimate| estimate.mean);
-        let ndcg = statistics::mean(&of(|scores| scores.ndcg), self.seed).map(interval).unwrap_or_default();
-        writeln!(
-            f,
-            "{name:<12} {:>7}  {ndcg:<22} {:>6.3} {:>10.3} {:>9.3}",
-            scores.len(),
-            mean(|scores| scores.reciprocal_rank),
-            mean(|scores| scores.recall),
-            mean(|scores| scores.judged),
-        )
+        let estimate = |figure: Figure| {
+            let figures: Vec<f64> = scores.iter().map(figure).collect();
+            statistics::mean(&figures, self.seed).map(interval).unwrap_or_default()
+        };
+        let estimates = FIGURES.map(|(_, figure)| format!("  {:<22}", estimate(figure))).concat();
+        writeln!(f, "{name:<12} {:>7}{}", scores.len(), estimates.trim_end())
     }
 
     fn fmt_comparison(&self, f: &mut Formatter<'_>) -> fmt::Result {
