@@ -9,7 +9,7 @@ use poem_openapi::{OpenApi, OpenApiService};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
-use crate::analytics;
+use crate::analytics::{self, Recent};
 use crate::bus::Bus;
 use crate::config::{HttpSettings, ShopSettings};
 use crate::curation;
@@ -48,15 +48,17 @@ pub async fn serve(
 ) -> Result<(), BadRelevance> {
     let limit = RateLimit::new(settings);
     let search = search(edges, shop)?;
-    let app = Arc::new(joined(edges, shop, settings, &limit, search.clone()));
+    let recent = Recent::new(edges.store.clone(), settings.api_recent_mb as usize);
+    let app = Arc::new(joined(edges, shop, settings, &limit, search.clone(), recent.clone()));
     tokio::select! {
         () = server::serve(listener, app, settings.api_connections_max, stop) => Ok(()),
         () = limit.forget_idle_callers() => Ok(()),
         () = search.keep_fresh() => Ok(()),
+        () = recent.keep_fresh() => Ok(()),
     }
 }
 
-/// The whole service.
+/// The whole service, without what [`serve`] keeps fresh.
 ///
 /// # Errors
 /// As [`serve`].
@@ -66,7 +68,8 @@ pub fn app(
     settings: &HttpSettings,
     limit: &RateLimit,
 ) -> Result<impl Endpoint<Output = Response> + use<>, BadRelevance> {
-    Ok(joined(edges, shop, settings, limit, search(edges, shop)?))
+    let recent = Recent::new(edges.store.clone(), 0);
+    Ok(joined(edges, shop, settings, limit, search(edges, shop)?, recent))
 }
 
 fn joined(
@@ -75,8 +78,9 @@ fn joined(
     settings: &HttpSettings,
     limit: &RateLimit,
     search: Search,
+    recent: Recent,
 ) -> impl Endpoint<Output = Response> + use<> {
-    let service = service(apis(edges, shop, search));
+    let service = service(apis(edges, shop, search, recent));
     let (spec, swagger) = (service.spec(), Bytes::from(service.swagger_ui_html()));
     let allowed = Allowed::of(&spec);
     let spec = Bytes::from(spec);
@@ -93,10 +97,11 @@ fn search(edges: &Edges, shop: &ShopSettings) -> Result<Search, BadRelevance> {
 }
 
 /// The endpoints of every slice.
-fn apis(edges: &Edges, shop: &ShopSettings, search: Search) -> impl OpenApi + use<> {
+fn apis(edges: &Edges, shop: &ShopSettings, search: Search, recent: Recent) -> impl OpenApi + use<> {
     let guard = Guard::new(edges.admin_token.as_ref());
-    let analytics = analytics::routes::Api::new(edges.store.clone(), edges.bus.clone(), shop.currency);
-    let searches = analytics::queries::routes::Api::new(edges.store.clone(), shop.currency);
+    let searches = analytics::queries::routes::Api::new(edges.store.clone(), recent.clone(), shop.currency);
+    let analytics =
+        analytics::routes::Api::new(edges.store.clone(), edges.bus.clone(), recent, shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
     let review = review::routes::Api::new(edges.store.clone(), guard.clone());
     let curation = curation::routes::Api { store: edges.store.clone(), search: search.clone(), guard };
@@ -137,7 +142,8 @@ mod tests {
         let store = Store::new(&flags.elasticsearch, "").unwrap();
         let bus = Bus::new(&flags.kafka, "").unwrap();
         let edges = Edges { store, bus, admin_token: None };
-        let spec = service(apis(&edges, &flags.shop, search(&edges, &flags.shop).unwrap())).spec();
+        let (search, recent) = (search(&edges, &flags.shop).unwrap(), Recent::new(edges.store.clone(), 0));
+        let spec = service(apis(&edges, &flags.shop, search, recent)).spec();
         let mut spec: Value = serde_json::from_str(&spec).unwrap();
         spec["info"]["version"] = "0".into();
         spec

@@ -82,9 +82,14 @@ fn named(sessions: &[&str]) -> Value {
     body(filter, json!({ "terms": { "field": "session_id", "size": sessions.len() } }))
 }
 
-fn body(mut filter: Vec<Value>, sessions: Value) -> Value {
+/// The filter that only signals of rules on bots pass.
+pub fn rules() -> Value {
     let rules = Rule::ALL.into_iter().filter(|rule| rule.quarry() == Quarry::Bot);
-    filter.insert(0, json!({ "terms": { "rule": rules.map(Rule::as_str).collect::<Vec<_>>() } }));
+    json!({ "terms": { "rule": rules.map(Rule::as_str).collect::<Vec<_>>() } })
+}
+
+fn body(mut filter: Vec<Value>, sessions: Value) -> Value {
+    filter.insert(0, rules());
     json!({
         "size": 0,
         "track_total_hits": false,

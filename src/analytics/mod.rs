@@ -19,6 +19,7 @@ pub mod progress;
 pub mod queries;
 pub mod query;
 pub mod range;
+pub mod recent;
 mod results;
 pub mod routes;
 pub mod stats;
@@ -29,6 +30,7 @@ pub mod trending;
 use thiserror::Error;
 
 pub use crate::analytics::queries::{Popular, popular};
+pub use crate::analytics::recent::Recent;
 use crate::http::parameter::BadParameter;
 use crate::model::time::Timestamp;
 use crate::store::StoreError;

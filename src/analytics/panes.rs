@@ -25,7 +25,7 @@ pub fn indices(kind: &Schema, range: Range) -> String {
     if range.rolled == Rolled::default() {
         return kind.name.to_owned();
     }
-    let levels = rollup::levels(kind).map(|schema| schema.name);
+    let levels = rollup::levels(kind).map(|(_, schema)| schema.name);
     [kind.name].into_iter().chain(levels).collect::<Vec<_>>().join(",")
 }
 

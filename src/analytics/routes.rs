@@ -14,6 +14,7 @@ use crate::analytics::fraud::{self, Cursor, Signal};
 use crate::analytics::funnels::answer::Funnels;
 use crate::analytics::funnels::{self, Source};
 use crate::analytics::range::{Asked, Range};
+use crate::analytics::recent::Recent;
 use crate::analytics::results::Results;
 use crate::analytics::stats::Stats;
 use crate::analytics::tail::Tail;
@@ -46,6 +47,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The endpoints of the analytics.
 pub struct Api {
     results: Results,
+    recent: Recent,
     currency: Currency,
     trending: FreshBy<trending::Question, Trending>,
     categories: FreshBy<trending::Question, TrendingCategories>,
@@ -61,10 +63,11 @@ enum Tag {
 }
 
 impl Api {
-    /// The endpoints, answering from this store; its amounts are in this currency.
-    pub fn new(store: Store, bus: Bus, currency: Currency) -> Self {
+    /// The endpoints, answering from this store and from what is held of it; its amounts are in this currency.
+    pub fn new(store: Store, bus: Bus, recent: Recent, currency: Currency) -> Self {
         Self {
             results: Results::new(store.clone()),
+            recent,
             currency,
             trending: FreshBy::new(ANSWER_MAX_AGE),
             categories: FreshBy::new(ANSWER_MAX_AGE),
@@ -76,7 +79,15 @@ impl Api {
 
     /// What trends, in which window of which results.
     async fn trends(&self, question: &trending::Question) -> Result<(Store, Range, Trends), AnalyticsError> {
-        let (results, asked) = (self.results.now().await?, Range::last(question.minutes, Timestamp::now()));
+        let (now, asked) = (Timestamp::now(), question.clone());
+        let held = self.recent.ask(move |held| {
+            let (window, trends) = trending::memory::trends(held, &asked, now)?;
+            Some((held.results.clone()?, window, trends))
+        });
+        if let Some(found) = held.await {
+            return Ok(found);
+        }
+        let (results, asked) = (self.results.now().await?, Range::last(question.minutes, now));
         let window = panes::held(&results, &[&Schema::PRODUCT_TRENDS], asked).await?;
         let trends = trending::store::trends(&results, question, window).await?;
         Ok((results, window, trends))

@@ -70,7 +70,7 @@ pub async fn stats(store: &Store, now: Timestamp) -> Result<Stats, AnalyticsErro
         count_events(store),
         count_recent(store, now),
         count_signals(store),
-        frontiers(store, None),
+        async { Ok(frontiers(store, None).await?) },
     )?;
     let processing = Processing::of(&frontiers);
     Ok(Stats { products, events, last_minute, revenue_last_hour, fraud, processing })
@@ -114,10 +114,14 @@ pub async fn progress(store: &Store, group: &'static str) -> Result<Progress, An
     Ok(Progress::of(group, &frontiers(store, Some(group)).await?))
 }
 
-async fn frontiers(store: &Store, group: Option<&str>) -> Result<Vec<Frontier>, AnalyticsError> {
-    let body = query::frontiers(group);
-    let what = "read how far the processor is";
-    let found: Found<Frontier> = ask(store, what, &Schema::PROCESSOR_FRONTIERS, &body).await?;
+/// The frontiers of one group, or those of all with their ledgers.
+///
+/// # Errors
+/// As [`Store::search`].
+pub async fn frontiers(store: &Store, group: Option<&str>) -> Result<Vec<Frontier>, StoreError> {
+    let (what, index) = ("read how far the processor is", Schema::PROCESSOR_FRONTIERS.name);
+    let found: Found<Frontier> =
+        store.search(what, index, Missing::IsEmpty, &query::frontiers(group)).await?;
     Ok(found.hits.sources().collect())
 }
 

@@ -42,8 +42,8 @@ pub async fn rolled(store: &Store, kinds: &[&Schema]) -> Result<Rolled, StoreErr
     Ok(rolled.reduce(Rolled::and).unwrap_or_default())
 }
 
-/// The kinds of indices that the results whose minutes are these are rolled up into.
-pub fn levels(minutes: &Schema) -> impl Iterator<Item = &'static Schema> {
+/// The levels that the results whose minutes are these are rolled up into, with their indices.
+pub fn levels(minutes: &Schema) -> impl Iterator<Item = (Level, &'static Schema)> {
     let kind = kind::KINDS.iter().find(|kind| kind.minutes.name == minutes.name);
-    kind.into_iter().flat_map(|kind| kind.levels.iter().map(|(_, schema)| schema))
+    kind.into_iter().flat_map(|kind| kind.levels.iter().map(|(level, schema)| (*level, schema)))
 }

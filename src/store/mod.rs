@@ -4,6 +4,7 @@
 //! answer becomes a value or a [`StoreError`], every item of a bulk a [`bulk::Verdict`].
 
 pub mod bulk;
+pub mod changes;
 pub mod chunk;
 mod error;
 pub mod found;

@@ -1,6 +1,7 @@
 //! Request bodies for Elasticsearch, each a pure function of the question. The same ask for everybody's searches
 //! (`query-stats`) and, with [`Bots`], for those of bots (`suspect-queries`).
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::analytics::bots::Bots;
@@ -11,7 +12,7 @@ use crate::analytics::range::Range;
 use crate::analytics::trending::query;
 
 /// Most queries or categories of which a place is computed: those with the most of what they are ranked by.
-const CANDIDATES_MAX: usize = 1_000;
+pub const CANDIDATES_MAX: usize = 1_000;
 /// Keys that each shard hands over to choose the candidates from; a range of several days lies in as many daily indices of
 /// one shard each. The candidates' own sums are exact. Buckets cost more than documents: of the 83,000 documents of an hour,
 /// 2,000 take 17 ms and 10,000 take 94 ms.
@@ -20,7 +21,8 @@ const CANDIDATES_PER_SHARD: usize = 2 * CANDIDATES_MAX;
 const FILTERS_MAX: usize = 1_000;
 
 /// What is counted apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// All searches.
     All,

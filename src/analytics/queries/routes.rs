@@ -10,9 +10,11 @@ use poem_openapi::{Enum, OpenApi, Tags};
 use crate::analytics::AnalyticsError;
 use crate::analytics::queries::answers::{Queries, SearchOverview, TrendingQueries};
 use crate::analytics::queries::body::Scope;
+use crate::analytics::queries::memory;
 use crate::analytics::queries::rank::Sort;
-use crate::analytics::queries::store::{self, Keys, Question};
+use crate::analytics::queries::store::{self, Keys, Overview, Question, Ranking, Trends};
 use crate::analytics::range::{Asked, Range};
+use crate::analytics::recent::Recent;
 use crate::analytics::results::Results;
 use crate::http::fresh::FreshBy;
 use crate::http::parameter::{self, BadParameter, Given};
@@ -29,6 +31,7 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 /// The endpoints of search analytics.
 pub struct Api {
     results: Results,
+    recent: Recent,
     currency: Currency,
     queries: FreshBy<(Asked, Scope, Sort, usize, Keys), Queries>,
     overviews: FreshBy<Asked, SearchOverview>,
@@ -52,15 +55,58 @@ enum Listed {
 }
 
 impl Api {
-    /// The endpoints, answering from this store; its amounts are in this currency.
-    pub fn new(store: Store, currency: Currency) -> Self {
+    /// The endpoints, answering from this store and from what is held of it; its amounts are in this currency.
+    pub fn new(store: Store, recent: Recent, currency: Currency) -> Self {
         Self {
             results: Results::new(store),
+            recent,
             currency,
             queries: FreshBy::new(MAX_AGE),
             overviews: FreshBy::new(MAX_AGE),
             trending: FreshBy::new(MAX_AGE),
         }
+    }
+
+    async fn ranking(&self, asked: Question) -> Result<(Question, Ranking), AnalyticsError> {
+        let question = asked.clone();
+        let held = self.recent.ask(move |held| {
+            let question = Question { range: memory::held(held, question.range), ..question };
+            let ranking = memory::ranking(held, &question)?;
+            Some((question, ranking))
+        });
+        if let Some(found) = held.await {
+            return Ok(found);
+        }
+        let results = self.results.now().await?;
+        let question = Question { range: store::held(&results, asked.range).await?, ..asked };
+        let ranking = store::ranking(&results, &question).await?;
+        Ok((question, ranking))
+    }
+
+    async fn overview_of(&self, asked: Range) -> Result<(Range, Overview), AnalyticsError> {
+        let held = self.recent.ask(move |held| {
+            let range = memory::held(held, asked);
+            Some((range, memory::overview(held, range)?))
+        });
+        if let Some(found) = held.await {
+            return Ok(found);
+        }
+        let results = self.results.now().await?;
+        let range = store::held(&results, asked).await?;
+        Ok((range, store::overview(&results, range).await?))
+    }
+
+    async fn trends(&self, asked: Range, size: usize) -> Result<(Range, Trends), AnalyticsError> {
+        let held = self.recent.ask(move |held| {
+            let window = memory::held(held, asked);
+            Some((window, memory::trends(held, window, size)?))
+        });
+        if let Some(found) = held.await {
+            return Ok(found);
+        }
+        let results = self.results.now().await?;
+        let window = store::held(&results, asked).await?;
+        Ok((window, store::trends(&results, window, size).await?))
     }
 }
 
@@ -112,10 +158,8 @@ impl Api {
         let range = asked.at(Timestamp::now())?;
         let key = (asked, scope, sort, size.0, keys.clone());
         let answer = self.queries.get(key, async {
-            let results = self.results.now().await?;
-            let range = store::held(&results, range).await?;
             let question = Question { range, scope, sort, size: size.0, keys };
-            let ranking = store::ranking(&results, &question).await?;
+            let (question, ranking) = self.ranking(question).await?;
             Ok::<_, AnalyticsError>(Queries::new(&question, self.currency, ranking))
         });
         Ok(Json(answer.await?))
@@ -140,9 +184,7 @@ impl Api {
         let asked = Asked::new(minutes.0, from.0.0, to.0.0);
         let range = asked.at(Timestamp::now())?;
         let answer = self.overviews.get(asked, async {
-            let results = self.results.now().await?;
-            let range = store::held(&results, range).await?;
-            let overview = store::overview(&results, range).await?;
+            let (range, overview) = self.overview_of(range).await?;
             Ok::<_, AnalyticsError>(SearchOverview::new(range, self.currency, overview))
         });
         Ok(Json(answer.await?))
@@ -166,9 +208,7 @@ impl Api {
     ) -> Result<Json<TrendingQueries>, Failure> {
         let window = Range::last(minutes.0, Timestamp::now());
         let answer = self.trending.get((minutes.0, size.0), async {
-            let results = self.results.now().await?;
-            let window = store::held(&results, window).await?;
-            let trends = store::trends(&results, window, size.0).await?;
+            let (window, trends) = self.trends(window, size.0).await?;
             Ok::<_, AnalyticsError>(TrendingQueries::new(window, self.currency, trends))
         });
         Ok(Json(answer.await?))

@@ -71,6 +71,11 @@ impl Interval {
         }
     }
 
+    /// The start of the stretch that an instant lies in.
+    pub fn start(self, at: Timestamp) -> Timestamp {
+        at.floor_to(self.millis())
+    }
+
     fn millis(self) -> i64 {
         match self {
             Self::Minute => MINUTE_MS,
@@ -96,7 +101,7 @@ pub fn points(
     everybody: &BTreeMap<Timestamp, Tally>,
     bots: &BTreeMap<Timestamp, Tally>,
 ) -> Vec<Point> {
-    let first = range.from.floor_to(interval.millis());
+    let first = interval.start(range.from);
     let step = TimeDelta::milliseconds(interval.millis());
     let starts = std::iter::successors(Some(first), |start| Some(*start + step));
     let tally = |start: &Timestamp| {

@@ -81,7 +81,7 @@ pub struct Ranking {
 /// [`AnalyticsError::BadParameter`] for one category of which nobody searched anything and that the catalogue does not
 /// have either; [`AnalyticsError::Store`].
 pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, AnalyticsError> {
-    let Question { range, scope, sort, size, .. } = *question;
+    let Question { range, scope, sort, .. } = *question;
     let before = range.before();
     let (progress, bots, keys) = try_join!(
         progress(store, SESSIONS),
@@ -100,10 +100,7 @@ pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, Anal
         people.tallies(range, &keys, sort.fields()),
         people.tallies(before, &keys, &[SESSIONS_FIELD]),
     )?;
-    let sessions_before = |key: &str| before.get(key).map_or(0, |tally| tally.sessions);
-    let row = |(key, tally): (String, Tally)| Row { sessions_before: sessions_before(&key), key, tally };
-    let growth = range.length().as_seconds_f64() / range.before().length().as_seconds_f64();
-    let mut items = rank::rank(now.into_iter().map(row).collect(), sort, growth, size);
+    let mut items = ranked(now, &before, question);
     // All figures of the few that are shown.
     let keys: Vec<String> = items.iter().map(|item| item.row.key.clone()).collect();
     let figures = people.tallies(range, &keys, Tally::FIELDS).await?;
@@ -111,6 +108,18 @@ pub async fn ranking(store: &Store, question: &Question) -> Result<Ranking, Anal
         *tally = figures.get(key).copied().unwrap_or(*tally);
     }
     Ok(Ranking { progress, bots_told_apart: !bots.is_cut, items, points })
+}
+
+/// The first of these in the order that is asked for, given their figures in the range before.
+pub fn ranked(
+    now: HashMap<String, Tally>,
+    before: &HashMap<String, Tally>,
+    &Question { range, sort, size, .. }: &Question,
+) -> Vec<Ranked> {
+    let sessions_before = |key: &str| before.get(key).map_or(0, |tally| tally.sessions);
+    let row = |(key, tally): (String, Tally)| Row { sessions_before: sessions_before(&key), key, tally };
+    let growth = range.length().as_seconds_f64() / range.before().length().as_seconds_f64();
+    rank::rank(now.into_iter().map(row).collect(), sort, growth, size)
 }
 
 /// Refuses a category of which nothing is known, not even by the catalogue.
@@ -181,6 +190,7 @@ pub async fn overview(store: &Store, range: Range) -> Result<Overview, Analytics
 }
 
 /// Queries that trend.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Trends {
     /// How far the numbers reach.
     pub progress: Progress,
@@ -191,6 +201,7 @@ pub struct Trends {
 }
 
 /// A query in its place.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     /// What trends.
     pub trend: Trend,
@@ -212,16 +223,21 @@ pub async fn trends(store: &Store, window: Range, size: usize) -> Result<Trends,
     let (mut trends, before) =
         try_join!(trending(store, window, &bots), trending(store, window_before, &bots))?;
     trends.truncate(size);
-    let places: HashMap<String, usize> = before.into_iter().map(|trend| trend.key).zip(1..).collect();
     let people = People { store, scope: Scope::Query, bots: &bots };
     let keys: Vec<String> = trends.iter().map(|trend| trend.key.clone()).collect();
-    let mut figures = people.tallies(window, &keys, Tally::FIELDS).await?;
+    let figures = people.tallies(window, &keys, Tally::FIELDS).await?;
+    Ok(Trends { progress, bots_told_apart: !bots.is_cut, listed: listed(trends, before, figures) })
+}
+
+/// These trends with their places among those of the window before, and with all their figures.
+pub fn listed(trends: Vec<Trend>, before: Vec<Trend>, mut figures: HashMap<String, Tally>) -> Vec<Listed> {
+    let places: HashMap<String, usize> = before.into_iter().map(|trend| trend.key).zip(1..).collect();
     let listed = trends.into_iter().map(|trend| Listed {
         rank_before: places.get(&trend.key).copied(),
         tally: figures.remove(&trend.key).unwrap_or_default(),
         trend,
     });
-    Ok(Trends { progress, bots_told_apart: !bots.is_cut, listed: listed.collect() })
+    listed.collect()
 }
 
 /// Everything that trends in a window, the greatest score first.
@@ -330,12 +346,18 @@ async fn filters(store: &Store, range: Range, bots: &Bots) -> Result<Vec<(String
         Ok::<_, StoreError>(found.map(ByKey::by_key).unwrap_or_default())
     };
     let (everybody, of_bots) = try_join!(by_key(Of::Everybody), by_key(Of::Bots(bots)))?;
-    let mut filters: Vec<_> = without(everybody, &of_bots).filter(|(_, tally)| tally.searches > 0).collect();
-    filters.sort_by(|(a, of_a), (b, of_b)| of_b.searches.cmp(&of_a.searches).then_with(|| a.cmp(b)));
-    Ok(filters)
+    Ok(in_order_of_use(without(everybody, &of_bots)))
 }
 
-fn without(
+/// The filters that somebody used, the most used first.
+pub fn in_order_of_use(filters: impl IntoIterator<Item = (String, Tally)>) -> Vec<(String, Tally)> {
+    let mut filters: Vec<_> = filters.into_iter().filter(|(_, tally)| tally.searches > 0).collect();
+    filters.sort_by(|(a, of_a), (b, of_b)| of_b.searches.cmp(&of_a.searches).then_with(|| a.cmp(b)));
+    filters
+}
+
+/// What is left of each without bots.
+pub fn without(
     everybody: HashMap<String, Tally>,
     bots: &HashMap<String, Tally>,
 ) -> impl Iterator<Item = (String, Tally)> {

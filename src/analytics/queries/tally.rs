@@ -20,6 +20,14 @@ macro_rules! tally {
             /// The fields as they are stored.
             pub const FIELDS: &[&str] = &[$(stringify!($field)),*];
 
+            /// Reads the field that is stored under a name; `None` where none is.
+            pub fn field(name: &str) -> Option<fn(&Self) -> u64> {
+                match name {
+                    $(stringify!($field) => Some(|tally| tally.$field),)*
+                    _ => None,
+                }
+            }
+
             /// What is left without a part of it; nothing falls below 0, for a part may have been counted a moment
             /// before the whole.
             pub fn without(self, part: &Self) -> Self {
@@ -29,6 +37,19 @@ macro_rules! tally {
             /// Both together.
             pub fn and(self, other: &Self) -> Self {
                 Self { $($field: self.$field.saturating_add(other.$field),)* }
+            }
+        }
+
+        /// As a document holds them.
+        #[derive(Debug, Clone, Copy, Default, Deserialize)]
+        #[serde(default)]
+        pub struct Stored {
+            $($field: u64,)*
+        }
+
+        impl From<Stored> for Tally {
+            fn from(stored: Stored) -> Self {
+                Self { $($field: stored.$field,)* }
             }
         }
 

@@ -5,6 +5,8 @@
 
 pub mod answer;
 pub mod found;
+mod groups;
+pub mod memory;
 pub mod query;
 pub mod score;
 pub mod store;

@@ -14,7 +14,7 @@ use crate::model::time::Timestamp;
 /// Most products that are scored, those with the greatest counts. A score is never more than the count, so whoever is
 /// left out scores less than the least of these counts. Each index, which is one shard, names as many of its own, and
 /// what is named is counted again over all of them: what is missed is not among the greatest in any.
-const KEYS_MAX: usize = 2_000;
+pub const KEYS_MAX: usize = 2_000;
 
 /// The window's name among the spans before it.
 pub const NOW: &str = "now";

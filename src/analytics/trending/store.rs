@@ -56,16 +56,22 @@ pub async fn trends(store: &Store, question: &Question, window: Range) -> Result
     }
     let Ranked { mut trends, bots_share, .. } = now;
     trends.truncate(question.size);
-    let places = before.trends.into_iter().zip(1..).map(|(trend, place)| (trend.key, place));
-    let places: HashMap<String, usize> = places.collect();
     let figures = people(store, question, window, &trends, &suspects).await?;
+    let bots_told_apart = !suspects.bots.is_cut;
+    let listed = listed(trends, before.trends, &figures);
+    Ok(Trends { progress, bots_share, bots_told_apart, listed })
+}
+
+/// These trends with their places among those of the window before, and with what was done with them.
+pub fn listed(trends: Vec<Trend>, before: Vec<Trend>, figures: &HashMap<String, Figures>) -> Vec<Listed> {
+    let places = before.into_iter().zip(1..).map(|(trend, place)| (trend.key, place));
+    let places: HashMap<String, usize> = places.collect();
     let listed = trends.into_iter().map(|trend| Listed {
         rank_before: places.get(&trend.key).copied(),
         figures: figures.get(&trend.key).copied().unwrap_or_default(),
         trend,
     });
-    let bots_told_apart = !suspects.bots.is_cut;
-    Ok(Trends { progress, bots_share, bots_told_apart, listed: listed.collect() })
+    listed.collect()
 }
 
 /// What the catalogue shows of the products; one that has left it is absent.
@@ -99,11 +105,25 @@ impl Suspects {
 }
 
 /// Everything that trends in a window.
-struct Ranked {
-    trends: Vec<Trend>,
-    bots_share: Option<f64>,
+pub struct Ranked {
+    /// In order.
+    pub trends: Vec<Trend>,
+    /// The share of the shop's session-minutes that were bots'.
+    pub bots_share: Option<f64>,
     /// Whether nothing that was asked for was done at all.
-    is_idle: bool,
+    pub is_idle: bool,
+}
+
+impl Ranked {
+    /// Ranks what everybody did, without what bots did.
+    pub fn new(all: Seen, bots: &Seen, by: Measure, window: Range, is_idle: bool) -> Self {
+        let bots_share = share_of_bots(&all, bots);
+        let mut trends = all.without(bots).rank(window);
+        if by == Measure::Revenue {
+            greatest_revenue_first(&mut trends);
+        }
+        Self { trends, bots_share, is_idle }
+    }
 }
 
 async fn rank(
@@ -121,12 +141,7 @@ async fn rank(
     let all = Source { kind: &Schema::PRODUCT_TRENDS, range: window, is_idle: false };
     let suspects = Source { kind: &Schema::SUSPECT_PRODUCTS, range: for_bots, is_idle: false };
     let (all, bots) = try_join!(seen(store, all, &of_all), seen(store, suspects, &of_bots))?;
-    let bots_share = share_of_bots(&all, &bots);
-    let mut trends = all.without(&bots).rank(window);
-    if *by == Measure::Revenue {
-        greatest_revenue_first(&mut trends);
-    }
-    Ok(Ranked { trends, bots_share, is_idle: keys.is_empty() })
+    Ok(Ranked::new(all, &bots, *by, window, keys.is_empty()))
 }
 
 /// With what most was done in the window: a bounded number of products or categories.

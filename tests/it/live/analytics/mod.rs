@@ -1,6 +1,7 @@
 //! Questions about partial results, written as the processor writes them, on the real Elasticsearch.
 
 mod funnels;
+mod memory;
 mod recount;
 mod trending;
 

@@ -44,7 +44,7 @@ pub fn pane(product: u64, before: i64, partition: u64, sessions: u64) -> Vec<(St
 }
 
 /// The part of a suspect session in a pane: one view of two pieces.
-fn suspect(session: &str, product: u64, before: i64, partition: u64) -> (String, Timestamp, Value) {
+pub fn suspect(session: &str, product: u64, before: i64, partition: u64) -> (String, Timestamp, Value) {
     let (_, at, mut document) = pane(product, before, partition, 1).remove(0);
     document["session_id"] = json!(session);
     document["session_minute"] = json!(at);
@@ -53,7 +53,7 @@ fn suspect(session: &str, product: u64, before: i64, partition: u64) -> (String,
     (format!("suspect|{at}|{partition}|{session}|p{product}|product-events"), at, document)
 }
 
-fn signal(session: &str, rule: &str, active: bool) -> (String, Timestamp, Value) {
+pub fn signal(session: &str, rule: &str, active: bool) -> (String, Timestamp, Value) {
     let document = json!({
         "rule": rule, "active": active, "session_id": session, "visitor": session,
         "first_seen": minute(9), "last_seen": minute(2),
@@ -61,8 +61,9 @@ fn signal(session: &str, rule: &str, active: bool) -> (String, Timestamp, Value)
     (format!("{rule}|{session}"), now(), document)
 }
 
+/// What a recount of the panes says of a product.
 #[derive(Default)]
-struct Recounted {
+pub struct Recounted {
     figures: Figures,
     /// By how many minutes before the window, and how many sessions.
     before: Vec<(i64, u64)>,
@@ -90,10 +91,10 @@ impl Recounted {
     }
 }
 
-type Documents = Vec<(String, Timestamp, Value)>;
+pub type Documents = Vec<(String, Timestamp, Value)>;
 
 /// Panes of 70 minutes, what suspects did in them, and what people did by product.
-fn panes_of_70_minutes() -> (Documents, Documents, BTreeMap<String, Recounted>) {
+pub fn panes_of_70_minutes() -> (Documents, Documents, BTreeMap<String, Recounted>) {
     let (mut panes, mut suspects) = (Vec::new(), Vec::new());
     let mut recount: BTreeMap<String, Recounted> = BTreeMap::new();
     for n in 0..600_u64 {

@@ -1,0 +1,109 @@
+//! The results of the last hours in memory, as the cluster has them.
+//!
+//! At a thousand events a second a minute of `product-trends` has tens of thousands of documents, since nearly every event
+//! is the only one of its product in its minute and partition. To add up the millions of an hour and of the past that it is compared
+//! with takes Elasticsearch seconds; the same sums over tables in memory take a few hundredths of one. So the service reads each document once,
+//! when it is written, and again whenever it has grown: [`follow`] asks every second for what has changed, [`held`]
+//! is what that comes to. Answers from here are those that Elasticsearch would give ([`crate::analytics::trending::store`]); where something that a question needs is not held, be
+//! it too old, or while the service has just started, Elasticsearch is asked.
+
+pub mod follow;
+pub mod held;
+pub mod names;
+pub mod panes;
+pub mod products;
+pub mod searches;
+pub mod suspects;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::analytics::recent::follow::{Following, RoundError, write};
+use crate::analytics::recent::held::Held;
+use crate::analytics::results::Results;
+use crate::model::time::Timestamp;
+use crate::store::Store;
+
+/// How long the service rests between two rounds of reading.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long it rests where there is more than may be held.
+const PAUSE_WHEN_TOO_MUCH: Duration = Duration::from_secs(600);
+
+/// The results of the last hours. Cheap to clone.
+#[derive(Clone)]
+pub struct Recent {
+    results: Arc<Results>,
+    held: Arc<RwLock<Held>>,
+    following: Arc<Mutex<Option<Following>>>,
+    /// Most memory for them, in MiB; 0 holds nothing.
+    limit: usize,
+}
+
+impl Recent {
+    /// Those in this store, of which at most so many MiB are held; nothing before they are read.
+    pub fn new(store: Store, limit: usize) -> Self {
+        let results = Arc::new(Results::new(store));
+        Self { results, held: Arc::default(), following: Arc::default(), limit }
+    }
+
+    /// Keeps reading, until it is dropped.
+    pub async fn keep_fresh(&self) {
+        if self.limit == 0 {
+            return std::future::pending().await;
+        }
+        let mut is_told = false;
+        loop {
+            match self.catch_up(Timestamp::now()).await {
+                Ok(()) => is_told = false,
+                Err(error @ RoundError::TooMuch { at_first: true, .. }) => {
+                    tracing::warn!(%error, "Elasticsearch is asked each time, which is slower (API_RECENT_MB)");
+                    tokio::time::sleep(PAUSE_WHEN_TOO_MUCH).await;
+                }
+                // Names are only forgotten all together: what is read anew takes less.
+                Err(RoundError::TooMuch { at_first: false, .. }) => {}
+                Err(error) if !is_told => {
+                    tracing::warn!(%error, "the last hours' results cannot be read; trying on");
+                    is_told = true;
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Reads what was written since the last time; `now` says which hours are the last.
+    ///
+    /// # Errors
+    /// [`RoundError`]. After [`RoundError::TooMuch`] nothing is held.
+    pub async fn catch_up(&self, now: Timestamp) -> Result<(), RoundError> {
+        let mut following = self.following.lock().await;
+        let results = self.results.now().await?;
+        if !following.as_ref().is_some_and(|following| following.follows(&results)) {
+            *write(&self.held) = Held::default();
+        }
+        let known = following.take().filter(|following| following.follows(&results));
+        let round = following.insert(known.unwrap_or_else(|| Following::new(results)));
+        let read = round.round(&self.held, self.limit, now).await;
+        if let Err(RoundError::TooMuch { .. }) = read {
+            *following = None;
+            *write(&self.held) = Held::default();
+        }
+        read
+    }
+
+    /// What this gives, of what is held; `None` where it is not new enough, or not enough.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        answer: impl FnOnce(&Held) -> Option<T> + Send + 'static,
+    ) -> Option<T> {
+        let held = Arc::clone(&self.held);
+        let asked = tokio::task::spawn_blocking(move || {
+            let held = held.read().unwrap_or_else(PoisonError::into_inner);
+            held.is_fresh().then(|| answer(&held)).flatten()
+        });
+        // A panic in there is told by its hook; Elasticsearch answers then.
+        asked.await.ok().flatten()
+    }
+}

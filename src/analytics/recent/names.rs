@@ -1,0 +1,50 @@
+//! Numbers for names, so that rows are short and sums are tables.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// Names by number, in the order in which they came.
+#[derive(Debug)]
+pub struct Names<T> {
+    numbers: HashMap<T, u32>,
+    all: Vec<T>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), all: Vec::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Names<T> {
+    /// The number of a name, which is the next one where the name is new.
+    pub fn number(&mut self, name: &T) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        // A name takes more than one byte, so memory ends before the numbers do.
+        let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push(name.clone());
+        self.numbers.insert(name.clone(), number);
+        number
+    }
+
+    /// Every name; the first has number 0.
+    pub fn all(&self) -> &[T] {
+        &self.all
+    }
+
+    /// The number of a name, where it has one.
+    pub fn find<Q: Eq + Hash + ?Sized>(&self, name: &Q) -> Option<u32>
+    where
+        T: Borrow<Q>,
+    {
+        self.numbers.get(name).copied()
+    }
+
+    /// The memory that the names take where they are short, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.all.capacity() * size_of::<T>() + self.numbers.capacity() * 8 / 7 * (size_of::<(T, u32)>() + 1)
+    }
+}

@@ -1,0 +1,172 @@
+//! What was done with products in the last hours: the panes of everybody (`product-trends`) and of suspect sessions
+//! (`suspect-products`).
+
+use serde::Deserialize;
+use smol_str::SmolStr;
+
+use crate::analytics::recent::names::Names;
+use crate::analytics::recent::panes::{DocumentAt, Panes, Row};
+use crate::model::category::CategoryPath;
+use crate::model::ids::ProductId;
+use crate::model::money::Cents;
+use crate::model::time::Timestamp;
+use crate::rollup::Level;
+use crate::rollup::cover::Piece;
+
+/// A document of either kind, as far as it is read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Document {
+    minute: Timestamp,
+    product_id: ProductId,
+    category: CategoryPath,
+    /// Suspects' have none.
+    #[serde(default)]
+    brand: SmolStr,
+    /// Everybody's have none.
+    #[serde(default)]
+    pub session_id: SmolStr,
+    view: Option<Counts>,
+    add_to_cart: Option<Counts>,
+    purchase: Option<Counts>,
+    refund: Option<Counts>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Counts {
+    sessions: u64,
+    quantity: u64,
+    revenue_cents: Cents,
+}
+
+/// What was done with a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    /// It was viewed.
+    View,
+    /// It was put into a cart.
+    AddToCart,
+    /// It was bought.
+    Purchase,
+    /// It was given back.
+    Refund,
+}
+
+impl Deed {
+    /// Every deed.
+    pub const ALL: [Self; 4] = [Self::View, Self::AddToCart, Self::Purchase, Self::Refund];
+}
+
+/// How much of a deed: sessions and units. More than four thousand million of either in a pane count as that many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amount {
+    /// Distinct sessions.
+    pub sessions: u32,
+    /// Units.
+    pub quantity: u32,
+}
+
+/// What a row is about: the numbers of a product, and of the category and brand that it had then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// The product's.
+    pub product: u32,
+    /// The category's.
+    pub category: u32,
+    /// The brand's.
+    pub brand: u32,
+}
+
+/// What all rows are about.
+#[derive(Debug, Default)]
+pub struct Subjects {
+    /// Products.
+    pub products: Names<ProductId>,
+    /// Leaf categories.
+    pub categories: Names<CategoryPath>,
+    /// Makers; the empty one is that of suspects' rows.
+    pub brands: Names<SmolStr>,
+    /// All three together.
+    pub all: Names<Subject>,
+}
+
+impl Subjects {
+    fn number(&mut self, document: &Document) -> u32 {
+        let subject = Subject {
+            product: self.products.number(&document.product_id),
+            category: self.categories.number(&document.category),
+            brand: self.brands.number(&document.brand),
+        };
+        self.all.number(&subject)
+    }
+}
+
+/// The panes of minutes, and the longer ones.
+#[derive(Debug)]
+pub struct Products<W> {
+    /// Hardly a document counts more than one deed.
+    deeds: Panes<Deed, W, Amount>,
+    /// What was bought cost.
+    revenue: Panes<(), W, Cents>,
+}
+
+impl<W> Default for Products<W> {
+    fn default() -> Self {
+        Self { deeds: Panes::default(), revenue: Panes::default() }
+    }
+}
+
+impl<W: Copy> Products<W> {
+    /// Puts a document of a level in (`None` for minutes), instead of what it was before; `fingerprint` stands for its id.
+    pub fn put(
+        &mut self,
+        level: Option<Level>,
+        (index, fingerprint): (&str, u64),
+        who: W,
+        found: &Document,
+        subjects: &mut Subjects,
+    ) {
+        let subject = subjects.number(found);
+        let document = DocumentAt { index, start: found.minute, fingerprint };
+        let counted = [found.view, found.add_to_cart, found.purchase, found.refund];
+        let least = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        for (deed, counts) in Deed::ALL.into_iter().zip(counted) {
+            let Some(Counts { sessions, quantity, .. }) = counts else { continue };
+            let counts = Amount { sessions: least(sessions), quantity: least(quantity) };
+            self.deeds.put(level, deed, document, Row { subject, who, counts });
+        }
+        if let Some(Counts { revenue_cents: counts, .. }) = found.purchase {
+            self.revenue.put(level, (), document, Row { subject, who, counts });
+        }
+    }
+
+    /// Forgets the documents of an index that is gone.
+    pub fn forget_index(&mut self, index: &str) {
+        self.deeds.forget_index(index);
+        self.revenue.forget_index(index);
+    }
+
+    /// Forgets the panes of a level that start before an instant.
+    pub fn forget_before(&mut self, level: Option<Level>, start: Timestamp) {
+        self.deeds.forget_before(level, start);
+        self.revenue.forget_before(level, start);
+    }
+
+    /// The rows of these pieces that count a deed, pane by pane.
+    pub fn did<'a>(
+        &'a self,
+        deed: Deed,
+        pieces: &'a [Piece],
+    ) -> impl Iterator<Item = (Timestamp, &'a [Row<W, Amount>])> {
+        self.deeds.of(deed, pieces)
+    }
+
+    /// The rows of these pieces that say what was paid.
+    pub fn revenue<'a>(&'a self, pieces: &'a [Piece]) -> impl Iterator<Item = &'a Row<W, Cents>> {
+        self.revenue.of((), pieces).flat_map(|(_, rows)| rows)
+    }
+
+    /// The memory that is set aside for the rows, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.deeds.bytes() + self.revenue.bytes()
+    }
+}

@@ -1,0 +1,83 @@
+//! Which of the suspect sessions of the last hours are no bots', as [`crate::analytics::bots`] defines it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Deserialize;
+use smol_str::SmolStr;
+
+use crate::model::time::Timestamp;
+
+/// A signal of a rule on bots, as far as it is read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Signal {
+    /// The visit that it is about.
+    pub session_id: SmolStr,
+    active: bool,
+    last_seen: Timestamp,
+}
+
+#[derive(Debug)]
+struct Verdict {
+    session: u64,
+    is_bot: bool,
+    last_seen: Timestamp,
+}
+
+/// What the rules on bots say of sessions.
+#[derive(Debug, Default)]
+pub struct Verdicts(BTreeMap<String, HashMap<u64, Verdict>>);
+
+impl Verdicts {
+    /// Puts a signal in, instead of what it was before; `document` and `session` stand for their ids.
+    pub fn put(&mut self, index: &str, document: u64, session: u64, signal: &Signal) {
+        let Signal { active: is_bot, last_seen, .. } = *signal;
+        let of_index = self.0.entry(index.to_owned()).or_default();
+        of_index.insert(document, Verdict { session, is_bot, last_seen });
+    }
+
+    /// Forgets the signals of an index that is gone.
+    pub fn forget_index(&mut self, index: &str) {
+        self.0.remove(index);
+    }
+
+    /// Forgets the signals that were last seen before an instant.
+    pub fn forget_before(&mut self, instant: Timestamp) {
+        self.0.values_mut().for_each(|of_index| of_index.retain(|_, verdict| verdict.last_seen >= instant));
+    }
+
+    /// The sessions of which some rule was looked at and none holds.
+    pub fn cleared(&self) -> HashSet<u64> {
+        let of = |is_bot| {
+            let all = self.0.values().flat_map(HashMap::values);
+            all.filter(move |verdict| verdict.is_bot == is_bot).map(|verdict| verdict.session)
+        };
+        let bots: HashSet<u64> = of(true).collect();
+        of(false).filter(|session| !bots.contains(session)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signal(active: bool, minute: i64) -> Signal {
+        let last_seen = Timestamp::from_millis(minute * 60_000);
+        Signal { session_id: SmolStr::default(), active, last_seen }
+    }
+
+    #[test]
+    fn a_session_is_cleared_while_every_rule_that_was_looked_at_says_so() {
+        let mut verdicts = Verdicts::default();
+        verdicts.put("a", 1, 10, &signal(false, 5));
+        verdicts.put("a", 2, 20, &signal(false, 5));
+        verdicts.put("b", 3, 20, &signal(true, 6));
+        verdicts.put("b", 4, 30, &signal(true, 6));
+        assert_eq!(verdicts.cleared(), HashSet::from([10]));
+        verdicts.put("b", 3, 20, &signal(false, 7));
+        assert_eq!(verdicts.cleared(), HashSet::from([10, 20]));
+        verdicts.forget_before(Timestamp::from_millis(6 * 60_000));
+        assert_eq!(verdicts.cleared(), HashSet::from([20]));
+        verdicts.forget_index("b");
+        assert!(verdicts.cleared().is_empty());
+    }
+}
