@@ -47,14 +47,13 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), BadRelevance> {
     let limit = RateLimit::new(settings);
-    let search = search(edges, shop)?;
-    let recent = Recent::new(edges.store.clone(), settings.api_recent_mb as usize);
-    let app = Arc::new(joined(edges, shop, settings, &limit, search.clone(), recent.clone()));
+    let kept = Kept::new(edges, shop, settings.api_recent_mb)?;
+    let app = Arc::new(joined(edges, shop, settings, &limit, kept.clone()));
     tokio::select! {
         () = server::serve(listener, app, settings.api_connections_max, stop) => Ok(()),
         () = limit.forget_idle_callers() => Ok(()),
-        () = search.keep_fresh() => Ok(()),
-        () = recent.keep_fresh() => Ok(()),
+        () = kept.search.keep_fresh() => Ok(()),
+        () = kept.recent.keep_fresh() => Ok(()),
     }
 }
 
@@ -68,8 +67,7 @@ pub fn app(
     settings: &HttpSettings,
     limit: &RateLimit,
 ) -> Result<impl Endpoint<Output = Response> + use<>, BadRelevance> {
-    let recent = Recent::new(edges.store.clone(), 0);
-    Ok(joined(edges, shop, settings, limit, search(edges, shop)?, recent))
+    Ok(joined(edges, shop, settings, limit, Kept::new(edges, shop, 0)?))
 }
 
 fn joined(
@@ -77,10 +75,9 @@ fn joined(
     shop: &ShopSettings,
     settings: &HttpSettings,
     limit: &RateLimit,
-    search: Search,
-    recent: Recent,
+    kept: Kept,
 ) -> impl Endpoint<Output = Response> + use<> {
-    let service = service(apis(edges, shop, search, recent));
+    let service = service(apis(edges, shop, kept));
     let (spec, swagger) = (service.spec(), Bytes::from(service.swagger_ui_html()));
     let allowed = Allowed::of(&spec);
     let spec = Bytes::from(spec);
@@ -92,12 +89,25 @@ fn joined(
     http::finished(routes, settings)
 }
 
-fn search(edges: &Edges, shop: &ShopSettings) -> Result<Search, BadRelevance> {
-    Ok(Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency))
+/// What answers from what it keeps in memory.
+#[derive(Clone)]
+struct Kept {
+    search: Search,
+    recent: Recent,
+}
+
+impl Kept {
+    /// Of the last hours' results at most so many MiB.
+    fn new(edges: &Edges, shop: &ShopSettings, recent_mb: u32) -> Result<Self, BadRelevance> {
+        Ok(Self {
+            search: Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency),
+            recent: Recent::new(edges.store.clone(), recent_mb as usize),
+        })
+    }
 }
 
 /// The endpoints of every slice.
-fn apis(edges: &Edges, shop: &ShopSettings, search: Search, recent: Recent) -> impl OpenApi + use<> {
+fn apis(edges: &Edges, shop: &ShopSettings, Kept { search, recent }: Kept) -> impl OpenApi + use<> {
     let guard = Guard::new(edges.admin_token.as_ref());
     let searches = analytics::queries::routes::Api::new(edges.store.clone(), recent.clone(), shop.currency);
     let analytics =
@@ -142,8 +152,7 @@ mod tests {
         let store = Store::new(&flags.elasticsearch, "").unwrap();
         let bus = Bus::new(&flags.kafka, "").unwrap();
         let edges = Edges { store, bus, admin_token: None };
-        let (search, recent) = (search(&edges, &flags.shop).unwrap(), Recent::new(edges.store.clone(), 0));
-        let spec = service(apis(&edges, &flags.shop, search, recent)).spec();
+        let spec = service(apis(&edges, &flags.shop, Kept::new(&edges, &flags.shop, 0).unwrap())).spec();
         let mut spec: Value = serde_json::from_str(&spec).unwrap();
         spec["info"]["version"] = "0".into();
         spec

@@ -115,8 +115,13 @@ impl<'a> Candidates<'a> {
         Self::numbered(held, keys.into_iter().filter_map(|key| held.keys.find(key)))
     }
 
-    fn place<W, V>(&self, row: &Row<W, V>) -> Option<usize> {
-        self.places.get(row.subject as usize).copied().flatten().map(|place| place as usize)
+    /// The place of the key with a number.
+    fn place(&self, number: u32) -> Option<usize> {
+        self.places.get(number as usize).copied().flatten().map(|place| place as usize)
+    }
+
+    fn has(&self, number: u32) -> bool {
+        self.place(number).is_some()
     }
 }
 
@@ -165,7 +170,7 @@ impl<'a> Sums<'a> {
     ) -> HashMap<String, Tally> {
         let mut sums: Vec<Option<Tally>> = vec![None; keys.keys.len()];
         for row in rows(searches, self.scope, pieces).filter(|row| counts(row.who)) {
-            if let Some(sum) = keys.place(row).and_then(|place| sums.get_mut(place)) {
+            if let Some(sum) = keys.place(row.subject).and_then(|place| sums.get_mut(place)) {
                 *sum = Some(sum.unwrap_or_default().and(&row.counts));
             }
         }
@@ -179,25 +184,25 @@ impl<'a> Sums<'a> {
         // A point of the series must not be read from panes that are longer than it.
         let range = Range { rolled: range.rolled.up_to(interval.longest_pane()), ..range };
         let pieces = self.pieces(range, range.stretch())?;
-        let everybody = self.by_start(&self.held.searches, &pieces, interval, key, |()| true);
-        let bots = self.by_start(&self.held.suspect_searches, &pieces, interval, key, self.held.is_bot());
+        let (is_bot, wanted) = (self.held.is_bot(), |subject| key.is_none_or(|key| key.has(subject)));
+        let everybody = self.by_start(&self.held.searches, &pieces, interval, |row| wanted(row.subject));
+        let bots = self.by_start(&self.held.suspect_searches, &pieces, interval, |row| {
+            is_bot(row.who) && wanted(row.subject)
+        });
         let of_bots = bots.values().fold(Tally::default(), |sum, tally| sum.and(tally));
         Some((series::points(range, interval, &everybody, &bots), of_bots))
     }
 
-    fn by_start<W: Copy>(
+    fn by_start<W>(
         &self,
         searches: &Searches<W>,
         pieces: &[Piece],
         interval: Interval,
-        key: Option<&Candidates<'_>>,
-        counts: impl Fn(W) -> bool,
+        wanted: impl Fn(&Row<W, Tally>) -> bool,
     ) -> BTreeMap<Timestamp, Tally> {
         let mut sums: BTreeMap<Timestamp, Tally> = BTreeMap::new();
         for (start, rows) in searches.of(self.scope, pieces) {
-            let wanted =
-                |row: &&Row<W, Tally>| counts(row.who) && key.is_none_or(|key| key.place(row).is_some());
-            for row in rows.iter().filter(wanted) {
+            for row in rows.iter().filter(|row| wanted(row)) {
                 let sum = sums.entry(interval.start(start)).or_default();
                 *sum = sum.and(&row.counts);
             }
@@ -243,7 +248,7 @@ impl<'a> Sums<'a> {
         let whole = whole.map(|row| row.counts.sessions).sum();
         let mut sums = vec![0; keys.keys.len()];
         for row in rows(searches, self.scope, pieces).filter(|row| counts(row.who)) {
-            if let Some(sum) = keys.place(row).and_then(|place| sums.get_mut(place)) {
+            if let Some(sum) = keys.place(row.subject).and_then(|place| sums.get_mut(place)) {
                 *sum += row.counts.sessions;
             }
         }

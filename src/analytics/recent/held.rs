@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use crate::analytics::progress::{Frontier, Progress};
 use crate::analytics::range::Range;
 use crate::analytics::recent::names::Names;
+use crate::analytics::recent::panes::DocumentAt;
 use crate::analytics::recent::products::{self, Products, Subjects};
 use crate::analytics::recent::searches::{self, Searches};
 use crate::analytics::recent::suspects::{Signal, Verdicts};
@@ -63,30 +64,34 @@ pub struct Held {
 }
 
 impl Held {
+    fn place<'a, S>(&self, level: Option<Level>, change: &'a Change<S>) -> DocumentAt<'a> {
+        DocumentAt { level, index: &change.index, fingerprint: self.fingerprints.hash_one(&change.id) }
+    }
+
     /// Puts in what was done with a product, of a level (`None` for minutes).
     pub fn put_product(&mut self, level: Option<Level>, change: &Change<products::Document>) {
-        let document = (change.index.as_str(), self.fingerprints.hash_one(&change.id));
-        self.products.put(level, document, (), &change.source, &mut self.subjects);
+        let document = self.place(level, change);
+        self.products.put(document, (), &change.source, &mut self.subjects);
     }
 
     /// Puts in what a suspect session did with one.
     pub fn put_suspect_product(&mut self, level: Option<Level>, change: &Change<products::Document>) {
-        let document = (change.index.as_str(), self.fingerprints.hash_one(&change.id));
+        let document = self.place(level, change);
         let session = self.fingerprints.hash_one(&change.source.session_id);
-        self.suspect_products.put(level, document, session, &change.source, &mut self.subjects);
+        self.suspect_products.put(document, session, &change.source, &mut self.subjects);
     }
 
     /// Puts in what was searched.
     pub fn put_search(&mut self, level: Option<Level>, change: &Change<searches::Document>) {
-        let document = (change.index.as_str(), self.fingerprints.hash_one(&change.id));
-        searches::put(&mut self.searches, level, document, (), &change.source, &mut self.keys);
+        let document = self.place(level, change);
+        searches::put(&mut self.searches, document, (), &change.source, &mut self.keys);
     }
 
     /// Puts in what a suspect session searched.
     pub fn put_suspect_search(&mut self, level: Option<Level>, change: &Change<searches::Document>) {
-        let document = (change.index.as_str(), self.fingerprints.hash_one(&change.id));
+        let document = self.place(level, change);
         let session = self.fingerprints.hash_one(&change.source.session_id);
-        searches::put(&mut self.suspect_searches, level, document, session, &change.source, &mut self.keys);
+        searches::put(&mut self.suspect_searches, document, session, &change.source, &mut self.keys);
     }
 
     /// Puts in what a rule on bots says of a session.
@@ -179,4 +184,53 @@ impl Held {
 pub fn minutes_from(now: Timestamp, state: &State) -> Timestamp {
     let quarters = state.rolled(&Schema::PRODUCT_TRENDS).quarters.until;
     quarters.clamp(now - REACH, now - MINUTES_REACH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollup::cover::Held as Longer;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn held() -> Held {
+        Held { from: at("2026-11-21T04:00:00Z"), minutes_from: at("2026-11-21T09:40:00Z"), ..Held::default() }
+    }
+
+    fn range(quarters_until: &str) -> Range {
+        let quarters = Longer { from: Timestamp::MIN, until: at(quarters_until) };
+        let rolled = Rolled { quarters, ..Rolled::default() };
+        Range::last(30, at("2026-11-21T12:00:00Z")).read_from(rolled)
+    }
+
+    #[test]
+    fn a_stretch_is_told_where_its_minutes_and_its_longer_panes_are_all_held() {
+        let held = held();
+        let rolled = range("2026-11-21T11:30:00Z");
+        let stretch = |from: &str| (at(from), at("2026-11-21T12:00:00Z"));
+        let pieces = held.product_pieces(rolled, stretch("2026-11-21T08:15:00Z")).unwrap();
+        assert_eq!(pieces.iter().map(|piece| piece.level).collect::<Vec<_>>(), [Some(Level::Quarter), None]);
+        assert_eq!(held.product_pieces(rolled, stretch("2026-11-21T08:14:00Z")), None, "a minute is gone");
+        assert_eq!(held.product_pieces(rolled, stretch("2026-11-21T03:45:00Z")), None, "a quarter is gone");
+        assert!(
+            held.pieces(rolled, stretch("2026-11-21T08:14:00Z")).is_some(),
+            "other minutes are held longer"
+        );
+    }
+
+    #[test]
+    fn minutes_are_held_until_quarters_take_their_place() {
+        let now = at("2026-11-21T12:00:00Z");
+        assert_eq!(minutes_from(now, &State::default()), now - REACH, "nothing is rolled up yet");
+    }
+
+    #[test]
+    fn what_was_not_read_lately_does_not_answer() {
+        assert!(!held().is_fresh());
+        assert!(Held { read: Some(Instant::now()), ..held() }.is_fresh());
+        let long_ago = Instant::now().checked_sub(AGE_MAX * 2);
+        assert!(!Held { read: long_ago, ..held() }.is_fresh());
+    }
 }

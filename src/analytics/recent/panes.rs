@@ -11,10 +11,10 @@ use crate::rollup::cover::Piece;
 /// Where a document lies.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentAt<'a> {
+    /// How long its pane is; `None` for minutes.
+    pub level: Option<Level>,
     /// The full name of its index.
     pub index: &'a str,
-    /// The start of its pane.
-    pub start: Timestamp,
     /// What stands for its id.
     pub fingerprint: u64,
 }
@@ -65,9 +65,12 @@ impl<W, V> Pane<W, V> {
 /// The panes of one index, by their start.
 type OfIndex<W, V> = BTreeMap<Timestamp, Pane<W, V>>;
 
+/// The panes of each index, by its full name.
+type Indices<W, V> = HashMap<String, OfIndex<W, V>>;
+
 /// Panes of minutes (`None`) and longer ones, told apart by what they count (`K`).
 #[derive(Debug)]
-pub struct Panes<K, W, V>(BTreeMap<(Option<Level>, K), HashMap<String, OfIndex<W, V>>>);
+pub struct Panes<K, W, V>(BTreeMap<(Option<Level>, K), Indices<W, V>>);
 
 impl<K, W, V> Default for Panes<K, W, V> {
     fn default() -> Self {
@@ -77,8 +80,8 @@ impl<K, W, V> Default for Panes<K, W, V> {
 
 impl<K: Ord + Copy, W, V> Panes<K, W, V> {
     /// Puts a document in, instead of what it was before.
-    pub fn put(&mut self, level: Option<Level>, kind: K, document: DocumentAt<'_>, row: Row<W, V>) {
-        let DocumentAt { index, start, fingerprint } = document;
+    pub fn put(&mut self, document: DocumentAt<'_>, start: Timestamp, kind: K, row: Row<W, V>) {
+        let DocumentAt { level, index, fingerprint } = document;
         let indices = self.0.entry((level, kind)).or_default();
         if !indices.contains_key(index) {
             indices.insert(index.to_owned(), BTreeMap::new());
@@ -131,7 +134,7 @@ mod tests {
 
     fn put(panes: &mut Panes<u8, (), u32>, index: &str, minute: i64, fingerprint: u64, counts: u32) {
         let row = Row { subject: 1, who: (), counts };
-        panes.put(None, 0, DocumentAt { index, start: at(minute), fingerprint }, row);
+        panes.put(DocumentAt { level: None, index, fingerprint }, at(minute), 0, row);
     }
 
     fn sum(panes: &Panes<u8, (), u32>, from: i64, until: i64) -> u32 {
@@ -172,9 +175,9 @@ mod tests {
         let mut panes = Panes::default();
         put(&mut panes, "a", 0, 1, 1);
         let row = Row { subject: 1, who: (), counts: 10 };
-        let document = DocumentAt { index: "hours", start: at(0), fingerprint: 1 };
-        panes.put(Some(Level::Hour), 0, document, row);
-        panes.put(None, 1, DocumentAt { index: "a", ..document }, row);
+        let document = DocumentAt { level: Some(Level::Hour), index: "hours", fingerprint: 1 };
+        panes.put(document, at(0), 0, row);
+        panes.put(DocumentAt { level: None, index: "a", ..document }, at(0), 1, row);
         assert_eq!(sum(&panes, 0, 1), 1);
     }
 }

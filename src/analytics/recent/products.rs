@@ -90,13 +90,11 @@ pub struct Subjects {
 }
 
 impl Subjects {
-    fn number(&mut self, document: &Document) -> u32 {
-        let subject = Subject {
-            product: self.products.number(&document.product_id),
-            category: self.categories.number(&document.category),
-            brand: self.brands.number(&document.brand),
-        };
-        self.all.number(&subject)
+    /// The number of a product as it was then.
+    pub fn number(&mut self, product: &ProductId, category: &CategoryPath, brand: &SmolStr) -> u32 {
+        let product = self.products.number(product);
+        let (category, brand) = (self.categories.number(category), self.brands.number(brand));
+        self.all.number(&Subject { product, category, brand })
     }
 }
 
@@ -116,26 +114,18 @@ impl<W> Default for Products<W> {
 }
 
 impl<W: Copy> Products<W> {
-    /// Puts a document of a level in (`None` for minutes), instead of what it was before; `fingerprint` stands for its id.
-    pub fn put(
-        &mut self,
-        level: Option<Level>,
-        (index, fingerprint): (&str, u64),
-        who: W,
-        found: &Document,
-        subjects: &mut Subjects,
-    ) {
-        let subject = subjects.number(found);
-        let document = DocumentAt { index, start: found.minute, fingerprint };
+    /// Puts a document in, instead of what it was before.
+    pub fn put(&mut self, document: DocumentAt<'_>, who: W, found: &Document, subjects: &mut Subjects) {
+        let subject = subjects.number(&found.product_id, &found.category, &found.brand);
         let counted = [found.view, found.add_to_cart, found.purchase, found.refund];
         let least = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         for (deed, counts) in Deed::ALL.into_iter().zip(counted) {
             let Some(Counts { sessions, quantity, .. }) = counts else { continue };
             let counts = Amount { sessions: least(sessions), quantity: least(quantity) };
-            self.deeds.put(level, deed, document, Row { subject, who, counts });
+            self.deeds.put(document, found.minute, deed, Row { subject, who, counts });
         }
         if let Some(Counts { revenue_cents: counts, .. }) = found.purchase {
-            self.revenue.put(level, (), document, Row { subject, who, counts });
+            self.revenue.put(document, found.minute, (), Row { subject, who, counts });
         }
     }
 

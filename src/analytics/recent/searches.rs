@@ -9,7 +9,6 @@ use crate::analytics::queries::tally::{Stored, Tally};
 use crate::analytics::recent::names::Names;
 use crate::analytics::recent::panes::{DocumentAt, Panes, Row};
 use crate::model::time::Timestamp;
-use crate::rollup::Level;
 
 /// A document of either kind, as far as it is read.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,16 +26,14 @@ pub struct Document {
 /// The panes of minutes, and the longer ones, by scope. A row's subject is the number of its key.
 pub type Searches<W> = Panes<Scope, W, Tally>;
 
-/// Puts a document of a level in (`None` for minutes), instead of what it was before; `fingerprint` stands for its id.
+/// Puts a document in, instead of what it was before.
 pub fn put<W>(
     searches: &mut Searches<W>,
-    level: Option<Level>,
-    (index, fingerprint): (&str, u64),
+    document: DocumentAt<'_>,
     who: W,
     found: &Document,
     keys: &mut Names<SmolStr>,
 ) {
-    let document = DocumentAt { index, start: found.minute, fingerprint };
     let row = Row { subject: keys.number(&found.key), who, counts: found.counts.into() };
-    searches.put(level, found.scope, document, row);
+    searches.put(document, found.minute, found.scope, row);
 }

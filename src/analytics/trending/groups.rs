@@ -1,18 +1,17 @@
 //! What the rows in memory count for: products, or the categories of a level.
 
-use std::collections::HashMap;
+use smol_str::SmolStr;
 
+use crate::analytics::recent::names::Names;
 use crate::analytics::recent::products::{Subject, Subjects};
 use crate::analytics::trending::Among;
+use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
-
-/// The group of what is not looked at.
-const NONE: u32 = u32::MAX;
 
 /// Which key each subject counts for.
 pub struct Groups<'a> {
-    /// By the number of the subject.
-    of_subject: Vec<u32>,
+    /// By the number of the subject; `None` for what is not looked at.
+    of_subject: Vec<Option<u32>>,
     /// Whether it is among what may be listed, by the number of the subject.
     is_asked_for: Vec<bool>,
     /// By the number of the group.
@@ -22,40 +21,44 @@ pub struct Groups<'a> {
 impl<'a> Groups<'a> {
     /// The groups of all subjects: products, or categories of a level.
     pub fn new(subjects: &'a Subjects, among: &Among) -> Self {
-        let all = subjects.all.all();
         match among {
             Among::Products { category, brand } => {
-                let within = |path: &str| category.as_ref().is_none_or(|above| lies_in(path, above.as_str()));
-                let categories = subjects.categories.all().iter().map(|path| within(path.as_str()));
-                let categories: Vec<bool> = categories.collect();
-                let of_brand = |name: &str| brand.as_ref().is_none_or(|brand| brand == name);
-                let brands: Vec<bool> = subjects.brands.all().iter().map(|name| of_brand(name)).collect();
-                let is_asked_for = |subject: &Subject| {
-                    let of = |table: &[bool], number: u32| table.get(number as usize).is_some_and(|is| *is);
-                    of(&categories, subject.category) && of(&brands, subject.brand)
-                };
-                Self {
-                    of_subject: all.iter().map(|subject| subject.product).collect(),
-                    is_asked_for: all.iter().map(is_asked_for).collect(),
-                    keys: subjects.products.all().iter().map(ProductId::as_str).collect(),
-                }
+                Self::products(subjects, category.as_ref(), brand.as_deref())
             }
-            Among::Categories { below, level } => {
-                let mut numbers: HashMap<&str, u32> = HashMap::new();
-                let mut keys = Vec::new();
-                let categories = subjects.categories.all().iter().map(|path| {
-                    let below = below.as_ref().is_none_or(|above| lies_in(path.as_str(), above.as_str()));
-                    let Some(key) = path.prefixes().nth(level - 1).filter(|_| below) else { return NONE };
-                    *numbers.entry(key).or_insert_with(|| {
-                        keys.push(key);
-                        (keys.len() - 1) as u32
-                    })
-                });
-                let categories: Vec<u32> = categories.collect();
-                let group = |subject: &Subject| categories.get(subject.category as usize).copied();
-                let of_subject = all.iter().map(|subject| group(subject).unwrap_or(NONE)).collect();
-                Self { of_subject, is_asked_for: vec![true; all.len()], keys }
-            }
+            Among::Categories { below, level } => Self::categories(subjects, below.as_ref(), *level),
+        }
+    }
+
+    fn products(subjects: &'a Subjects, category: Option<&CategoryPath>, brand: Option<&str>) -> Self {
+        let within = |path: &CategoryPath| category.is_none_or(|above| lies_in(path, above));
+        let categories: Vec<bool> = subjects.categories.all().iter().map(within).collect();
+        let of_brand = |name: &SmolStr| brand.is_none_or(|brand| brand == name);
+        let brands: Vec<bool> = subjects.brands.all().iter().map(of_brand).collect();
+        let holds = |table: &[bool], number: u32| table.get(number as usize).is_some_and(|holds| *holds);
+        let is_asked_for =
+            |subject: &Subject| holds(&categories, subject.category) && holds(&brands, subject.brand);
+        let all = subjects.all.all();
+        Self {
+            of_subject: all.iter().map(|subject| Some(subject.product)).collect(),
+            is_asked_for: all.iter().map(is_asked_for).collect(),
+            keys: subjects.products.all().iter().map(ProductId::as_str).collect(),
+        }
+    }
+
+    fn categories(subjects: &'a Subjects, below: Option<&CategoryPath>, level: usize) -> Self {
+        let mut keys: Names<&str> = Names::default();
+        let mut group = |path: &'a CategoryPath| {
+            let lies_below = below.is_none_or(|above| lies_in(path, above));
+            let key = path.prefixes().nth(level.checked_sub(1)?).filter(|_| lies_below)?;
+            Some(keys.number(&key))
+        };
+        let groups: Vec<Option<u32>> = subjects.categories.all().iter().map(&mut group).collect();
+        let of = |subject: &Subject| groups.get(subject.category as usize).copied().flatten();
+        let all = subjects.all.all();
+        Self {
+            of_subject: all.iter().map(of).collect(),
+            is_asked_for: vec![true; all.len()],
+            keys: keys.all().to_vec(),
         }
     }
 
@@ -71,7 +74,7 @@ impl<'a> Groups<'a> {
 
     /// The group that a subject counts for.
     pub fn of(&self, subject: u32) -> Option<usize> {
-        self.of_subject.get(subject as usize).filter(|group| **group != NONE).map(|group| *group as usize)
+        self.of_subject.get(subject as usize).copied().flatten().map(|group| group as usize)
     }
 
     /// Whether a subject is among what may be listed.
@@ -103,6 +106,62 @@ impl Places<'_> {
 }
 
 /// Whether a category is another or lies below it.
-fn lies_in(path: &str, above: &str) -> bool {
-    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+fn lies_in(path: &CategoryPath, above: &CategoryPath) -> bool {
+    path.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A product that was moved to another category, and one of another maker.
+    fn subjects() -> Subjects {
+        let mut subjects = Subjects::default();
+        for (id, category, brand) in [
+            ("p1", "electronics.audio", "Sonora"),
+            ("p1", "electronics.video.tv", "Sonora"),
+            ("p2", "garden.tools", "Other"),
+            ("p3", "electronics", "Other"),
+        ] {
+            let category = CategoryPath::parse(category).unwrap();
+            subjects.number(&ProductId::parse(id).unwrap(), &category, &brand.into());
+        }
+        subjects
+    }
+
+    fn keys(groups: &Groups<'_>) -> Vec<Option<String>> {
+        (0..5).map(|subject| Some(groups.key(groups.of(subject)?)?.to_owned())).collect()
+    }
+
+    fn path(text: &str) -> Option<CategoryPath> {
+        CategoryPath::parse(text).ok()
+    }
+
+    #[test]
+    fn a_product_counts_for_itself_whatever_its_category_was() {
+        let subjects = subjects();
+        let among = Among::Products { category: path("electronics.audio"), brand: Some("Sonora".to_owned()) };
+        let groups = Groups::new(&subjects, &among);
+        let expected = [Some("p1"), Some("p1"), Some("p2"), Some("p3"), None];
+        assert_eq!(keys(&groups), expected.map(|key| key.map(str::to_owned)));
+        let asked_for: Vec<bool> = (0..5).map(|subject| groups.is_asked_for(subject)).collect();
+        assert_eq!(asked_for, [true, false, false, false, false]);
+        assert_eq!(groups.places(&["p3", "p1"]).of(1), Some(1));
+        assert_eq!(groups.places(&["p3", "p1"]).of(2), None);
+    }
+
+    #[test]
+    fn a_category_counts_for_the_one_above_it_on_the_level_asked_for() {
+        let subjects = subjects();
+        let among = |below: Option<&str>, level| Among::Categories { below: below.and_then(path), level };
+        let expect = |among: Among, expected: [Option<&str>; 5]| {
+            let groups = Groups::new(&subjects, &among);
+            assert_eq!(keys(&groups), expected.map(|key| key.map(str::to_owned)), "{among:?}");
+        };
+        let electronics = Some("electronics");
+        expect(among(None, 1), [electronics, electronics, Some("garden"), electronics, None]);
+        let below = [Some("electronics.audio"), Some("electronics.video"), None, None, None];
+        expect(among(Some("electronics"), 2), below);
+        expect(among(Some("electro"), 2), [None; 5]);
+    }
 }
