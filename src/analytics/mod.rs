@@ -2,9 +2,10 @@
 //!
 //! The processor writes partial results, one document per minute, partition and key; here, and only
 //! here, they are added up, compared and ranked. Nothing here writes. Elasticsearch adds up what is many
-//! ([`query`] says which), everything that decides is a pure function: [`trending`] scores and ranks,
-//! [`funnels`] orders, divides and compares, [`progress`] says how far the numbers can be trusted, [`fraud`] pages, [`decided`] leaves out what people dismissed.
-//! [`store`] does the exchanges, [`routes`] are the endpoints, [`answers`] their JSON.
+//! ([`query`] says which), and of the last hours [`recent`] holds it in memory. Everything that decides is a pure
+//! function: [`trending`] scores and ranks, [`funnels`] orders, divides and compares, [`progress`] says how far the numbers
+//! can be trusted, [`fraud`] pages, [`decided`] leaves out what people dismissed. [`store`] does the exchanges, [`routes`] are
+//! the endpoints, [`answers`] their JSON.
 //!
 //! An index that nobody has written yet reads as empty, so a new shop answers zeros and not errors.
 

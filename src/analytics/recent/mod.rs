@@ -1,11 +1,12 @@
 //! The results of the last hours in memory, as the cluster has them.
 //!
-//! At a thousand events a second a minute of `product-trends` has tens of thousands of documents, since nearly every event
-//! is the only one of its product in its minute and partition. To add up the millions of an hour and of the past that it is compared
-//! with takes Elasticsearch seconds; the same sums over tables in memory take a few hundredths of one. So the service reads each document once,
-//! when it is written, and again whenever it has grown: [`follow`] asks every second for what has changed, [`held`]
-//! is what that comes to. Answers from here are those that Elasticsearch would give ([`crate::analytics::trending::store`]); where something that a question needs is not held, be
-//! it too old, or while the service has just started, Elasticsearch is asked.
+//! At a thousand events a second a minute of `product-trends` has tens of thousands of documents, since nearly every
+//! event is the only one of its product in its minute and partition. To add up the millions of an hour, and of the past
+//! that it is compared with, takes Elasticsearch seconds, and tables in memory some hundredths of one. So the service reads
+//! each document once it is written, and again when it has grown: [`follow`] asks every second for what has changed,
+//! [`held`] is what that comes to, and `memory` of [`crate::analytics::trending`] and [`crate::analytics::queries`] add it
+//! up. What they tell is what Elasticsearch would; where not all that a question needs is held, be it too old or the
+//! service just started, Elasticsearch is asked.
 
 pub mod follow;
 pub mod held;
