@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::store::pages::Placed;
 use crate::store::{Store, StoreError};
 
 /// Documents of one page.
@@ -32,6 +33,13 @@ pub struct Change<S> {
     pub source: S,
     #[serde(rename = "_seq_no")]
     number: i64,
+    sort: Value,
+}
+
+impl<S> Placed for Change<S> {
+    fn place(&self) -> &Value {
+        &self.sort
+    }
 }
 
 /// How far the writes to some indices, each of one shard, have been read.
@@ -42,6 +50,8 @@ pub struct Marks(BTreeMap<String, Mark>);
 struct Mark {
     /// An index that was removed and made again has another.
     uuid: String,
+    /// Whether all that was there once was read.
+    is_begun: bool,
     /// The last write that was read, and before which none is missing any more.
     settled: i64,
     /// Later ones that were read, and when.
@@ -55,18 +65,19 @@ impl Marks {
         let is_gone = |name: &String, mark: &mut Mark| indices.get(name) != Some(&mark.uuid);
         let gone: Vec<String> = self.0.extract_if(.., is_gone).map(|(name, _)| name).collect();
         for (name, uuid) in indices {
-            let unread = Mark { uuid, settled: -1, read: VecDeque::new() };
+            let unread = Mark { uuid, is_begun: false, settled: -1, read: VecDeque::new() };
             self.0.entry(name).or_insert(unread);
         }
         gone
     }
 
-    /// The full names of the indices, with commas between.
-    fn indices(&self) -> String {
-        self.0.keys().map(String::as_str).collect::<Vec<_>>().join(",")
+    /// The full names of the indices of which nothing was read yet, or else of the others, with commas between.
+    fn indices(&self, is_begun: bool) -> String {
+        let indices = self.0.iter().filter(|(_, mark)| mark.is_begun == is_begun);
+        indices.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(",")
     }
 
-    /// The documents that were written since.
+    /// The documents that were written since, of indices that were read before.
     fn since(&mut self, now: Instant) -> Value {
         let settled = |(name, mark): (&String, &mut Mark)| {
             while let Some((read, number)) = mark.read.front().copied()
@@ -77,8 +88,18 @@ impl Marks {
             let later = json!({ "range": { "_seq_no": { "gt": mark.settled } } });
             json!({ "bool": { "filter": [{ "term": { "_index": name } }, later] } })
         };
-        let later: Vec<Value> = self.0.iter_mut().map(settled).collect();
+        let later: Vec<Value> = self.0.iter_mut().filter(|(_, mark)| mark.is_begun).map(settled).collect();
         json!({ "bool": { "should": later, "minimum_should_match": 1 } })
+    }
+
+    /// All that is in these indices was read; their last writes then, and when that was.
+    fn begin(&mut self, indices: &str, last: &BTreeMap<String, i64>, then: Instant) {
+        for name in indices.split(',') {
+            if let Some(mark) = self.0.get_mut(name) {
+                mark.is_begun = true;
+                mark.read.extend(last.get(name).map(|number| (then, *number)));
+            }
+        }
     }
 
     fn has_read(&mut self, index: &str, number: i64, now: Instant) {
@@ -131,7 +152,7 @@ impl Store {
     }
 
     /// Hands out, page by page, each document of the marked indices that the filter finds and that was written since the
-    /// last call, in the order of the writes; some of the latest again. Ends early when `take` says `false`.
+    /// last call; some of the latest again. Ends early when `take` says `false`.
     ///
     /// # Errors
     /// As [`Store::send`]; what was not handed out will be by the next call.
@@ -141,10 +162,40 @@ impl Store {
         filter: &Value,
         mut take: impl FnMut(Vec<Change<S>>) -> bool,
     ) -> Result<(), StoreError> {
-        if marks.0.is_empty() {
+        let (begun, unread) = (marks.indices(true), marks.indices(false));
+        if !begun.is_empty() && !self.each_later(&begun, marks, filter, &mut take).await? {
             return Ok(());
         }
-        let path = format!("/{}/_search?allow_partial_search_results=false", marks.indices());
+        if unread.is_empty() {
+            return Ok(());
+        }
+        // In the order in which they lie: to sort millions by their writes anew for each page would take for ever.
+        let (then, mut last) = (Instant::now(), BTreeMap::new());
+        let mut is_enough = false;
+        let read = self.each_page(&unread, filter, PAGE_SIZE, |changes: Vec<Change<S>>| {
+            for change in &changes {
+                let greatest = last.entry(change.index.clone()).or_insert(change.number);
+                *greatest = change.number.max(*greatest);
+            }
+            is_enough = !take(changes);
+            !is_enough
+        });
+        read.await?;
+        if !is_enough {
+            marks.begin(&unread, &last, then);
+        }
+        Ok(())
+    }
+
+    /// Hands out what was written since to indices that were read before. Gives whether `take` wants more.
+    async fn each_later<S: DeserializeOwned>(
+        &self,
+        indices: &str,
+        marks: &mut Marks,
+        filter: &Value,
+        take: &mut impl FnMut(Vec<Change<S>>) -> bool,
+    ) -> Result<bool, StoreError> {
+        let path = format!("/{indices}/_search?allow_partial_search_results=false");
         let mut body = json!({
             "size": PAGE_SIZE,
             "track_total_hits": false,
@@ -158,13 +209,16 @@ impl Store {
             let changes = page.hits.hits;
             let is_last = changes.len() < PAGE_SIZE;
             if let Some(last) = changes.last() {
-                body["search_after"] = json!([last.number, last.index]);
+                body["search_after"] = last.place().clone();
             }
             for change in &changes {
                 marks.has_read(&change.index, change.number, asked);
             }
-            if !take(changes) || is_last {
-                return Ok(());
+            if !take(changes) {
+                return Ok(false);
+            }
+            if is_last {
+                return Ok(true);
             }
         }
     }
@@ -189,6 +243,7 @@ mod tests {
         let mut reading = Marks::default();
         let start = Instant::now();
         assert!(reading.set_indices(marks(&[("a", "1"), ("b", "2")])).is_empty());
+        reading.begin("a,b", &BTreeMap::new(), start);
         reading.has_read("a", 3, start);
         reading.has_read("a", 7, start);
         reading.has_read("b", 5, start + SETTLING / 2);
@@ -205,11 +260,10 @@ mod tests {
         let mut reading = Marks::default();
         let start = Instant::now();
         reading.set_indices(marks(&[("a", "1"), ("b", "2"), ("c", "3")]));
-        for index in ["a", "b", "c"] {
-            reading.has_read(index, 7, start);
-        }
+        let last = ["a", "b", "c"].map(|index| (index.to_owned(), 7)).into();
+        reading.begin("a,b,c", &last, start);
         assert_eq!(reading.set_indices(marks(&[("a", "1"), ("b", "4")])), ["b", "c"]);
-        assert_eq!(settled(&mut reading, start + SETTLING), [json!(7), json!(-1)]);
-        assert_eq!(reading.indices(), "a,b");
+        assert_eq!((reading.indices(true).as_str(), reading.indices(false).as_str()), ("a", "b"));
+        assert_eq!(settled(&mut reading, start + SETTLING), [json!(7)]);
     }
 }

@@ -2,6 +2,7 @@
 
 use elasticsearch::http::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::store::{Store, StoreError};
@@ -30,20 +31,32 @@ pub struct Stored {
     sort: Value,
 }
 
+/// A document that knows where in the order of the pages it lies.
+pub trait Placed {
+    /// The values that it was sorted by.
+    fn place(&self) -> &Value;
+}
+
+impl Placed for Stored {
+    fn place(&self) -> &Value {
+        &self.sort
+    }
+}
+
 #[derive(Deserialize)]
 struct Moment {
     id: String,
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct Page<T> {
     pit_id: String,
-    hits: Hits,
+    hits: Hits<T>,
 }
 
 #[derive(Deserialize)]
-struct Hits {
-    hits: Vec<Stored>,
+struct Hits<T> {
+    hits: Vec<T>,
 }
 
 impl Store {
@@ -58,47 +71,69 @@ impl Store {
         query: &Value,
         mut take: impl FnMut(Stored),
     ) -> Result<(), StoreError> {
-        let path = format!("/{}/_pit?keep_alive={KEEP_ALIVE}&ignore_unavailable=true", self.name(index));
+        let take = |page: Vec<Stored>| {
+            page.into_iter().for_each(&mut take);
+            true
+        };
+        self.each_page(&self.name(index), query, PAGE_SIZE, take).await
+    }
+
+    /// The same page by page, of indices by their full names with commas between. Ends early when `take` says `false`.
+    ///
+    /// # Errors
+    /// As [`Store::send`].
+    pub(super) async fn each_page<T: Placed + DeserializeOwned>(
+        &self,
+        indices: &str,
+        query: &Value,
+        page_size: usize,
+        take: impl FnMut(Vec<T>) -> bool,
+    ) -> Result<(), StoreError> {
+        let path = format!("/{indices}/_pit?keep_alive={KEEP_ALIVE}&ignore_unavailable=true");
         let mut moment = match self.send::<Moment>("hold an index still", Method::Post, &path, None).await {
             Err(StoreError::MissingIndex { .. }) => return Ok(()),
             answer => answer?,
         };
-        let read = self.each_page(&mut moment, query, &mut take).await;
+        let read = self.pages_of(&mut moment, query, page_size, take).await;
         let close = json!({ "id": moment.id });
         // It ends by itself; what was read counts.
         if let Err(error) =
             self.send::<Value>("let go of an index", Method::Delete, "/_pit", Some(&close)).await
         {
-            tracing::debug!(%error, index, "the moment of an index is left to end by itself");
+            tracing::debug!(%error, indices, "the moment of an index is left to end by itself");
         }
         read
     }
 
-    async fn each_page(
+    async fn pages_of<T: Placed + DeserializeOwned>(
         &self,
         moment: &mut Moment,
         query: &Value,
-        take: &mut impl FnMut(Stored),
+        page_size: usize,
+        mut take: impl FnMut(Vec<T>) -> bool,
     ) -> Result<(), StoreError> {
         let mut after = Value::Null;
         loop {
             let mut body = json!({
-                "size": PAGE_SIZE,
+                "size": page_size,
                 "query": query,
                 "pit": { "id": moment.id, "keep_alive": KEEP_ALIVE },
                 "sort": [{ "_shard_doc": "asc" }],
                 "track_total_hits": false,
                 "version": true,
+                "seq_no_primary_term": true,
             });
             if !after.is_null() {
                 body["search_after"] = after;
             }
             let path = "/_search?allow_partial_search_results=false";
-            let page: Page = self.send("read an index", Method::Post, path, Some(&body)).await?;
+            let page: Page<T> = self.send("read an index", Method::Post, path, Some(&body)).await?;
             moment.id = page.pit_id;
             let Some(last) = page.hits.hits.last() else { return Ok(()) };
-            after = last.sort.clone();
-            page.hits.hits.into_iter().for_each(&mut *take);
+            after = last.place().clone();
+            if !take(page.hits.hits) {
+                return Ok(());
+            }
         }
     }
 }
