@@ -37,14 +37,14 @@ fn questions() -> Vec<Question> {
         Among::categories(None, Some(2)).unwrap(),
         Among::categories(Some(path("electronics")), None).unwrap(),
     ];
-    let measures = [Measure::Views, Measure::Carts, Measure::Purchases, Measure::Revenue];
-    let minutes = [5, 60];
-    let ask = |(among, by, minutes): (&Among, Measure, u32)| {
-        let size = if by == Measure::Carts { 3 } else { 100 };
-        Question { minutes, size, by, among: among.clone() }
+    let others = [Measure::Carts, Measure::Purchases, Measure::Revenue].into_iter().cycle();
+    let of = |(among, other): (Among, Measure)| {
+        [(5, Measure::Views), (60, Measure::Views), (60, other)].map(|(minutes, by)| {
+            let size = if by == Measure::Carts { 3 } else { 100 };
+            Question { minutes, size, by, among: among.clone() }
+        })
     };
-    let of = |among| measures.into_iter().flat_map(move |by| minutes.map(|minutes| (among, by, minutes)));
-    amongs.iter().flat_map(of).map(ask).collect()
+    amongs.into_iter().zip(others).flat_map(of).collect()
 }
 
 /// Holds every answer about products from memory against Elasticsearch's. Gives how many places were listed.
@@ -80,7 +80,7 @@ async fn trends_from_memory_are_those_of_elasticsearch_while_documents_grow_come
         write(shop, &Schema::SUSPECT_PRODUCTS, suspects).await;
         write(shop, &Schema::FRAUD_SIGNALS, vec![signal("s-person", "search_flood", false)]).await;
         let listed = same_trends(shop, &recent, now()).await;
-        assert!(listed > 50, "{listed}");
+        assert!(listed > 10, "{listed}");
 
         // A pane grows, another comes, a bot is cleared, and a person is taken for one.
         write(shop, &Schema::PRODUCT_TRENDS, [pane(2, 1, 0, 40), pane(77, 2, 1, 9)].concat()).await;
