@@ -48,8 +48,9 @@ pub struct Store {
     transport: Transport,
     address: Arc<str>,
     prefix: Arc<str>,
+    generation: Arc<Generation>,
     /// What the names of a generation's indices begin with besides.
-    generation: Arc<str>,
+    generation_prefix: Arc<str>,
     /// Writes that are in trouble now: an outage is told when the first begins, its end when the last ends.
     troubled: Arc<AtomicUsize>,
 }
@@ -85,18 +86,25 @@ impl Store {
             address: address.to_string().into(),
             prefix: prefix.into(),
             generation: Arc::default(),
+            generation_prefix: Arc::default(),
             troubled: Arc::default(),
         })
     }
 
     /// The full name of one of this shop's indices, aliases or templates.
     pub fn name(&self, base: &str) -> String {
-        format!("{}{}{base}", self.prefix, self.generation)
+        format!("{}{}{base}", self.prefix, self.generation_prefix)
+    }
+
+    /// The generation whose results these are.
+    pub fn generation(&self) -> &Generation {
+        &self.generation
     }
 
     /// The same shop's results in another generation; the catalogue is not among them.
     pub fn of_generation(&self, generation: &Generation) -> Self {
-        Self { generation: generation.prefix().into(), ..self.clone() }
+        let generation_prefix = generation.prefix().into();
+        Self { generation: Arc::new(generation.clone()), generation_prefix, ..self.clone() }
     }
 
     /// The same shop apart from generations: its catalogue, and the names that it has in all of them.

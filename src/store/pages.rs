@@ -30,6 +30,13 @@ pub struct Stored {
     sort: Value,
 }
 
+impl Stored {
+    /// A document as it would be stored.
+    pub fn of(index: &str, id: String, version: u64, source: Value) -> Self {
+        Self { index: index.to_owned(), id, version, source, sort: Value::Null }
+    }
+}
+
 #[derive(Deserialize)]
 struct Moment {
     id: String,

@@ -118,7 +118,8 @@ impl Sink {
 
     /// Writes signals and tells of them, unless another generation tells of its own.
     async fn signal(&self, signals: &mut [(i32, Document)], outcome: &mut Outcome) {
-        let news: Vec<News> = signals.iter().map(|(_, signal)| News::of(signal)).collect();
+        let generation = self.store.generation();
+        let news: Vec<News> = signals.iter().map(|(_, signal)| News::of(signal, generation)).collect();
         let refused = self.write(signals).await;
         // A refused result stops its partition; the dead letters that there could be are of raw events.
         outcome.settle(refused, signals);

@@ -6,6 +6,8 @@
 mod analytics;
 mod api;
 mod audit;
+mod audit_of_sums;
+mod audit_of_told;
 mod autocomplete;
 mod bus;
 mod catalog;

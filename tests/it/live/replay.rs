@@ -14,7 +14,7 @@ use crate::live::shop::Shop;
 use crate::live::small_log::{drain, drain_with, minute, with_small_log};
 
 /// What `replay` prints.
-fn replay(shop: &Shop, currency: &str, arguments: &[&str]) -> String {
+pub fn replay(shop: &Shop, currency: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_replay"));
     command.args(arguments).env("SHOPLENS_PREFIX", &shop.prefix).env("SHOP_CURRENCY", currency);
     let output = command.output().unwrap();
