@@ -7,5 +7,5 @@ mod store;
 mod verdicts;
 
 pub use crate::review::decision::{Decision, Status};
-pub use crate::review::store::{about, standing};
+pub use crate::review::store::{about, dismissed_by, standing};
 pub use crate::review::verdicts::{Told, Verdicts};

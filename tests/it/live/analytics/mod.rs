@@ -1,5 +1,6 @@
 //! Questions about partial results, written as the processor writes them, on the real Elasticsearch.
 
+mod dismissed;
 mod funnels;
 mod recount;
 mod trending;
