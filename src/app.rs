@@ -95,10 +95,12 @@ fn search(edges: &Edges, shop: &ShopSettings) -> Result<Search, BadRelevance> {
 /// The endpoints of every slice.
 fn apis(edges: &Edges, shop: &ShopSettings, search: Search) -> impl OpenApi + use<> {
     let guard = Guard::new(edges.admin_token.as_ref());
-    let analytics = analytics::routes::Api::new(edges.store.clone(), edges.bus.clone(), shop.currency);
+    let changes = review::Changes::default();
+    let (store, bus) = (edges.store.clone(), edges.bus.clone());
+    let analytics = analytics::routes::Api::new(store, bus, shop.currency, changes.clone());
     let searches = analytics::queries::routes::Api::new(edges.store.clone(), shop.currency);
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
-    let review = review::routes::Api::new(edges.store.clone(), guard.clone());
+    let review = review::routes::Api::new(edges.store.clone(), guard.clone(), changes);
     let curation = curation::routes::Api { store: edges.store.clone(), search: search.clone(), guard };
     (search::routes::Api { search }, curation, analytics, searches, review, health)
 }

@@ -55,11 +55,15 @@ pub struct Store {
     troubled: Arc<AtomicUsize>,
 }
 
-/// The JSON of a body. Ours are values and structs with text keys, which cannot fail to serialise.
-fn json(body: &impl Serialize) -> Bytes {
-    let bytes = serde_json::to_vec(body);
-    debug_assert!(bytes.is_ok(), "a body must serialise: {bytes:?}");
-    bytes.unwrap_or_default().into()
+/// About how long most documents are, so that few need more memory while they are written.
+const JSON_BYTES: usize = 400;
+
+/// The JSON of a body or a document. Ours are values and structs with text keys, which cannot fail to serialise.
+pub fn json(body: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(JSON_BYTES);
+    let result = serde_json::to_writer(&mut bytes, body);
+    debug_assert!(result.is_ok(), "it must serialise: {result:?}");
+    bytes
 }
 
 impl Store {
@@ -123,7 +127,7 @@ impl Store {
         path: &str,
         body: Option<&Value>,
     ) -> Result<T, StoreError> {
-        self.send_bytes(what, method, path, body.map(json)).await
+        self.send_bytes(what, method, path, body.map(|body| json(body).into())).await
     }
 
     async fn send_bytes<T: DeserializeOwned>(
@@ -168,7 +172,7 @@ impl Store {
         };
         let names: Vec<String> = index.split(',').map(|index| self.name(index)).collect();
         let path = format!("/{}/_search?allow_partial_search_results=false{leniency}", names.join(","));
-        let body = json(body);
+        let body = Bytes::from(json(body));
         for _ in 0..STARTING_ATTEMPTS_MAX {
             match self.send_bytes(what, Method::Post, &path, Some(body.clone())).await {
                 Err(StoreError::Refused { status: 503, .. }) => tokio::time::sleep(STARTING_WAIT).await,

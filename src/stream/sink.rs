@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::bus::Producer;
 use crate::model::event::door::AGE_MAX;
 use crate::model::time::{DAY_MS, Timestamp};
-use crate::store::Store;
 use crate::store::bulk::{Mode, Operation, Refused};
 use crate::store::schema::Schema;
+use crate::store::{Store, json};
 use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
 use crate::stream::groups::Group;
@@ -181,7 +180,7 @@ impl Sink {
             tokio::time::sleep(AGAIN_AFTER).await;
         }
         for index in wanted {
-            let result = self.store.create_index(&index, &json!({})).await;
+            let result = self.store.create_index(&index, &serde_json::json!({})).await;
             let first_time = made.insert(index.clone());
             if let Some(error) = result.err().filter(|_| first_time) {
                 tracing::warn!(index, %error, "an index could not be made; trying until it can");
@@ -198,7 +197,7 @@ impl Sink {
             index: self.store.name(Schema::PROCESSOR_FRONTIERS.name),
             id: format!("{}|{}", report.group.name(), report.partition),
             mode: Mode::IfNotOlder(report.read_to()),
-            source: super::document::json(&report.body(now)),
+            source: json(&report.body(now)),
             tag: 0,
         });
         let writing = self.store.write_all(operations.collect(), 1);
