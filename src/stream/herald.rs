@@ -24,7 +24,7 @@ impl News {
     }
 }
 
-/// Tells all of it and waits until it is acknowledged, as [`deliver`] does.
+/// Tells all of it and waits until it is acknowledged: for ever, if need be; dropping the future gives up.
 pub async fn tell(producer: &Producer, news: &[News]) {
     deliver(producer, "fraud signals", news, offer).await;
 }
