@@ -12,7 +12,8 @@ use shoplens::config::{
 use shoplens::say;
 use shoplens::store::Store;
 
-/// Recounts everything from the raw topics and compares it with the indices, the dead letters and the ledger.
+/// Recounts everything from the raw topics and compares it with the indices, the dead letters, the topic of fraud signals
+/// and the ledger, and what was rolled up with what it was made from.
 /// Exit code 0: no difference; 1: differences; 2: the audit could not be carried out.
 #[derive(Parser)]
 #[command(version)]

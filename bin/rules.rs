@@ -7,7 +7,6 @@ use clap::Parser;
 use shoplens::bus::Bus;
 use shoplens::config::{self, FraudRulesSettings, KafkaSettings, ShopSettings};
 use shoplens::evaluate::{RulesSettings, backtest};
-use shoplens::model::rules::EMBEDDED;
 use shoplens::say;
 
 /// Shows the rules on fraud and bots, and what changed ones would have said of what the event topics hold.
@@ -30,11 +29,11 @@ fn main() -> ExitCode {
 }
 
 async fn show(settings: Settings) -> anyhow::Result<()> {
+    let text = settings.fraud_rules.text()?;
     let Some(path) = settings.rules.backtest else {
-        say!("{}", EMBEDDED.trim_end());
+        say!("{}", text.trim_end());
         return Ok(());
     };
-    settings.fraud_rules.put_in_force()?;
     let bus = Bus::new(&settings.kafka, &settings.shop.prefix)?;
     bus.wait_until_ready(config::STARTUP_WAIT).await.context("starting")?;
     let comparison = backtest(path, &bus, settings.shop.currency).await?;

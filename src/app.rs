@@ -109,11 +109,12 @@ impl Kept {
 /// The endpoints of every slice.
 fn apis(edges: &Edges, shop: &ShopSettings, Kept { search, recent }: Kept) -> impl OpenApi + use<> {
     let guard = Guard::new(edges.admin_token.as_ref());
-    let searches = analytics::queries::routes::Api::new(edges.store.clone(), recent.clone(), shop.currency);
-    let analytics =
-        analytics::routes::Api::new(edges.store.clone(), edges.bus.clone(), recent, shop.currency);
+    let changes = review::Changes::default();
+    let (store, bus) = (edges.store.clone(), edges.bus.clone());
+    let searches = analytics::queries::routes::Api::new(store.clone(), recent.clone(), shop.currency);
+    let analytics = analytics::routes::Api::new(store, bus, recent, shop.currency, changes.clone());
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
-    let review = review::routes::Api::new(edges.store.clone(), guard.clone());
+    let review = review::routes::Api::new(edges.store.clone(), guard.clone(), changes);
     let curation = curation::routes::Api { store: edges.store.clone(), search: search.clone(), guard };
     (search::routes::Api { search }, curation, analytics, searches, review, health)
 }

@@ -52,19 +52,23 @@ open_shop() {
   start_program generator
 }
 
+# built_programs: the folder of our programs: SHOPLENS_PROGRAMS where they are built already, as tests do, else that of a release build.
+built_programs() { printf '%s' "${SHOPLENS_PROGRAMS:-$ROOT/target/release}"; }
+
 build_programs() {
+  [ -z "${SHOPLENS_PROGRAMS-}" ] || return 0
   has cargo || fail "cargo is needed: install Rust 1.95 or later"
   (cd "$ROOT" && cargo build --release --locked --bins) || fail "the build failed"
 }
 
 # run_program NAME ARGUMENT…: in the foreground, to its end.
-run_program() { (cd "$ROOT" && "target/release/$1" "${@:2}"); }
+run_program() { (cd "$ROOT" && "$(built_programs)/$1" "${@:2}"); }
 
 # start_program NAME ARGUMENT…: in the background, with a log; Ctrl-C reaches only this script, which stops them in order.
 start_program() {
   local name=$1
   mkdir -p "$LOGS"
-  (cd "$ROOT" && exec setsid "target/release/$name" "${@:2}" </dev/null >"$LOGS/$name.log" 2>&1) &
+  (cd "$ROOT" && exec setsid "$(built_programs)/$name" "${@:2}" </dev/null >"$LOGS/$name.log" 2>&1) &
   PIDS+=($!)
   NAMES+=("$name")
 }

@@ -1,24 +1,30 @@
 //! Which suspect sessions are no bots', so that what bots did can be taken off what everybody did.
 //!
 //! What suspect sessions did is kept apart for each (`suspect-products`, `suspect-queries`). A suspect session is a
-//! bot's while a rule on bots holds for it: an active signal names it. Few are cleared of the suspicion, one in ten, so
-//! those are looked for, and the documents of all others are the bots'.
+//! bot's while a rule on bots holds for it: an active signal names it that nobody has dismissed. Few are cleared of the
+//! suspicion, one in ten by the rules and some by people, so those are looked for, and the documents of all others are the
+//! bots'.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::try_join;
 
 use crate::model::event::SESSION_MAX;
 use crate::model::rules::{Quarry, Rule};
 use crate::model::time::Timestamp;
-use crate::store::found::{Aggregated, Counted};
+use crate::review::{self, Status, Told, Verdicts};
+use crate::store::found::{Aggregated, Counted, Found, Hit};
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
-/// Most sessions that are looked at, those seen last. The cluster takes 65,536 terms in a list and as many buckets.
+/// Most sessions that are looked at because a rule does not hold, those seen last. The cluster takes 65,536 terms in a
+/// list and as many buckets.
 const DOUBTED_MAX: usize = 50_000;
+/// Most cases that are looked at because somebody dismissed them, or one of the same rule and visitor; those seen last.
+const DISMISSED_MAX: usize = 10_000;
 
 /// The bots in a range of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,19 +41,23 @@ impl Bots {
     /// # Errors
     /// As [`Store::search`]; without signals nobody was cleared.
     pub async fn seen(store: &Store, from: Timestamp, to: Timestamp) -> Result<Self, StoreError> {
-        let doubted = sessions(store, &doubted(from, to)).await?;
-        if doubted.buckets.is_empty() {
+        let what = "find who was cleared of being a bot";
+        let (doubted, dismissed) =
+            try_join!(sessions(store, what, doubted(from, to)), Dismissed::seen(store, from, to))?;
+        let mut suspects: Vec<&str> = doubted.buckets.iter().map(|bucket| bucket.key.as_str()).collect();
+        suspects.extend(dismissed.sessions.iter().map(String::as_str));
+        if suspects.is_empty() {
             return Ok(Self::default());
         }
-        let keys: Vec<&str> = doubted.buckets.iter().map(|bucket| bucket.key.as_str()).collect();
-        let named = sessions(store, &named(&keys)).await?;
-        Ok(Self::without(doubted, named))
+        let named = sessions(store, "find who is a bot", named(&suspects, &dismissed.cases)).await?;
+        Ok(Self::without(doubted, dismissed, named))
     }
 
-    fn without(doubted: Sessions, named: Sessions) -> Self {
-        let is_cut = doubted.sum_other_doc_count > 0;
+    fn without(doubted: Sessions, dismissed: Dismissed, named: Sessions) -> Self {
+        let is_cut = doubted.sum_other_doc_count > 0 || dismissed.is_cut;
         let bots: HashSet<String> = named.keys().collect();
-        Self { cleared: doubted.keys().filter(|session| !bots.contains(session)).collect(), is_cut }
+        let suspects: BTreeSet<String> = doubted.keys().chain(dismissed.sessions).collect();
+        Self { cleared: suspects.into_iter().filter(|session| !bots.contains(session)).collect(), is_cut }
     }
 
     /// The filter that only documents of bots pass, of those that are kept of suspect sessions.
@@ -56,50 +66,126 @@ impl Bots {
     }
 }
 
-async fn sessions(store: &Store, body: &Value) -> Result<Sessions, StoreError> {
-    let (what, index) = ("find who was cleared of being a bot", Schema::FRAUD_SIGNALS.name);
-    let found: Aggregated<Option<Found>> = store.search(what, index, Missing::IsEmpty, body).await?;
+/// Cases that hold, but stand dismissed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Dismissed {
+    /// Their ids.
+    pub cases: Vec<String>,
+    /// Whom they name.
+    sessions: Vec<String>,
+    /// Whether there were too many to look at.
+    is_cut: bool,
+}
+
+/// What of a case matters here.
+#[derive(Deserialize)]
+struct Case {
+    rule: Rule,
+    visitor: String,
+    session_id: String,
+    first_seen: DateTime<Utc>,
+}
+
+impl Dismissed {
+    /// Those that may say something of a time from `from` to `to`.
+    ///
+    /// # Errors
+    /// As [`Store::search`].
+    pub async fn seen(store: &Store, from: Timestamp, to: Timestamp) -> Result<Self, StoreError> {
+        let decisions = review::dismissed_by(store, rules()).await?;
+        if decisions.is_empty() {
+            return Ok(Self::default());
+        }
+        let visitors: BTreeSet<&str> = decisions.iter().map(|one| one.visitor.as_str()).collect();
+        let verdicts = review::about(store, &visitors).await?;
+        let (what, index) = ("find dismissed cases on bots", Schema::FRAUD_SIGNALS.name);
+        let body = cases(&visitors, from, to);
+        let found: Found<Case> = store.search(what, index, Missing::IsEmpty, &body).await?;
+        Ok(Self::among(found.hits.hits, &Verdicts::of(verdicts)))
+    }
+
+    fn among(hits: Vec<Hit<Case>>, verdicts: &Verdicts) -> Self {
+        let mut dismissed = Self { is_cut: hits.len() >= DISMISSED_MAX, ..Self::default() };
+        for Hit { id, source: Case { rule, visitor, session_id, first_seen }, .. } in hits {
+            let told = Told { id: &id, rule, visitor: &visitor, first_seen };
+            if verdicts.status(told) == Status::Dismissed {
+                dismissed.cases.push(id);
+                dismissed.sessions.push(session_id);
+            }
+        }
+        dismissed
+    }
+}
+
+async fn sessions(store: &Store, what: &'static str, body: Value) -> Result<Sessions, StoreError> {
+    let index = Schema::FRAUD_SIGNALS.name;
+    let found: Aggregated<Option<Named>> = store.search(what, index, Missing::IsEmpty, &body).await?;
     Ok(found.aggregations.map(|found| found.sessions).unwrap_or_default())
 }
 
-/// The sessions for which some rule on bots was looked at and does not hold. A signal's first and last event may lie
-/// anywhere in its session, so either may be a whole session off the range.
+/// The sessions for which some rule on bots was looked at and does not hold.
 fn doubted(from: Timestamp, to: Timestamp) -> Value {
+    let terms = json!({ "field": "session_id", "size": DOUBTED_MAX, "order": { "seen": "desc" } });
+    let seen = json!({ "max": { "field": "last_seen" } });
+    let filter = [&[json!({ "term": { "active": false } })][..], &within(from, to)].concat();
+    by_session(&filter, &[], json!({ "terms": terms, "aggs": { "seen": seen } }))
+}
+
+/// A signal's first and last event may lie anywhere in its session, so either may be a whole session off the range.
+fn within(from: Timestamp, to: Timestamp) -> [Value; 2] {
     let reach: TimeDelta = SESSION_MAX;
-    let filter = [
-        json!({ "term": { "active": false } }),
+    [
         json!({ "range": { "last_seen": { "gte": from - reach } } }),
         json!({ "range": { "first_seen": { "lte": to + reach } } }),
-    ];
-    let terms = json!({ "field": "session_id", "size": DOUBTED_MAX, "order": { "seen": "desc" } });
-    body(filter.to_vec(), json!({ "terms": terms, "aggs": { "seen": { "max": { "field": "last_seen" } } } }))
+    ]
 }
 
-/// Those of these sessions for which another rule holds.
-fn named(sessions: &[&str]) -> Value {
-    let filter =
-        [json!({ "term": { "active": true } }), json!({ "terms": { "session_id": sessions } })].to_vec();
-    body(filter, json!({ "terms": { "field": "session_id", "size": sessions.len() } }))
+/// Those of these sessions for which a rule holds by a case that is none of these.
+fn named(sessions: &[&str], dismissed: &[String]) -> Value {
+    let filter = [json!({ "term": { "active": true } }), json!({ "terms": { "session_id": sessions } })];
+    let others = [json!({ "ids": { "values": dismissed } })];
+    by_session(&filter, &others, json!({ "terms": { "field": "session_id", "size": sessions.len() } }))
 }
 
-/// The filter that only signals of rules on bots pass.
-pub fn rules() -> Value {
-    let rules = Rule::ALL.into_iter().filter(|rule| rule.quarry() == Quarry::Bot);
-    json!({ "terms": { "rule": rules.map(Rule::as_str).collect::<Vec<_>>() } })
+/// The cases that hold for these visitors, those seen last first.
+fn cases(visitors: &BTreeSet<&str>, from: Timestamp, to: Timestamp) -> Value {
+    let of_visitors = [json!({ "term": { "active": true } }), json!({ "terms": { "visitor": visitors } })];
+    let filter = [&of_visitors[..], &within(from, to)].concat();
+    json!({
+        "size": DISMISSED_MAX,
+        "track_total_hits": false,
+        "_source": ["rule", "visitor", "session_id", "first_seen"],
+        "query": on_bots(&filter, &[]),
+        "sort": [{ "last_seen": "desc" }],
+    })
 }
 
-fn body(mut filter: Vec<Value>, sessions: Value) -> Value {
-    filter.insert(0, rules());
+fn by_session(filter: &[Value], must_not: &[Value], sessions: Value) -> Value {
     json!({
         "size": 0,
         "track_total_hits": false,
-        "query": { "bool": { "filter": filter } },
+        "query": on_bots(filter, must_not),
         "aggs": { "sessions": sessions },
     })
 }
 
+fn on_bots(filter: &[Value], must_not: &[Value]) -> Value {
+    let filter = [&[of_rules()][..], filter].concat();
+    json!({ "bool": { "filter": filter, "must_not": must_not } })
+}
+
+/// The filter that only signals of rules on bots pass.
+pub fn of_rules() -> Value {
+    json!({ "terms": { "rule": rules().map(Rule::as_str).collect::<Vec<_>>() } })
+}
+
+/// The rules on bots.
+fn rules() -> impl Iterator<Item = Rule> {
+    Rule::ALL.into_iter().filter(|rule| rule.quarry() == Quarry::Bot)
+}
+
 #[derive(Deserialize)]
-struct Found {
+struct Named {
     sessions: Sessions,
 }
 
@@ -125,8 +211,9 @@ mod tests {
         let body = doubted(at("2026-11-21T10:00:00Z"), at("2026-11-21T11:00:00Z"));
         insta::assert_snapshot!(body["query"]["bool"]["filter"], @r#"[{"terms":{"rule":["bot_velocity","bot_rhythm","catalogue_crawl","search_flood","cart_hoarding"]}},{"term":{"active":false}},{"range":{"last_seen":{"gte":"2026-11-21T08:00:00.000Z"}}},{"range":{"first_seen":{"lte":"2026-11-21T13:00:00.000Z"}}}]"#);
         insta::assert_snapshot!(body["aggs"], @r#"{"sessions":{"aggs":{"seen":{"max":{"field":"last_seen"}}},"terms":{"field":"session_id","order":{"seen":"desc"},"size":50000}}}"#);
-        let body = named(&["s1", "s2"]);
+        let body = named(&["s1", "s2"], &["case".to_owned()]);
         insta::assert_snapshot!(body["query"]["bool"]["filter"], @r#"[{"terms":{"rule":["bot_velocity","bot_rhythm","catalogue_crawl","search_flood","cart_hoarding"]}},{"term":{"active":true}},{"terms":{"session_id":["s1","s2"]}}]"#);
+        insta::assert_snapshot!(body["query"]["bool"]["must_not"], @r#"[{"ids":{"values":["case"]}}]"#);
         insta::assert_snapshot!(body["aggs"], @r#"{"sessions":{"terms":{"field":"session_id","size":2}}}"#);
     }
 
@@ -138,13 +225,52 @@ mod tests {
 
     #[test]
     fn who_is_cleared_by_one_rule_and_named_by_another_is_a_bot() {
-        let bots = Bots::without(found(&["s1", "s2"], 0), found(&["s2"], 0));
+        let bots = Bots::without(found(&["s1", "s2"], 0), Dismissed::default(), found(&["s2"], 0));
         assert_eq!(bots, Bots { cleared: vec!["s1".to_owned()], is_cut: false });
         assert_eq!(bots.filter(), json!({ "bool": { "must_not": { "terms": { "session_id": ["s1"] } } } }));
     }
 
     #[test]
     fn more_cleared_sessions_than_can_be_told_apart_are_told() {
-        assert!(Bots::without(found(&["s1"], 1), found(&[], 0)).is_cut);
+        assert!(Bots::without(found(&["s1"], 1), Dismissed::default(), found(&[], 0)).is_cut);
+        let dismissed = Dismissed { is_cut: true, ..Dismissed::default() };
+        assert!(Bots::without(found(&["s1"], 0), dismissed, found(&[], 0)).is_cut);
+    }
+
+    #[test]
+    fn who_is_named_by_dismissed_cases_alone_is_a_person() {
+        let dismissed = Dismissed {
+            cases: vec!["c2".to_owned(), "c3".to_owned()],
+            sessions: vec!["s2".to_owned(), "s3".to_owned()],
+            is_cut: false,
+        };
+        // Another rule holds for s3, and nobody dismissed that.
+        let bots = Bots::without(found(&["s1"], 0), dismissed, found(&["s3"], 0));
+        assert_eq!(bots.cleared, ["s1", "s2"]);
+    }
+
+    #[test]
+    fn a_dismissal_clears_the_visitors_other_sessions_of_the_same_rule_for_as_long_as_it_is_quiet() {
+        let at = |days: i64| DateTime::UNIX_EPOCH + TimeDelta::days(days);
+        let decision = serde_json::from_value(json!({
+            "case_id": "a", "rule": "bot_velocity", "visitor": "v", "status": "dismissed",
+            "decided_at": at(1), "quiet_until": at(31), "history": [],
+        }));
+        let hit = |(id, rule, days): (&str, &str, i64)| {
+            let source = json!({ "rule": rule, "visitor": "v", "session_id": format!("of {id}"), "first_seen": at(days) });
+            serde_json::from_value(json!({ "_id": id, "_score": null, "_source": source })).unwrap()
+        };
+        let cases = [
+            ("a", "bot_velocity", 40),
+            ("b", "bot_velocity", 30),
+            ("c", "bot_velocity", 31),
+            ("d", "bot_rhythm", 30),
+        ];
+        let dismissed =
+            Dismissed::among(cases.into_iter().map(hit).collect(), &Verdicts::of([decision.unwrap()]));
+        assert_eq!(
+            (dismissed.cases, dismissed.sessions),
+            (["a", "b"].map(str::to_owned).into(), ["of a", "of b"].map(str::to_owned).into())
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! Which active cases somebody decided on, or are quiet because the same was dismissed of their visitor: so that
-//! lists and counts leave them out by their ids.
+//! lists and counts leave them out by their ids. Kept for a moment, as all who page through cases ask for it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -9,12 +11,16 @@ use serde_json::{Value, json};
 
 use crate::analytics::AnalyticsError;
 use crate::analytics::store::ask;
+use crate::http::fresh::Fresh;
+use crate::model::generation::Generation;
 use crate::model::rules::Rule;
-use crate::review::{self, Decision, Status, Told, Verdicts};
+use crate::review::{self, Changes, Decision, Status, Told, Verdicts};
 use crate::store::Store;
 use crate::store::found::{Found, Hit};
 use crate::store::schema::Schema;
 
+/// How soon a decision that another service has taken shows in lists and counts.
+const MAX_AGE: Duration = Duration::from_secs(5);
 /// Visitors whose cases are asked for at once.
 const VISITORS_MAX: usize = 1_000;
 /// Cases of one answer; there are as many answers as it takes.
@@ -27,6 +33,34 @@ pub struct Decided {
     pub confirmed: Vec<String>,
     /// Active ones that are dismissed, themselves or with others of the same rule and visitor.
     pub dismissed: Vec<String>,
+}
+
+/// What was decided, as it was known a moment ago; what this service itself has changed is known at once.
+pub struct Known {
+    changes: Changes,
+    last: Fresh<(Question, Arc<Decided>)>,
+}
+
+/// Of which results, after how many changes.
+type Question = (Generation, u64);
+
+impl Known {
+    /// Nothing is known yet; these are the changes of this service.
+    pub fn new(changes: Changes) -> Self {
+        Self { changes, last: Fresh::new(MAX_AGE) }
+    }
+
+    /// The cases of these results that do not stand open.
+    ///
+    /// # Errors
+    /// As [`decided`].
+    pub async fn of(&self, results: &Store) -> Result<Arc<Decided>, AnalyticsError> {
+        // Before the question: what changes meanwhile is asked for by the next.
+        let question = (results.generation().clone(), self.changes.count());
+        let ask = async { Ok::<_, AnalyticsError>((question.clone(), Arc::new(decided(results).await?))) };
+        let (_, decided) = self.last.get_if(|(known, _)| *known == question, ask).await?;
+        Ok(decided)
+    }
 }
 
 /// What of a case matters here.

@@ -8,7 +8,7 @@ use poem_openapi::types::{Any, Example};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::analytics::EXAMPLE_NOW;
+use crate::http::EXAMPLE_NOW;
 use crate::http::parameter::BadParameter;
 use crate::model::rules::Rule;
 use crate::model::severity::Severity;

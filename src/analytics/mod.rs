@@ -33,11 +33,7 @@ use thiserror::Error;
 pub use crate::analytics::queries::{Popular, popular};
 pub use crate::analytics::recent::Recent;
 use crate::http::parameter::BadParameter;
-use crate::model::time::Timestamp;
 use crate::store::StoreError;
-
-/// The time of asking in the examples of the API's description: 2026-11-21T10:07:30Z.
-const EXAMPLE_NOW: Timestamp = Timestamp::from_millis(1_795_255_650_000);
 
 /// Why a question was not answered.
 #[derive(Debug, Error)]

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use crate::analytics::EXAMPLE_NOW;
+use crate::http::EXAMPLE_NOW;
 use crate::model::time::{MINUTE_MS, Timestamp};
 
 /// The consumer group behind [`crate::analytics::trending`].

@@ -10,6 +10,7 @@ use poem_openapi::payload::{EventStream, Json};
 use poem_openapi::{OpenApi, Tags};
 
 use crate::analytics::answers::{Overview, Signals};
+use crate::analytics::decided::Known;
 use crate::analytics::fraud::{self, Cursor, Signal};
 use crate::analytics::funnels::answer::Funnels;
 use crate::analytics::funnels::{self, Source};
@@ -31,7 +32,7 @@ use crate::model::money::Currency;
 use crate::model::rules::Rule;
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
-use crate::review::Status;
+use crate::review::{Changes, Status};
 use crate::store::Store;
 use crate::store::schema::Schema;
 
@@ -53,6 +54,7 @@ pub struct Api {
     categories: FreshBy<trending::Question, TrendingCategories>,
     funnels: FreshBy<funnels::Question, Funnels>,
     stats: Fresh<Stats>,
+    decided: Known,
     tail: Tail,
 }
 
@@ -63,8 +65,9 @@ enum Tag {
 }
 
 impl Api {
-    /// The endpoints, answering from this store and from what is held of it; its amounts are in this currency.
-    pub fn new(store: Store, bus: Bus, recent: Recent, currency: Currency) -> Self {
+    /// The endpoints, answering from this store and from what is held of it; its amounts are in this currency. What is
+    /// decided by these changes shows at once.
+    pub fn new(store: Store, bus: Bus, recent: Recent, currency: Currency, changes: Changes) -> Self {
         Self {
             results: Results::new(store.clone()),
             recent,
@@ -73,6 +76,7 @@ impl Api {
             categories: FreshBy::new(ANSWER_MAX_AGE),
             funnels: FreshBy::new(ANSWER_MAX_AGE),
             stats: Fresh::new(STATS_MAX_AGE),
+            decided: Known::new(changes),
             tail: Tail::new(bus, store),
         }
     }
@@ -241,7 +245,7 @@ impl Api {
         let (Given(severity), Given(rule), Given(status)) = (severity.0, rule.0, status.0);
         let after = cursor.0.0.as_deref().map(Cursor::decode).transpose()?;
         let question = fraud::Question { severity, rule, status, size: size.0, after };
-        Ok(Json(store::signals(&self.results.now().await?, &question).await?.into()))
+        Ok(Json(store::signals(&self.results.now().await?, &question, &self.decided).await?.into()))
     }
 
     /// Streams new fraud signals as server-sent events.
@@ -260,7 +264,7 @@ impl Api {
     #[oai(path = "/stats", method = "get", operation_id = "stats")]
     async fn stats(&self) -> Result<Json<Overview>, Failure> {
         let results = self.results.now().await?;
-        let stats = self.stats.get(store::stats(&results, Timestamp::now())).await?;
+        let stats = self.stats.get(store::stats(&results, Timestamp::now(), &self.decided)).await?;
         Ok(Json(Overview::new(&stats, self.currency)))
     }
 }

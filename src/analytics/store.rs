@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::try_join;
 
-use crate::analytics::decided::decided;
+use crate::analytics::decided::Known;
 use crate::analytics::found::{EventTypes, Recent, Severities};
 use crate::analytics::fraud::{Cursor, Page, Signal};
 use crate::analytics::progress::{Frontier, Processing, Progress};
@@ -35,13 +35,17 @@ pub async fn refuse_unknown(store: &Store, category: &CategoryPath) -> Result<()
     }
 }
 
-/// A page of active fraud signals, the last seen first.
+/// A page of active fraud signals, the last seen first, without what was decided to be none.
 ///
 /// # Errors
 /// [`AnalyticsError::Store`].
-pub async fn signals(store: &Store, question: &fraud::Question) -> Result<Page, AnalyticsError> {
+pub async fn signals(
+    store: &Store,
+    question: &fraud::Question,
+    known: &Known,
+) -> Result<Page, AnalyticsError> {
     let what = "list fraud signals";
-    let body = query::signals(question, &decided(store).await?);
+    let body = query::signals(question, &*known.of(store).await?);
     let found: Found<Signal> = ask(store, what, &Schema::FRAUD_SIGNALS, &body).await?;
     let total = found.total();
     let mut hits = found.hits.hits;
@@ -64,12 +68,12 @@ pub async fn signals(store: &Store, question: &fraud::Question) -> Result<Page, 
 ///
 /// # Errors
 /// [`AnalyticsError::Store`].
-pub async fn stats(store: &Store, now: Timestamp) -> Result<Stats, AnalyticsError> {
+pub async fn stats(store: &Store, now: Timestamp, known: &Known) -> Result<Stats, AnalyticsError> {
     let (products, events, (last_minute, revenue_last_hour), fraud, frontiers) = try_join!(
         count_products(store),
         count_events(store),
         count_recent(store, now),
-        count_signals(store),
+        count_signals(store, known),
         async { Ok(frontiers(store, None).await?) },
     )?;
     let processing = Processing::of(&frontiers);
@@ -98,8 +102,8 @@ async fn count_recent(store: &Store, now: Timestamp) -> Result<(u64, Cents), Ana
     Ok(recent.unwrap_or_default())
 }
 
-async fn count_signals(store: &Store) -> Result<BTreeMap<Severity, u64>, AnalyticsError> {
-    let body = query::signals_by_severity(&decided(store).await?);
+async fn count_signals(store: &Store, known: &Known) -> Result<BTreeMap<Severity, u64>, AnalyticsError> {
+    let body = query::signals_by_severity(&*known.of(store).await?);
     let found: Aggregated<Option<Severities>> =
         ask(store, "count fraud signals", &Schema::FRAUD_SIGNALS, &body).await?;
     let severities = found.aggregations.map(|found| found.severities.buckets).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Since when documents are still there: older ones are dropped with their indices, as the index `rollups` states.
+//! Since when documents are still there, for older ones are dropped with their indices, and until when they are rolled
+//! up: as the index `rollups` states.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +11,29 @@ use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
 use crate::store::{Store, StoreError, Stored};
 
-/// By kind of index, since when its documents are held.
+/// By kind of index, since when its documents are held, and until when those of longer spans are there.
 #[derive(Debug, Clone)]
 pub struct Held {
     /// None of an earlier time is accepted.
     oldest: Timestamp,
     by_index: BTreeMap<String, Timestamp>,
+    rolled: BTreeMap<String, Timestamp>,
 }
 
 #[derive(Deserialize)]
 struct Statement {
     index: String,
     held_from: Option<Timestamp>,
+    rolled_until: Option<Timestamp>,
 }
 
 impl Held {
-    /// Where nothing was dropped.
+    /// Where nothing was dropped or rolled up.
     pub fn at(now: Timestamp) -> Self {
-        Self { oldest: now - AGE_MAX, by_index: BTreeMap::new() }
+        Self { oldest: now - AGE_MAX, by_index: BTreeMap::new(), rolled: BTreeMap::new() }
     }
 
-    /// Reads what was dropped by `now`.
+    /// Reads what was dropped and rolled up by `now`.
     ///
     /// # Errors
     /// As [`Store::each_document`].
@@ -39,13 +42,15 @@ impl Held {
         let mut held = Self::at(now);
         let mut unreadable = None;
         let take = |stored: Stored| match serde_json::from_value(stored.source) {
-            Ok(Statement { index, held_from: Some(from) }) => drop(held.by_index.insert(index, from)),
-            Ok(Statement { held_from: None, .. }) => {}
+            Ok(Statement { index, held_from, rolled_until }) => {
+                held.by_index.extend(held_from.map(|from| (index.clone(), from)));
+                held.rolled.extend(rolled_until.map(|until| (index, until)));
+            }
             Err(source) => unreadable = Some(source),
         };
         store.refresh(index).await?;
         store.each_document(index, &json!({ "match_all": {} }), take).await?;
-        let what = "tell what was dropped for its age";
+        let what = "tell what was dropped and rolled up";
         unreadable.map_or(Ok(held), |source| Err(StoreError::Unexpected { what, source }))
     }
 
@@ -53,6 +58,16 @@ impl Held {
     pub fn since<'a>(&self, kinds: impl IntoIterator<Item = &'a Schema>) -> Timestamp {
         let from = kinds.into_iter().filter_map(|kind| self.by_index.get(kind.name)).max();
         from.map_or(self.oldest, |from| self.oldest.max(*from))
+    }
+
+    /// Since when the documents of a kind are held; `None` where none was dropped.
+    pub fn from(&self, kind: &Schema) -> Option<Timestamp> {
+        self.by_index.get(kind.name).copied()
+    }
+
+    /// Until when the spans of a kind are all there; `None` where none is stated to be.
+    pub fn rolled_until(&self, kind: &Schema) -> Option<Timestamp> {
+        self.rolled.get(kind.name).copied()
     }
 }
 

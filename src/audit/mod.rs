@@ -4,7 +4,8 @@
 //! it alone what is late, group the rest into windows ([`recount`]), and write down which documents must be
 //! there. It shares the types of events with the processor and none of its code, so that a fault there is
 //! no fault here. [`compare`] holds the documents against the indices, [`letters`] the refused records
-//! against `dead-letters`, [`ledger`] the processor's own books against the recount.
+//! against `dead-letters`, `signals` the cases against what the topic `fraud-signals` tells of them, [`ledger`] the
+//! processor's own books against the recount, and `rollups` the longer spans against what they are made from.
 //!
 //! Two things no log says, and the processor's or `replay`'s word is taken: which windows were repaired ([`repairs`]), and
 //! which were closed before their time ([`early`]). Both are told in the report.
@@ -24,7 +25,9 @@ mod partition;
 pub mod recount;
 pub mod repairs;
 pub mod report;
+mod rollups;
 pub mod rules;
 mod run;
+mod signals;
 
 pub use crate::audit::run::{AuditSettings, audit};

@@ -129,10 +129,10 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<20} {:>10} {:>10} {:>12}", "what", "compared", "not final", "differences")?;
+        writeln!(f, "{:<24} {:>10} {:>10} {:>12}", "what", "compared", "not final", "differences")?;
         for (what, check) in &self.checks {
             let Check { compared, skipped, differences } = check;
-            writeln!(f, "{what:<20} {compared:>10} {skipped:>10} {differences:>12}")?;
+            writeln!(f, "{what:<24} {compared:>10} {skipped:>10} {differences:>12}")?;
         }
         writeln!(
             f,

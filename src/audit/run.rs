@@ -19,6 +19,8 @@ use crate::audit::recount::Expected;
 use crate::audit::recount::windows::Word;
 use crate::audit::repairs::Repairs;
 use crate::audit::report::{Difference, Problem, Report};
+use crate::audit::rollups;
+use crate::audit::signals::{self, Told};
 use crate::bus::{Bus, BusError, LogReader};
 use crate::model::event::Stream;
 use crate::model::event::door::Door;
@@ -59,6 +61,7 @@ struct Audit {
     early: ClosedEarly,
     held: Held,
     letters: Arc<Letters>,
+    told: Told,
     archive: Archive,
     now: Timestamp,
     report: Report,
@@ -89,6 +92,9 @@ pub async fn audit(
     let blocking = reader.clone();
     let letters = tokio::task::spawn_blocking(move || Letters::read(&blocking)).await?;
     let letters = Arc::new(letters.context("reading the dead letters")?);
+    let (blocking, generation) = (reader.clone(), store.generation().clone());
+    let told = tokio::task::spawn_blocking(move || Told::read(&blocking, generation)).await?;
+    let told = told.context("reading the topic of fraud signals")?;
     let now = Timestamp::now();
     let held = Held::read(&store, now).await?;
     let archive = Archive::new(settings.archive_share, held.since([&Schema::EVENTS]));
@@ -101,6 +107,7 @@ pub async fn audit(
         early,
         held,
         letters,
+        told,
         archive,
         now,
         report: Report::new(settings.show),
@@ -111,6 +118,7 @@ pub async fn audit(
             audit.partition(partition).await.with_context(|| format!("auditing partition {partition}"))?;
     }
     audit.strays(partitions, is_whole).await?;
+    rollups::compare(&audit.store, &mut audit.report).await.context("comparing what was rolled up")?;
     let Audit { repairs, mut report, .. } = audit;
     report.partitions = u64::from(partitions.unsigned_abs());
     report.repaired_windows = repairs.count() as u64;
@@ -138,6 +146,9 @@ impl Audit {
             let outcome = self.compare(schema, partition, expected, |id| recounted.standing(id)).await?;
             self.add(schema.name, outcome, partition).await?;
         }
+        let cases = recounted.results(&Schema::FRAUD_SIGNALS);
+        let outcome = self.told.compare(partition, cases, |id| recounted.standing(id));
+        self.add(signals::WHAT, outcome, partition).await?;
         let late = recounted.late_events();
         let schema = &Schema::LATE_EVENTS;
         let outcome = self.compare(schema, partition, late, |id| recounted.standing_of_late(id)).await?;
@@ -256,6 +267,8 @@ impl Audit {
     async fn strays(&mut self, partitions: i32, all_events_known: bool) -> Result<(), StoreError> {
         let letters = self.letters.strays(partitions);
         self.report.add("dead-letters", letters.len() as u64, 0, letters);
+        let told = self.told.strays(partitions);
+        self.report.add(signals::WHAT, told.len() as u64, 0, told);
         let outside =
             json!({ "bool": { "must_not": { "range": { "partition": { "gte": 0, "lt": partitions } } } } });
         for schema in RESULTS.iter().chain([&Schema::LATE_EVENTS]) {

@@ -1,7 +1,8 @@
 //! What changed rules would have said of history: replays the event topics through the operators that judge, by the
-//! rules of this build and by others, and compares. Writes nothing.
+//! rules in force and by others at once, and compares. Writes nothing, and holds what it compares: the open windows of
+//! one partition and all its cases, by both, and a few thousand events that wait for their turn.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -16,19 +17,23 @@ use crate::model::event::door::{Door, Place};
 use crate::model::event::{Event, Record, Stream, parse};
 use crate::model::money::Currency;
 use crate::model::rules::{Rule, Rules};
+use crate::model::time::Timestamp;
 use crate::stream::trial::{Case, Trial};
 
 /// Cases of each kind of change that are shown; all are counted.
 const SHOWN_MAX: usize = 5;
 /// Events between two looks at what has changed, which bounds the windows in memory.
-const FLUSH_EVERY: usize = 10_000;
+const FLUSH_EVERY: u64 = 10_000;
+/// Records of a topic that are read at once: those of three topics take some 20 MB.
+const READ_AT_ONCE: i64 = 10_000;
 
 /// What to try.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Rules")]
 pub struct RulesSettings {
     /// Rules in the form of `mappings/fraud-rules.toml`: says which cases history would have had more, less or
-    /// otherwise by them. Without it the rules of this build are printed.
+    /// otherwise by them. It holds the open windows and the cases of one partition in memory, by both. Without it the
+    /// rules in force are printed.
     #[arg(long, value_name = "FILE")]
     pub backtest: Option<PathBuf>,
     /// Print the comparison as JSON.
@@ -52,7 +57,7 @@ pub struct Comparison {
 /// What changes of one rule.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub struct Change {
-    /// Cases by the rules of this build.
+    /// Cases by the rules in force.
     pub now: u64,
     /// Cases that there would be more.
     pub more: u64,
@@ -110,7 +115,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// Compares the rules in this file with those of this build on everything that the event topics still hold.
+/// Compares the rules in this file with those in force on everything that the event topics still hold.
 ///
 /// # Errors
 /// When the file holds no rules, or Kafka does not give the records.
@@ -127,41 +132,91 @@ fn replay(bus: &Bus, currency: Currency, other: &Arc<Rules>) -> Result<Compariso
     let partitions = reader.event_partitions()?;
     let mut comparison = Comparison::default();
     for partition in 0..partitions {
-        let events = read(&reader, partition, Door { partitions, currency })?;
-        comparison.events += events.len() as u64;
-        let [now, then] = [&Rules::in_force(), other].map(|rules| judge(&events, rules));
+        let mut history = History::measure(&reader, partition, Door { partitions, currency })?;
+        let mut trials = [&Rules::in_force(), other].map(Trial::new);
+        while let Some((offset, event)) = history.next()? {
+            comparison.events += 1;
+            for trial in &mut trials {
+                trial.take(offset, &event);
+                if comparison.events.is_multiple_of(FLUSH_EVERY) {
+                    trial.flush();
+                }
+            }
+        }
+        let [now, then] = trials.map(Trial::conclude);
         comparison.add(&now, &then);
     }
     Ok(comparison)
 }
 
-/// The events of a partition's topics, the oldest first, each topic in the order of its log.
-fn read(reader: &LogReader, partition: i32, door: Door) -> Result<Vec<(i64, Event)>, BusError> {
-    let mut events = Vec::new();
-    for stream in Stream::ALL {
-        let topic = stream.topic();
-        let (from, to) = reader.bounds(topic, partition)?;
-        reader.read(Stretch { topic, partition, from, to }, |entry| {
+/// The events of a partition's topics, read piece by piece: the oldest first, each topic in the order of its log.
+struct History<'a> {
+    reader: &'a LogReader,
+    partition: i32,
+    door: Door,
+    /// In the order of [`Stream::ALL`].
+    topics: Vec<Topic>,
+}
+
+/// What of a topic is read, and what is not yet.
+struct Topic {
+    stream: Stream,
+    next: i64,
+    end: i64,
+    waiting: VecDeque<Waiting>,
+}
+
+/// An event that was read, and waits for older ones of other topics.
+struct Waiting {
+    appended_at: Timestamp,
+    offset: i64,
+    event: Event,
+}
+
+impl<'a> History<'a> {
+    fn measure(reader: &'a LogReader, partition: i32, door: Door) -> Result<Self, BusError> {
+        let topic = |stream: Stream| {
+            let (next, end) = reader.bounds(stream.topic(), partition)?;
+            Ok(Topic { stream, next, end, waiting: VecDeque::new() })
+        };
+        let topics = Stream::ALL.into_iter().map(topic).collect::<Result<_, BusError>>()?;
+        Ok(Self { reader, partition, door, topics })
+    }
+
+    /// The next event and its offset; `None` at the end.
+    fn next(&mut self) -> Result<Option<(i64, Event)>, BusError> {
+        for topic in &mut self.topics {
+            while topic.waiting.is_empty() && topic.next < topic.end {
+                topic.read_on(self.reader, self.partition, self.door)?;
+            }
+        }
+        let next = oldest(&mut self.topics).and_then(VecDeque::pop_front);
+        Ok(next.map(|Waiting { offset, event, .. }| (offset, event)))
+    }
+}
+
+impl Topic {
+    fn read_on(&mut self, reader: &LogReader, partition: i32, door: Door) -> Result<(), BusError> {
+        let (stream, topic) = (self.stream, self.stream.topic());
+        let stretch =
+            Stretch { topic, partition, from: self.next, to: self.end.min(self.next + READ_AT_ONCE) };
+        self.next = stretch.to;
+        reader.read(stretch, |entry| {
             let place = Place { stream, partition, key: entry.key, appended_at: entry.appended_at };
             if let Ok(Record::Event(event)) = parse(entry.payload)
                 && door.check(&event, place).is_ok()
             {
-                events.push((entry.appended_at, entry.offset, *event));
+                let (appended_at, offset) = (entry.appended_at, entry.offset);
+                self.waiting.push_back(Waiting { appended_at, offset, event: *event });
             }
-        })?;
+        })
     }
-    // Stable, and a log's times of storing do not go back.
-    events.sort_by_key(|(appended_at, ..)| *appended_at);
-    Ok(events.into_iter().map(|(_, offset, event)| (offset, event)).collect())
 }
 
-fn judge(events: &[(i64, Event)], rules: &Arc<Rules>) -> BTreeMap<String, Case> {
-    let mut trial = Trial::new(rules);
-    for chunk in events.chunks(FLUSH_EVERY) {
-        chunk.iter().for_each(|(offset, event)| trial.take(*offset, event));
-        trial.flush();
-    }
-    trial.conclude()
+/// The topic whose next event was stored first, the first topic among equals: a log's times of storing do not go back.
+fn oldest(topics: &mut [Topic]) -> Option<&mut VecDeque<Waiting>> {
+    let waiting = topics.iter_mut().map(|topic| &mut topic.waiting).filter(|waiting| !waiting.is_empty());
+    waiting.min_by_key(|waiting| waiting.front().map(|first| first.appended_at))
 }
 
 #[cfg(test)]
@@ -169,6 +224,30 @@ mod tests {
     use super::*;
     use crate::model::event::tests::{at, event_id, view};
     use crate::model::severity::Severity;
+
+    fn judge(events: &[(i64, Event)], rules: &Arc<Rules>) -> BTreeMap<String, Case> {
+        let mut trial = Trial::new(rules);
+        events.iter().for_each(|(offset, event)| trial.take(*offset, event));
+        trial.conclude()
+    }
+
+    #[test]
+    fn the_event_that_was_stored_first_comes_first_and_each_topic_stays_in_its_order() {
+        let topic = |stream, stored: &[i64]| Topic {
+            stream,
+            next: 0,
+            end: 0,
+            waiting: (0..)
+                .zip(stored)
+                .map(|(offset, ms)| Waiting { appended_at: at(*ms), offset, event: view(at(0)) })
+                .collect(),
+        };
+        let [search, product, order] = Stream::ALL;
+        let mut topics = [topic(search, &[5, 5, 9]), topic(product, &[]), topic(order, &[1, 5, 7])];
+        let next =
+            || oldest(&mut topics)?.pop_front().map(|one| (one.appended_at - at(0)).num_milliseconds());
+        assert_eq!(std::iter::from_fn(next).collect::<Vec<_>>(), [1, 5, 5, 5, 7, 9]);
+    }
 
     #[test]
     fn a_stricter_rule_finds_more_and_a_laxer_one_fewer() {

@@ -29,10 +29,23 @@ impl<T: Clone> Fresh<T> {
     /// # Errors
     /// Those of `ask`.
     pub async fn get<E>(&self, ask: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.get_if(|_| true, ask).await
+    }
+
+    /// As [`Fresh::get`], where an answer that does not serve is made again however young it is.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub async fn get_if<E>(
+        &self,
+        serves: impl FnOnce(&T) -> bool,
+        ask: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         // The one lock that is held across an await: to wait for it is to wait for the answer.
         let mut last = self.last.lock().await;
         if let Some((at, answer)) = &*last
             && at.elapsed() < self.max_age
+            && serves(answer)
         {
             return Ok(answer.clone());
         }
@@ -96,6 +109,14 @@ mod tests {
         };
         assert_eq!(join_all((0..20).map(|_| fresh.get(ask()))).await, [Ok(0); 20]);
         assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_serve_is_made_again() {
+        let fresh = Fresh::new(MINUTE);
+        assert_eq!(fresh.get_if(|_| false, async { Ok::<_, ()>(1) }).await, Ok(1));
+        assert_eq!(fresh.get_if(|known| *known == 1, async { Ok::<_, ()>(2) }).await, Ok(1));
+        assert_eq!(fresh.get_if(|known| *known == 2, async { Ok::<_, ()>(2) }).await, Ok(2));
     }
 
     #[tokio::test]

@@ -28,6 +28,10 @@ use crate::config::HttpSettings;
 use crate::http::allowed::Allowed;
 use crate::http::limit::RateLimit;
 use crate::http::problem::Problem;
+use crate::model::time::Timestamp;
+
+/// The time of asking in the examples of the API's description: 2026-11-21T10:07:30Z.
+pub const EXAMPLE_NOW: Timestamp = Timestamp::from_millis(1_795_255_650_000);
 
 /// Most bytes of a request's body: a change is a few lines of JSON.
 const BODY_BYTES_MAX: usize = 64 * 1024;

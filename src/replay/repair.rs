@@ -9,17 +9,18 @@ use crate::audit::frontiers::{Frontier, Frontiers};
 use crate::audit::held::Held;
 use crate::audit::recount::KINDS;
 use crate::audit::repairs::{RepairedWindow, Repairs, Through};
-use crate::bus::{Entry, LogReader, Stretch};
+use crate::bus::{Entry, LogReader, Producer, Stretch};
 use crate::model::event::door::{CLOCK_SKEW_MAX, Door};
 use crate::model::event::{Event, Record, Stream};
 use crate::model::time::Timestamp;
 use crate::replay::late::{self, Filter, Window};
-use crate::store::Store;
 use crate::store::bulk::{Mode, Operation};
 use crate::store::schema::Schema;
-use crate::stream::document::{Document, json};
+use crate::store::{Store, json};
+use crate::stream::document::Document;
 use crate::stream::fold::{Arrival, Clock, Folding};
 use crate::stream::groups::Group;
+use crate::stream::herald::{self, News};
 use crate::stream::part::{LogRecord, examine};
 
 /// Bulk requests under way at once.
@@ -49,6 +50,14 @@ struct Batch {
     spans: Vec<Span>,
 }
 
+/// Where what was computed again goes.
+pub struct Edges {
+    /// The results.
+    pub store: Store,
+    /// Tells of fraud signals; `None` for a generation that tells nothing.
+    pub producer: Option<Producer>,
+}
+
 /// What is read of one topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
@@ -65,11 +74,12 @@ struct Span {
 /// # Errors
 /// When a server does not answer, or Elasticsearch refuses a document.
 pub async fn repair(
-    store: &Store,
+    edges: &Edges,
     reader: Arc<LogReader>,
     door: Door,
     filter: &Filter,
 ) -> anyhow::Result<Repaired> {
+    let store = &edges.store;
     store.ensure(&Schema::REPAIRED_WINDOWS).await.context("making sure of the index repaired-windows")?;
     // First: a late event is written before its group reports that it has come so far.
     let windows = late::windows(store, filter, &Repairs::read(store).await?).await?;
@@ -89,7 +99,7 @@ pub async fn repair(
     for (window, starts) in batches {
         let Some(frontier) = frontiers.of(window.operator.group(), window.pane.partition) else { continue };
         match spans(&reader, frontier, &window, &starts).await? {
-            Ok(spans) => write(store, &reader, door, Batch { window, starts, spans }, &mut repaired).await?,
+            Ok(spans) => write(edges, &reader, door, Batch { window, starts, spans }, &mut repaired).await?,
             Err(why) => repaired.left.push(format!("{}: {why}", name(&window))),
         }
     }
@@ -153,15 +163,15 @@ async fn spans(
     tokio::task::spawn_blocking(look).await?
 }
 
-/// Computes the windows and writes them, then records that.
+/// Computes the windows and writes them, tells of their fraud signals, then records that.
 async fn write(
-    store: &Store,
+    edges: &Edges,
     reader: &Arc<LogReader>,
     door: Door,
     batch: Batch,
     repaired: &mut Repaired,
 ) -> anyhow::Result<()> {
-    let reader = reader.clone();
+    let (Edges { store, producer }, reader) = (edges, reader.clone());
     let compute = move || Ok::<_, anyhow::Error>((documents(&reader, &door, &batch)?, batch));
     let (documents, batch) =
         tokio::task::spawn_blocking(compute).await?.context("reading the windows again")?;
@@ -172,6 +182,8 @@ async fn write(
         repaired.windows += 1;
         repaired.documents += of_window;
     }
+    let signals = documents.iter().filter(|document| document.schema.name == Schema::FRAUD_SIGNALS.name);
+    let news: Vec<News> = signals.map(|signal| News::of(signal, store.generation())).collect();
     let operations = documents.into_iter().map(|document| Operation {
         index: store.name(&document.schema.index_at(document.at)),
         id: document.id,
@@ -180,6 +192,9 @@ async fn write(
         tag: 0,
     });
     repaired.changed += store.write_making_indices(operations.collect(), CONNECTIONS).await?;
+    if let Some(producer) = producer {
+        herald::tell(producer, &news).await;
+    }
     let index = store.name(Schema::REPAIRED_WINDOWS.name);
     // Recorded with the time of now: whoever sums windows up looks at what was repaired since its last look.
     let records = counts.into_iter().map(|(start, documents)| record(&batch, start, documents));

@@ -8,12 +8,12 @@ use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use crate::audit::repairs::Repairs;
-use crate::bus::{Bus, LogReader};
+use crate::bus::{Bus, LogReader, Producer};
 use crate::model::event::door::Door;
 use crate::model::money::Currency;
 use crate::replay::dead::{self, Letter};
 use crate::replay::late;
-use crate::replay::repair::{Repaired, repair};
+use crate::replay::repair::{Edges, Repaired, repair};
 use crate::replay::send::{Unusable, send};
 use crate::say;
 use crate::store::Store;
@@ -71,7 +71,12 @@ pub async fn replay(task: Task, store: Store, bus: Bus, currency: Currency) -> a
         }
         Task::Late(Late::List(filter)) => list_late(&store, &filter).await,
         Task::Late(Late::Repair(filter)) => {
-            let repaired = repair(&store, reader, door, &filter).await.context("repairing windows")?;
+            // As the processor: only what readers see, or can go back to, is told of.
+            let tells = store.generations().await?.served().contains(store.generation());
+            let producer = tells.then(|| Producer::new(&bus)).transpose()?;
+            let repaired = repair(&Edges { store, producer }, reader, door, &filter)
+                .await
+                .context("repairing windows")?;
             print_repaired(&repaired);
             Ok(())
         }

@@ -6,6 +6,7 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::http::EXAMPLE_NOW;
 use crate::model::rules::Rule;
 
 /// Changes that a case's audit trail holds.
@@ -155,8 +156,7 @@ impl Example for Change {
 
 impl Example for Decision {
     fn example() -> Self {
-        // 2026-11-21T10:07:30Z
-        let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(1_795_255_650);
+        let at = EXAMPLE_NOW.to_chrono();
         let Change { status, reviewer, note, quiet_days } = Change::example();
         Self {
             case_id: "fast_refund|1795219200000|3|u-42".to_owned(),

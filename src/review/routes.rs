@@ -11,6 +11,7 @@ use poem_openapi::{OpenApi, Tags};
 use crate::http::admin::{Guard, Pass, Refusal};
 use crate::http::fresh::Fresh;
 use crate::http::problem::Problem;
+use crate::review::changes::Changes;
 use crate::review::decision::{Change, Decision};
 use crate::review::store::{self, ReviewError};
 use crate::store::{Store, StoreError};
@@ -23,6 +24,7 @@ pub struct Api {
     store: Store,
     results: Fresh<Store>,
     guard: Guard,
+    changes: Changes,
 }
 
 #[derive(Tags)]
@@ -32,9 +34,9 @@ enum Tag {
 }
 
 impl Api {
-    /// Changes cases of this store's results, for whom this guard lets through.
-    pub fn new(store: Store, guard: Guard) -> Self {
-        Self { store, results: Fresh::new(GENERATION_MAX_AGE), guard }
+    /// Changes cases of this store's results, for whom this guard lets through, and counts the changes.
+    pub fn new(store: Store, guard: Guard, changes: Changes) -> Self {
+        Self { store, results: Fresh::new(GENERATION_MAX_AGE), guard, changes }
     }
 
     async fn results(&self) -> Result<Store, StoreError> {
@@ -58,7 +60,9 @@ impl Api {
         change: Json<Change>,
     ) -> Result<Json<Decision>, Refusal> {
         self.guard.check(&pass)?;
-        Ok(Json(store::change(&self.results().await?, &id.0, &change.0, Utc::now()).await?))
+        let decision = store::change(&self.results().await?, &id.0, &change.0, Utc::now()).await?;
+        self.changes.add();
+        Ok(Json(decision))
     }
 }
 

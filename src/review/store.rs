@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::model::rules::Rule;
 use crate::review::decision::{Case, Change, Decision, Impossible, Status, decide};
 use crate::store::found::{Found, Hit};
 use crate::store::schema::Schema;
@@ -16,8 +17,8 @@ use crate::store::{Method, Missing, Store, StoreError};
 const DECISIONS_MAX: usize = 50_000;
 /// Decisions of one answer.
 const PAGE_SIZE: usize = 5_000;
-/// Most decisions on the visitors of one page of cases: Elasticsearch gives no more at once.
-const OF_VISITORS_MAX: usize = 10_000;
+/// Most decisions of one answer: Elasticsearch gives no more at once.
+const ANSWER_MAX: usize = 10_000;
 /// Attempts to change a decision that others change meanwhile.
 const ATTEMPTS_MAX: u32 = 5;
 
@@ -75,6 +76,17 @@ pub async fn standing(store: &Store) -> Result<Vec<Decision>, StoreError> {
     Ok(decisions)
 }
 
+/// The latest dismissals by these rules, at most 10,000, without their trails.
+///
+/// # Errors
+/// As [`Store::search`].
+pub async fn dismissed_by(
+    store: &Store,
+    rules: impl Iterator<Item = Rule>,
+) -> Result<Vec<Decision>, StoreError> {
+    Ok(find(store, &dismissals(rules)).await?.hits.sources().collect())
+}
+
 /// The decisions that stand on cases of these visitors, with their trails.
 ///
 /// # Errors
@@ -100,9 +112,17 @@ fn latest(after: Option<&Value>) -> Value {
     body
 }
 
+fn dismissals(rules: impl Iterator<Item = Rule>) -> Value {
+    let rules: Vec<&str> = rules.map(Rule::as_str).collect();
+    let dismissed = json!({ "term": { "status": Status::Dismissed.as_str() } });
+    let mut body = body(ANSWER_MAX, &[json!({ "terms": { "rule": rules } }), dismissed]);
+    body["_source"] = json!({ "excludes": ["history"] });
+    body
+}
+
 /// A decision has the visitor of its case, so these are all that say something of a visitor's cases.
 fn of_visitors(visitors: &BTreeSet<&str>) -> Value {
-    body(OF_VISITORS_MAX, &[json!({ "terms": { "visitor": visitors } })])
+    body(ANSWER_MAX, &[json!({ "terms": { "visitor": visitors } })])
 }
 
 fn body(size: usize, filter: &[Value]) -> Value {

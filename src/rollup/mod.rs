@@ -14,7 +14,7 @@
 pub mod cover;
 pub mod kind;
 pub mod level;
-mod repairs;
+pub mod repairs;
 pub mod retain;
 pub mod roll;
 pub mod run;

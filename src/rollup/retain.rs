@@ -1,6 +1,7 @@
 //! Drops what is older than it must be kept: whole indices, and minutes only when their sums are kept elsewhere.
 //!
-//! What is to go is stated first and dropped by a later pass, so that no reader counts on it any more.
+//! What is to go is stated first and dropped by a later pass, so that no reader counts on it any more. Old is only what
+//! is old by the clock and by event time, for a clock may jump.
 
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use chrono::TimeDelta;
 use crate::model::time::Timestamp;
 use crate::rollup::kind::{KINDS, Kind};
 use crate::rollup::level::Level;
-use crate::rollup::settings::{Retention, oldest};
+use crate::rollup::settings::{Age, Present, Retention};
 use crate::rollup::state::{State, state_held};
 use crate::rollup::totals;
 use crate::store::schema::Schema;
@@ -25,17 +26,25 @@ struct Summed<'a> {
     longer: &'a [(Level, Schema)],
 }
 
-/// Drops what was stated to go, and states what goes next. Gives the names of the indices that were dropped.
+/// What became of what is old.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// Indices that were dropped.
+    pub dropped: Vec<String>,
+    /// Indices that are old by the clock alone, and kept.
+    pub kept: Vec<String>,
+}
+
+/// Drops what was stated to go, and states what goes next.
 ///
 /// # Errors
 /// When Elasticsearch does not answer.
-pub async fn retain(store: &Store, retention: &Retention, now: Timestamp) -> anyhow::Result<Vec<String>> {
-    let shelves = Shelves { store, state: State::read(store).await?, indices: store.indices().await? };
-    let mut dropped = Vec::new();
+pub async fn retain(store: &Store, retention: &Retention, present: Present) -> anyhow::Result<Retained> {
+    let (state, indices) = (State::read(store).await?, store.indices().await?);
+    let mut shelves = Shelves { store, state, indices, present, retained: Retained::default() };
     for kind in &KINDS {
         let of_minutes = Summed { kind, longer: kind.levels };
-        let before = oldest(Some(retention.keep_minutes_days), now);
-        dropped.extend(shelves.retain(&kind.minutes, before, Some(of_minutes)).await?);
+        shelves.retain(&kind.minutes, Some(retention.keep_minutes_days), Some(of_minutes)).await?;
         for (number, (level, schema)) in kind.levels.iter().enumerate() {
             let days = match level {
                 Level::Quarter => Some(retention.keep_quarters_days),
@@ -44,7 +53,7 @@ pub async fn retain(store: &Store, retention: &Retention, now: Timestamp) -> any
             };
             let longer = kind.levels.get(number + 1..).filter(|longer| !longer.is_empty());
             let summed = longer.map(|longer| Summed { kind, longer });
-            dropped.extend(shelves.retain(schema, oldest(days, now), summed).await?);
+            shelves.retain(schema, days, summed).await?;
         }
     }
     let others = [
@@ -54,50 +63,56 @@ pub async fn retain(store: &Store, retention: &Retention, now: Timestamp) -> any
         (Schema::FRAUD_SIGNALS, retention.keep_fraud_days),
     ];
     for (schema, days) in &others {
-        dropped.extend(shelves.retain(schema, oldest(*days, now), None).await?);
+        shelves.retain(schema, *days, None).await?;
     }
-    Ok(dropped)
+    Ok(shelves.retained)
 }
 
-/// What there is, and what is stated of it.
+/// What there is, what is stated of it, and what became of it.
 struct Shelves<'a> {
     store: &'a Store,
     state: State,
     indices: Vec<String>,
+    present: Present,
+    retained: Retained,
 }
 
 impl Shelves<'_> {
-    /// Drops and states what lies before `oldest` of one kind of index.
+    /// Drops and states what is older than so many days of one kind of index.
     async fn retain(
-        &self,
+        &mut self,
         schema: &Schema,
-        oldest: Option<Timestamp>,
+        days: Option<u16>,
         summed: Option<Summed<'_>>,
-    ) -> anyhow::Result<Vec<String>> {
-        let Some(oldest) = oldest else { return Ok(Vec::new()) };
-        let dated = self.indices.iter().filter_map(|index| Some((index, schema.period(index)?)));
-        let mut aged: Vec<(&String, Range<Timestamp>)> =
-            dated.filter(|(_, period)| period.end <= oldest).collect();
+    ) -> anyhow::Result<()> {
+        let dated = self.indices.iter().filter_map(|index| Some((index.clone(), schema.period(index)?)));
+        let mut aged = Vec::new();
+        for (index, period) in dated {
+            match self.present.age(&period, days) {
+                Age::Kept => {}
+                Age::OldByTheClockAlone => self.retained.kept.push(index),
+                Age::Old => aged.push((index, period)),
+            }
+        }
         aged.sort_unstable_by_key(|(_, period)| period.start);
         let stated = self.state.held_from(schema);
         let mut held_from = stated.map(|(from, _)| from).unwrap_or_default();
-        let mut dropped = Vec::new();
         for (index, period) in aged {
             if period.end > held_from {
                 if !self.is_kept_elsewhere(schema, summed.as_ref(), &period).await? {
                     break;
                 }
                 held_from = period.end;
-            } else if stated.is_some_and(|(_, stated_at)| stated_at + NOTICE < Timestamp::now()) {
-                self.store.remove_index(index).await?;
+            } else if stated.is_some_and(|(_, stated_at)| stated_at + NOTICE < self.present.clock) {
+                self.store.remove_index(&index).await?;
                 tracing::info!(index, "dropped an index for its age");
-                dropped.push(index.clone());
+                self.retained.dropped.push(index);
             }
         }
         if stated.is_none_or(|(from, _)| from < held_from) && held_from > Timestamp::default() {
             state_held(self.store, schema, held_from).await?;
         }
-        Ok(dropped)
+        Ok(())
     }
 
     /// Whether all that an index holds is in the sums of every longer span that is held of this time. One that is

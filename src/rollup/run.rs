@@ -9,11 +9,11 @@ use crate::bus::{Bus, LogReader};
 use crate::model::time::Timestamp;
 use crate::rollup::kind::{KINDS, Kind};
 use crate::rollup::level::Level;
-use crate::rollup::repairs::{self, Repaired};
-use crate::rollup::retain::retain;
+use crate::rollup::repairs::{self, LookedAt, Repaired};
+use crate::rollup::retain::{Retained, retain};
 use crate::rollup::roll::{advance, roll};
-use crate::rollup::sealed::sealed;
-use crate::rollup::settings::Retention;
+use crate::rollup::sealed::{newest, sealed};
+use crate::rollup::settings::{Present, Retention};
 use crate::rollup::span::Stretch;
 use crate::rollup::state::State;
 use crate::rollup::totals;
@@ -39,8 +39,8 @@ pub struct RollupTask {
 pub struct Passed {
     /// Documents that were written or replaced.
     pub documents: u64,
-    /// Indices that were dropped.
-    pub dropped: Vec<String>,
+    /// What became of what is old.
+    pub retained: Retained,
 }
 
 /// The indices that the roll-up writes.
@@ -49,8 +49,8 @@ pub fn writes() -> impl Iterator<Item = &'static Schema> {
     levels.chain([&Schema::ROLLUPS])
 }
 
-/// One pass: rolls up what is sealed, rolls up again what was repaired since `then` (ever, for `None`), drops what
-/// is old. Any number of passes may be under way at once: each writes the same.
+/// One pass: rolls up what is sealed, rolls up again what was repaired and not looked at yet, drops what is old by
+/// `clock` and by event time. Any number of passes may be under way at once: each writes the same.
 ///
 /// # Errors
 /// When Elasticsearch does not answer, or refuses a document.
@@ -58,17 +58,20 @@ pub async fn pass(
     store: &Store,
     partitions: i32,
     retention: &Retention,
-    then: Option<Timestamp>,
+    looked_at: &mut LookedAt,
+    clock: Timestamp,
 ) -> anyhow::Result<Passed> {
     let mut passed = Passed::default();
     // Before the levels: what is repaired from now on, the next pass looks at.
-    let repaired = repairs::since(store, then).await?;
+    let repaired = looked_at.others(store).await?;
     for kind in &KINDS {
         let context = || format!("rolling up {}", kind.minutes.name);
         passed.documents += roll_kind(store, kind, partitions).await.with_context(context)?;
         passed.documents += roll_again(store, kind, &repaired).await.with_context(context)?;
     }
-    passed.dropped = retain(store, retention, Timestamp::now()).await.context("dropping what is old")?;
+    looked_at.add(repaired);
+    let present = Present { clock, newest: newest(store).await? };
+    passed.retained = retain(store, retention, present).await.context("dropping what is old")?;
     Ok(passed)
 }
 
@@ -116,29 +119,38 @@ async fn roll_again(store: &Store, kind: &Kind, repaired: &[Repaired]) -> anyhow
 
 /// Passes again and again, for ever. A pass that fails is told, and the next one makes it good.
 pub async fn keep_rolling(store: Store, partitions: i32, retention: Retention) {
-    let (mut then, mut is_ensured) = (None, false);
+    let (mut looked_at, mut is_ensured, mut kept) = (LookedAt::default(), false, 0);
     loop {
         tokio::time::sleep(EVERY).await;
-        let began = Timestamp::now();
         let passed = async {
             // The first time, and after a failure, which may have been that something was not there.
             if !is_ensured {
                 ensure_indices(&store).await?;
             }
-            pass(&store, partitions, &retention, then).await
+            pass(&store, partitions, &retention, &mut looked_at, Timestamp::now()).await
         };
         let passed = passed.await;
         is_ensured = passed.is_ok();
         match passed {
-            Ok(Passed { documents, dropped }) => {
-                then = Some(began);
-                tracing::debug!(documents, dropped = dropped.len(), "rolled up");
+            Ok(Passed { documents, retained }) => {
+                let before = std::mem::replace(&mut kept, retained.kept.len());
+                tell_of_kept(before, kept);
+                tracing::debug!(documents, dropped = retained.dropped.len(), "rolled up");
             }
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::warn!(error, "results were not rolled up; trying again in a minute");
             }
         }
+    }
+}
+
+/// Tells once when indices begin to be kept that are old by the clock alone, and when there are none any more.
+fn tell_of_kept(before: usize, indices: usize) {
+    if before == 0 && indices > 0 {
+        tracing::warn!(indices, "kept indices that are old by the clock: event time has not come so far");
+    } else if before > 0 && indices == 0 {
+        tracing::info!("clock and event time agree again on what is old");
     }
 }
 
@@ -170,8 +182,16 @@ pub async fn administer(task: &RollupTask, store: &Store, bus: &Bus) -> anyhow::
     let reader = LogReader::new(bus)?;
     let partitions = tokio::task::spawn_blocking(move || reader.event_partitions()).await??;
     ensure_indices(store).await?;
-    let Passed { documents, dropped } = pass(store, partitions, &task.retention, None).await?;
-    say!("rolled up: {documents} documents written; dropped {} indices", dropped.len());
+    let (mut looked_at, now) = (LookedAt::default(), Timestamp::now());
+    let Passed { documents, retained } =
+        pass(store, partitions, &task.retention, &mut looked_at, now).await?;
+    say!("rolled up: {documents} documents written; dropped {} indices", retained.dropped.len());
+    if !retained.kept.is_empty() {
+        say!(
+            "kept {} indices that are old by the clock: event time has not come so far",
+            retained.kept.len()
+        );
+    }
     for schema in KINDS.iter().flat_map(|kind| kind.levels).map(|(_, schema)| schema) {
         let until = State::read(store).await?.rolled_until(schema);
         say!("{:<26} {}", schema.name, until.map_or("not begun".to_owned(), |until| until.to_string()));

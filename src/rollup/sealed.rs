@@ -1,4 +1,4 @@
-//! Until when results can change no more.
+//! Until when results can change no more, and how far event time has come.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,13 +8,35 @@ use crate::store::found::Found;
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
-/// Most frontiers: one for each partition of a group.
-const FRONTIERS_MAX: usize = 1_000;
+/// Most frontiers that are read: one for each partition of a group.
+const FRONTIERS_MAX: usize = 10_000;
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct Frontier {
     partition: i32,
     complete_until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Reached {
+    #[serde(default)]
+    topics: Vec<Topic>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Topic {
+    max_ts: Option<Timestamp>,
+}
+
+/// The greatest event time that was processed; `None` before there is any. It is the broker's clock's at most.
+///
+/// # Errors
+/// As [`Store::search`].
+pub async fn newest(store: &Store) -> Result<Option<Timestamp>, StoreError> {
+    let body = json!({ "size": FRONTIERS_MAX, "track_total_hits": false, "_source": ["topics.max_ts"] });
+    let (what, index) = ("read how far event time has come", Schema::PROCESSOR_FRONTIERS.name);
+    let found: Found<Reached> = store.search(what, index, Missing::IsEmpty, &body).await?;
+    Ok(found.hits.sources().flat_map(|one| one.topics).filter_map(|topic| topic.max_ts).max())
 }
 
 /// Until when no result of a group changes any more; `None` while a partition has not told. Read it before the

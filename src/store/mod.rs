@@ -49,17 +49,22 @@ pub struct Store {
     transport: Transport,
     address: Arc<str>,
     prefix: Arc<str>,
+    generation: Arc<Generation>,
     /// What the names of a generation's indices begin with besides.
-    generation: Arc<str>,
+    generation_prefix: Arc<str>,
     /// Writes that are in trouble now: an outage is told when the first begins, its end when the last ends.
     troubled: Arc<AtomicUsize>,
 }
 
-/// The JSON of a body. Ours are values and structs with text keys, which cannot fail to serialise.
-fn json(body: &impl Serialize) -> Bytes {
-    let bytes = serde_json::to_vec(body);
-    debug_assert!(bytes.is_ok(), "a body must serialise: {bytes:?}");
-    bytes.unwrap_or_default().into()
+/// About how long most documents are, so that few need more memory while they are written.
+const JSON_BYTES: usize = 400;
+
+/// The JSON of a body or a document. Ours are values and structs with text keys, which cannot fail to serialise.
+pub fn json(body: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(JSON_BYTES);
+    let result = serde_json::to_writer(&mut bytes, body);
+    debug_assert!(result.is_ok(), "it must serialise: {result:?}");
+    bytes
 }
 
 impl Store {
@@ -86,18 +91,25 @@ impl Store {
             address: address.to_string().into(),
             prefix: prefix.into(),
             generation: Arc::default(),
+            generation_prefix: Arc::default(),
             troubled: Arc::default(),
         })
     }
 
     /// The full name of one of this shop's indices, aliases or templates.
     pub fn name(&self, base: &str) -> String {
-        format!("{}{}{base}", self.prefix, self.generation)
+        format!("{}{}{base}", self.prefix, self.generation_prefix)
+    }
+
+    /// The generation whose results these are.
+    pub fn generation(&self) -> &Generation {
+        &self.generation
     }
 
     /// The same shop's results in another generation; the catalogue is not among them.
     pub fn of_generation(&self, generation: &Generation) -> Self {
-        Self { generation: generation.prefix().into(), ..self.clone() }
+        let generation_prefix = generation.prefix().into();
+        Self { generation: Arc::new(generation.clone()), generation_prefix, ..self.clone() }
     }
 
     /// The same shop apart from generations: its catalogue, and the names that it has in all of them.
@@ -116,7 +128,7 @@ impl Store {
         path: &str,
         body: Option<&Value>,
     ) -> Result<T, StoreError> {
-        self.send_bytes(what, method, path, body.map(json)).await
+        self.send_bytes(what, method, path, body.map(|body| json(body).into())).await
     }
 
     async fn send_bytes<T: DeserializeOwned>(
@@ -161,7 +173,7 @@ impl Store {
         };
         let names: Vec<String> = index.split(',').map(|index| self.name(index)).collect();
         let path = format!("/{}/_search?allow_partial_search_results=false{leniency}", names.join(","));
-        let body = json(body);
+        let body = Bytes::from(json(body));
         for _ in 0..STARTING_ATTEMPTS_MAX {
             match self.send_bytes(what, Method::Post, &path, Some(body.clone())).await {
                 Err(StoreError::Refused { status: 503, .. }) => tokio::time::sleep(STARTING_WAIT).await,

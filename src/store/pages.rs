@@ -31,6 +31,13 @@ pub struct Stored {
     sort: Value,
 }
 
+impl Stored {
+    /// A document as it would be stored.
+    pub fn of(index: &str, id: String, version: u64, source: Value) -> Self {
+        Self { index: index.to_owned(), id, version, source, sort: Value::Null }
+    }
+}
+
 /// A document that knows where in the order of the pages it lies.
 pub trait Placed {
     /// The values that it was sorted by.

@@ -6,6 +6,7 @@ use crate::model::event::enrich::enrich;
 use crate::model::event::{Event, EventType, Reject, Stream};
 use crate::model::time::Timestamp;
 use crate::store::bulk::Mode;
+use crate::store::json;
 use crate::store::schema::Schema;
 use crate::stream::fold::LateReason;
 
@@ -111,17 +112,6 @@ impl LateEvent<'_> {
             origin: None,
         }
     }
-}
-
-/// About how long most documents are, so that few need more memory while they are written.
-const JSON_BYTES: usize = 400;
-
-/// The JSON of a document. Our documents are structs with text keys, which cannot fail to serialise.
-pub fn json(body: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(JSON_BYTES);
-    let result = serde_json::to_writer(&mut bytes, body);
-    debug_assert!(result.is_ok(), "a document must serialise: {result:?}");
-    bytes
 }
 
 /// A record and where it lies.

@@ -288,6 +288,20 @@ mod tests {
     }
 
     #[test]
+    fn what_has_never_happened_is_shown_as_0_from_the_beginning() {
+        let text = shown(|_| ());
+        for rare in [CLOSED_EARLY, COMMIT_FAILURES] {
+            assert!(text.contains(&format!("{rare}{{reader=\"processor\"}} 0\n")), "{text}");
+        }
+        for rare in [TRUNCATED, DELETED_UNREAD] {
+            for topic in Stream::ALL.map(Stream::topic) {
+                let labels = format!("reader=\"processor\",topic=\"{topic}\"");
+                assert!(text.contains(&format!("{rare}{{{labels}}} 0\n")), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn a_partition_that_was_taken_over_counts_only_what_is_done_here() {
         let text = shown(|meter| {
             let mut part = part_after(10);

@@ -20,7 +20,7 @@ pub mod fold;
 pub mod footprint;
 pub mod groups;
 mod heartbeat;
-mod herald;
+pub mod herald;
 mod holding;
 pub mod ledger;
 pub mod metrics;

@@ -106,6 +106,19 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_jumps_back_gives_no_tick_until_it_has_come_to_event_time_again() {
+        let mut quiet = QuietTopics::default();
+        let start = Instant::now();
+        let mut ask = |seconds, clock: i64| {
+            let instant = start + Duration::from_secs(seconds);
+            let now = Now { live: true, instant, time: at(clock * 60_000) };
+            quiet.tick_due((0, 0), progress(100, true), now)
+        };
+        assert_eq!([ask(0, 30), ask(40, 31), ask(80, 101)], [None; 3]);
+        assert_eq!(ask(120, 102), Some(at(101 * 60_000)));
+    }
+
+    #[test]
     fn a_topic_with_a_backlog_gets_no_tick() {
         let mut quiet = QuietTopics::default();
         let start = Instant::now();

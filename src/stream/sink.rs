@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::bus::Producer;
 use crate::model::event::door::AGE_MAX;
 use crate::model::time::{DAY_MS, Timestamp};
-use crate::store::Store;
 use crate::store::bulk::{Mode, Operation, Refused};
 use crate::store::schema::Schema;
+use crate::store::{Store, json};
 use crate::stream::burial::bury;
 use crate::stream::document::{DeadLetter, Document, Origin};
 use crate::stream::groups::Group;
@@ -89,6 +88,7 @@ impl Sink {
         let count = flushes.iter().map(|flush| flush.documents.len()).sum();
         let (mut signals, mut documents) = (Vec::new(), Vec::with_capacity(count));
         let beat = flushes.iter().find_map(|flush| self.beat_of(flush));
+        let oldest = oldest_taken(Timestamp::now(), &frontiers);
         for flush in flushes {
             dead.extend(flush.dead);
             for document in flush.documents {
@@ -99,8 +99,8 @@ impl Sink {
         }
         self.bury(&dead).await;
         // First what somebody waits for: few documents, which would be held up by the many.
-        self.signal(&mut signals, &mut outcome).await;
-        let refused = self.write(&mut documents).await;
+        self.signal(&mut signals, oldest, &mut outcome).await;
+        let refused = self.write(&mut documents, oldest).await;
         // Nobody listens while one is measured, or at the end.
         let _ = beat.map(|beat| self.beats.try_send(beat));
         let dead = outcome.settle(refused, &mut documents);
@@ -117,9 +117,10 @@ impl Sink {
     }
 
     /// Writes signals and tells of them, unless another generation tells of its own.
-    async fn signal(&self, signals: &mut [(i32, Document)], outcome: &mut Outcome) {
-        let news: Vec<News> = signals.iter().map(|(_, signal)| News::of(signal)).collect();
-        let refused = self.write(signals).await;
+    async fn signal(&self, signals: &mut [(i32, Document)], oldest: Timestamp, outcome: &mut Outcome) {
+        let generation = self.store.generation();
+        let news: Vec<News> = signals.iter().map(|(_, signal)| News::of(signal, generation)).collect();
+        let refused = self.write(signals, oldest).await;
         // A refused result stops its partition; the dead letters that there could be are of raw events.
         outcome.settle(refused, signals);
         if self.serving.is_on() {
@@ -136,9 +137,9 @@ impl Sink {
         })
     }
 
-    /// Writes the documents, making the indices that are missing. Gives the ones that are refused, with
-    /// their number in `documents` as tag.
-    async fn write(&self, documents: &mut [(i32, Document)]) -> Vec<Refused> {
+    /// Writes the documents, making the indices that are missing unless they are of before `oldest`. Gives the ones
+    /// that are refused, with their number in `documents` as tag.
+    async fn write(&self, documents: &mut [(i32, Document)], oldest: Timestamp) -> Vec<Refused> {
         let mut names = IndexNames { store: &self.store, known: HashMap::new() };
         let numbered = documents.iter_mut().enumerate();
         let operations = numbered.map(|(tag, (_, document))| Operation {
@@ -153,20 +154,20 @@ impl Sink {
         while !operations.is_empty() {
             let written = self.store.write_all(operations, CONNECTIONS).await;
             refused.extend(written.refused);
-            operations = self.make_room(written.missing, documents, &mut made).await;
+            operations = self.make_room(written.missing, documents, oldest, &mut made).await;
         }
         refused
     }
 
     /// Makes the indices of documents that found none, and gives these back to be sent again. Documents of
-    /// a time whose index was dropped for its age are done with.
+    /// before `oldest`, whose index was dropped for its age, are done with.
     async fn make_room(
         &self,
         missing: Vec<Operation>,
         documents: &[(i32, Document)],
+        oldest: Timestamp,
         made: &mut BTreeSet<String>,
     ) -> Vec<Operation> {
-        let oldest = Timestamp::now() - AGE_MAX;
         let about = |operation: &Operation| documents.get(operation.tag).map(|(_, document)| document);
         let again: Vec<Operation> = missing
             .into_iter()
@@ -179,7 +180,7 @@ impl Sink {
             tokio::time::sleep(AGAIN_AFTER).await;
         }
         for index in wanted {
-            let result = self.store.create_index(&index, &json!({})).await;
+            let result = self.store.create_index(&index, &serde_json::json!({})).await;
             let first_time = made.insert(index.clone());
             if let Some(error) = result.err().filter(|_| first_time) {
                 tracing::warn!(index, %error, "an index could not be made; trying until it can");
@@ -196,7 +197,7 @@ impl Sink {
             index: self.store.name(Schema::PROCESSOR_FRONTIERS.name),
             id: format!("{}|{}", report.group.name(), report.partition),
             mode: Mode::IfNotOlder(report.read_to()),
-            source: super::document::json(&report.body(now)),
+            source: json(&report.body(now)),
             tag: 0,
         });
         let writing = self.store.write_all(operations.collect(), 1);
@@ -208,6 +209,15 @@ impl Sink {
             Err(_) => tracing::debug!("a report of how far results are was given up"),
         }
     }
+}
+
+/// The earliest time of which an index is made: no event is accepted of an earlier one. Counted from the earlier of the
+/// clock, which may jump ahead, and the newest event that the results rest on: what they were made of just now is
+/// never thrown away.
+fn oldest_taken(clock: Timestamp, frontiers: &[FrontierReport]) -> Timestamp {
+    let topics = frontiers.iter().flat_map(|report| &report.frontier.topics);
+    let newest = topics.filter_map(|(_, _, max_ts)| *max_ts).max();
+    newest.map_or(clock, |newest| newest.min(clock)) - AGE_MAX
 }
 
 /// The names of the indices; dates are only written out once a day and kind.
@@ -288,5 +298,27 @@ impl FrontierReport {
                 })
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::Stream;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn a_clock_that_jumps_ahead_throws_no_result_away_and_one_that_jumps_back_makes_older_indices_at_most() {
+        let now = Timestamp::from_millis(1_795_255_200_000);
+        let topics =
+            vec![(Stream::Search, 7, Some(now - TimeDelta::hours(1))), (Stream::Product, 9, Some(now))];
+        let (watermark, complete_until, ledger) = (None, None, Vec::new());
+        let frontier = Frontier { watermark, complete_until, topics, ledger, open_windows: 0, replayed: 0 };
+        let reports = [FrontierReport { group: Group::Trends, partition: 3, frontier, drained: true }];
+        let days = TimeDelta::days;
+        assert_eq!(oldest_taken(now, &reports), now - AGE_MAX);
+        assert_eq!(oldest_taken(now + days(400), &reports), now - AGE_MAX);
+        assert_eq!(oldest_taken(now - days(400), &reports), now - days(400) - AGE_MAX);
+        assert_eq!(oldest_taken(now, &[]), now - AGE_MAX, "nothing is known but the clock");
     }
 }

@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 
-use crate::analytics::EXAMPLE_NOW;
 use crate::analytics::funnels::compare::{Change, Changes};
 use crate::analytics::funnels::times::median_seconds;
 use crate::analytics::funnels::{self, Funnel, Source, Steps};
 use crate::analytics::progress::Progress;
 use crate::analytics::range::Range;
+use crate::http::EXAMPLE_NOW;
 use crate::model::money::{Cents, Currency};
 use crate::model::time::Timestamp;
 

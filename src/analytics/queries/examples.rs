@@ -2,7 +2,6 @@
 
 use poem_openapi::types::Example;
 
-use crate::analytics::EXAMPLE_NOW;
 use crate::analytics::progress::Progress;
 use crate::analytics::queries::answers::{Queries, SearchOverview, TrendingQueries};
 use crate::analytics::queries::body::Scope;
@@ -13,6 +12,7 @@ use crate::analytics::queries::tally::Tally;
 use crate::analytics::range::Range;
 use crate::analytics::trending::Trend;
 use crate::analytics::trending::score::score;
+use crate::http::EXAMPLE_NOW;
 use crate::model::money::{Cents, Currency};
 use crate::model::time::MINUTE_MS;
 

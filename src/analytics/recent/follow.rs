@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::try_join;
 
-use crate::analytics::bots;
-use crate::analytics::recent::held::{Held, REACH, minutes_from};
+use crate::analytics::bots::{self, Dismissed};
+use crate::analytics::recent::held::{Held, REACH, Stated, minutes_from};
 use crate::analytics::store::frontiers;
 use crate::model::event::SESSION_MAX;
 use crate::model::time::{DAY_MS, Timestamp};
@@ -123,7 +123,8 @@ impl Following {
         now: Timestamp,
     ) -> Result<(), RoundError> {
         let results = self.results.clone();
-        let (state, frontiers) = try_join!(State::read(&results), frontiers(&results, None))?;
+        let stated = Stated::read(&results, now).await?;
+        let state = stated.state.clone();
         let existing = self.existing(now).await?;
         let minutes = self.products.iter_mut().filter(|source| source.level.is_none());
         minutes.for_each(|source| source.reach = now - minutes_from(now, &state));
@@ -133,10 +134,10 @@ impl Following {
         round.read_levels(&mut self.suspect_products, with_longer, Held::put_suspect_product).await?;
         round.read_levels(&mut self.searches, with_longer, Held::put_search).await?;
         round.read_levels(&mut self.suspect_searches, with_longer, Held::put_suspect_search).await?;
-        round.read(&mut self.signals, &bots::rules(), Held::put_signal).await?;
-        (self.rounds, self.state) = (self.rounds + 1, state.clone());
+        round.read(&mut self.signals, &bots::of_rules(), Held::put_signal).await?;
+        (self.rounds, self.state) = (self.rounds + 1, state);
         let mut held = write(held);
-        held.end_round(now, &results, state, frontiers);
+        held.end_round(now, &results, stated);
         if self.rounds == 1 {
             let mib = held.bytes() >> 20;
             tracing::info!(mib, "the last hours' results are held in memory");
@@ -151,6 +152,15 @@ impl Following {
         let sources = products.chain(searches).chain([&self.signals]);
         let names: BTreeSet<String> = sources.flat_map(|source| source.names(now)).collect();
         self.results.existing(&names.into_iter().collect::<Vec<_>>()).await
+    }
+}
+
+impl Stated {
+    async fn read(results: &Store, now: Timestamp) -> Result<Self, StoreError> {
+        let dismissed = Dismissed::seen(results, now - REACH, now);
+        let (state, frontiers, dismissed) =
+            try_join!(State::read(results), frontiers(results, None), dismissed)?;
+        Ok(Self { state, frontiers, dismissed })
     }
 }
 

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use foldhash::quality::RandomState;
 use smol_str::SmolStr;
 
+use crate::analytics::bots::Dismissed;
 use crate::analytics::progress::{Frontier, Progress};
 use crate::analytics::range::Range;
 use crate::analytics::recent::names::Names;
@@ -31,6 +32,16 @@ pub const REACH: TimeDelta = TimeDelta::hours(8);
 const MINUTES_REACH: TimeDelta = TimeDelta::minutes(140);
 /// How old what was read last may be and still answer.
 const AGE_MAX: Duration = Duration::from_secs(5);
+
+/// What is stated and decided of results.
+pub struct Stated {
+    /// How far they are rolled up.
+    pub state: State,
+    /// How far they reach.
+    pub frontiers: Vec<Frontier>,
+    /// Which signals of rules on bots people dismissed.
+    pub dismissed: Dismissed,
+}
 
 /// What is held.
 #[derive(Default)]
@@ -110,8 +121,9 @@ impl Held {
         self.verdicts.forget_index(index);
     }
 
-    /// Ends a round of reading that began at `now`, with what was stated then.
-    pub fn end_round(&mut self, now: Timestamp, results: &Store, state: State, frontiers: Vec<Frontier>) {
+    /// Ends a round of reading the results of this store that began at `now`, with what was stated then.
+    pub fn end_round(&mut self, now: Timestamp, results: &Store, stated: Stated) {
+        let Stated { state, frontiers, dismissed } = stated;
         (self.from, self.minutes_from) = (now - REACH, minutes_from(now, &state));
         self.products.forget_before(None, self.minutes_from);
         for level in [None, Some(Level::Quarter), Some(Level::Hour)] {
@@ -121,7 +133,8 @@ impl Held {
             self.suspect_searches.forget_before(level, self.from);
         }
         self.verdicts.forget_before(self.from - SESSION_MAX);
-        self.cleared = self.verdicts.cleared();
+        let dismissed = dismissed.cases.iter().map(|case| self.fingerprints.hash_one(case)).collect();
+        self.cleared = self.verdicts.cleared(&dismissed);
         self.results = Some(results.clone());
         (self.state, self.frontiers) = (state, frontiers);
         self.read = Some(Instant::now());

@@ -45,11 +45,13 @@ impl Verdicts {
         self.0.values_mut().for_each(|of_index| of_index.retain(|_, verdict| verdict.last_seen >= instant));
     }
 
-    /// The sessions of which some rule was looked at and none holds.
-    pub fn cleared(&self) -> HashSet<u64> {
+    /// The sessions of which some rule was looked at and none holds, but by a case that is among the dismissed.
+    pub fn cleared(&self, dismissed: &HashSet<u64>) -> HashSet<u64> {
         let of = |is_bot| {
-            let all = self.0.values().flat_map(HashMap::values);
-            all.filter(move |verdict| verdict.is_bot == is_bot).map(|verdict| verdict.session)
+            let holds =
+                |(document, verdict): &(&u64, &Verdict)| verdict.is_bot && !dismissed.contains(document);
+            let all = self.0.values().flatten().filter(move |one| holds(one) == is_bot);
+            all.map(|(_, verdict)| verdict.session)
         };
         let bots: HashSet<u64> = of(true).collect();
         of(false).filter(|session| !bots.contains(session)).collect()
@@ -72,12 +74,13 @@ mod tests {
         verdicts.put("a", 2, 20, &signal(false, 5));
         verdicts.put("b", 3, 20, &signal(true, 6));
         verdicts.put("b", 4, 30, &signal(true, 6));
-        assert_eq!(verdicts.cleared(), HashSet::from([10]));
+        assert_eq!(verdicts.cleared(&HashSet::new()), HashSet::from([10]));
+        assert_eq!(verdicts.cleared(&HashSet::from([4])), HashSet::from([10, 30]));
         verdicts.put("b", 3, 20, &signal(false, 7));
-        assert_eq!(verdicts.cleared(), HashSet::from([10, 20]));
+        assert_eq!(verdicts.cleared(&HashSet::new()), HashSet::from([10, 20]));
         verdicts.forget_before(Timestamp::from_millis(6 * 60_000));
-        assert_eq!(verdicts.cleared(), HashSet::from([20]));
+        assert_eq!(verdicts.cleared(&HashSet::new()), HashSet::from([20]));
         verdicts.forget_index("b");
-        assert!(verdicts.cleared().is_empty());
+        assert!(verdicts.cleared(&HashSet::new()).is_empty());
     }
 }

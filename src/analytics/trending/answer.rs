@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 
-use crate::analytics::EXAMPLE_NOW;
 use crate::analytics::progress::Progress;
 use crate::analytics::range::Range;
 use crate::analytics::trending::store::Trends;
 use crate::analytics::trending::{Figures, Listed, Measure, Shown, Trend, score};
+use crate::http::EXAMPLE_NOW;
 use crate::model::category;
 use crate::model::ids::ProductId;
 use crate::model::money::{Cents, Currency};

@@ -163,6 +163,17 @@ fn a_field_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn a_search_can_have_found_as_much_as_every_store_holds_and_no_more() {
+    let mut most = serde_json::to_value(search(at(2))).unwrap();
+    most["result_count"] = json!(1_000_000_000_000_u64);
+    assert!(parse_value(&most).is_ok());
+    let beyond = [json!(1_000_000_000_001_u64), json!(u64::MAX)];
+    expect_reject(&search(at(2)), "result_count", &beyond, "implausible");
+    let no_count = [json!(-1), json!(1.5), json!("7")];
+    expect_reject(&search(at(2)), "result_count", &no_count, "unreadable");
+}
+
+#[test]
 fn a_list_is_no_event_whatever_it_holds() {
     for list in [&b"[]"[..], br#" ["tick", "2026-09-21T14:13:20.000Z"]"#, b"7", b""] {
         let reject = parse(list).unwrap_err();

@@ -42,6 +42,13 @@ fn a_successor_finds_late_what_its_predecessor_would_have_found_late() {
 }
 
 #[test]
+fn a_tick_of_a_clock_that_is_ahead_moves_event_time_to_the_brokers_clock_at_most() {
+    let mut part = fresh(Group::Trends);
+    fold(&mut part, PRODUCT, &tick(at(900_000_000)));
+    assert_eq!(part.frontier().topics[PRODUCT].2, Some(at(10_000_000)));
+}
+
+#[test]
 fn a_late_event_leaves_live_traffic_live() {
     let mut part = fresh(Group::Trends);
     let mut stored = |happened: i64, stored: i64| {

@@ -30,14 +30,14 @@ async fn report_of(shop: &Shop, currency: Currency, archive_share: Sample) -> Re
 }
 
 /// The same from the program: its exit code and what it prints.
-fn program(shop: &Shop, arguments: &[&str]) -> (i32, String) {
+pub fn program(shop: &Shop, arguments: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_audit"));
     let output = command.args(arguments).env("SHOPLENS_PREFIX", &shop.prefix).stderr(Stdio::null()).output();
     let output = output.unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
-fn compared(report: &Report, what: &str) -> u64 {
+pub fn compared(report: &Report, what: &str) -> u64 {
     report.checks.get(what).map_or(0, |check| check.compared)
 }
 
@@ -207,7 +207,7 @@ async fn what_rests_on_records_that_retention_has_deleted_is_no_difference() {
 }
 
 /// Index without its date, id, and what is wrong.
-fn summary(difference: &Difference) -> (String, String, &'static str) {
+pub fn summary(difference: &Difference) -> (String, String, &'static str) {
     let problem = match difference.problem {
         Problem::Missing { .. } => "missing",
         Problem::Unexpected { .. } => "unexpected",
@@ -217,11 +217,11 @@ fn summary(difference: &Difference) -> (String, String, &'static str) {
     (index.to_owned(), difference.id.clone(), problem)
 }
 
-fn in_path(id: &str) -> String {
+pub fn in_path(id: &str) -> String {
     id.replace('|', "%7C")
 }
 
-async fn delete_records(shop: &Shop, topic: &str, before: i64) {
+pub async fn delete_records(shop: &Shop, topic: &str, before: i64) {
     let mut config = rdkafka::ClientConfig::new();
     config.set("bootstrap.servers", &shop.servers.kafka.kafka_bootstrap_servers);
     let admin: AdminClient<DefaultClientContext> = config.create().unwrap();

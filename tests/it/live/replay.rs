@@ -5,16 +5,18 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use shoplens::audit::report::Early;
+use shoplens::bus::DEAD_LETTERS;
 use shoplens::model::event::Stream;
 use shoplens::model::money::Currency;
 use shoplens::store::Missing;
 
+use crate::closed_pipe::closed_pipe;
 use crate::live::audit::report;
 use crate::live::shop::Shop;
 use crate::live::small_log::{drain, drain_with, minute, with_small_log};
 
 /// What `replay` prints.
-fn replay(shop: &Shop, currency: &str, arguments: &[&str]) -> String {
+pub fn replay(shop: &Shop, currency: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_replay"));
     command.args(arguments).env("SHOPLENS_PREFIX", &shop.prefix).env("SHOP_CURRENCY", currency);
     let output = command.output().unwrap();
@@ -125,6 +127,49 @@ async fn a_dead_letter_is_sent_back_once_after_the_fix_and_counted_once() {
         drain(shop, dollars()).await;
         assert_eq!(viewed(shop).await, 1.0);
         assert_eq!(report(shop, dollars()).await.differences, []);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_among_the_dead_letters_that_is_none_is_counted_and_left_alone() {
+    with_small_log(async |shop, log| {
+        log.record(Stream::Product, b"never an event");
+        log.close(minute(0));
+        drain(shop, Currency::EUR).await;
+        let strange: [&[(&str, &[u8])]; 2] =
+            [&[], &[("topic", b"coffee-events"), ("partition", b"0"), ("offset", b"0")]];
+        strange.iter().for_each(|headers| log.record_with_headers(DEAD_LETTERS, b"what is this", headers));
+        let list = replay(shop, "EUR", &["dead", "list"]);
+        let expected = "       1 in all\n       2 records that name no origin: somebody else wrote them\n";
+        assert!(list.ends_with(expected), "{list}");
+        assert!(!replay(shop, "EUR", &["dead", "show"]).contains("what is this"));
+        assert_eq!(replay(shop, "EUR", &["dead", "send", "--force"]), "1 sent, 0 sent before\n");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_has_read_enough_is_no_failure_of_the_programs_that_print() {
+    with_small_log(async |shop, log| {
+        log.record(Stream::Product, b"never an event");
+        log.close(minute(0));
+        drain(shop, Currency::EUR).await;
+        let programs: [(&str, &[&str]); 6] = [
+            (env!("CARGO_BIN_EXE_replay"), &["dead", "list"]),
+            (env!("CARGO_BIN_EXE_replay"), &["dead", "show"]),
+            (env!("CARGO_BIN_EXE_replay"), &["late", "list"]),
+            (env!("CARGO_BIN_EXE_audit"), &["--json"]),
+            (env!("CARGO_BIN_EXE_admin"), &["topics"]),
+            (env!("CARGO_BIN_EXE_admin"), &["rollup"]),
+        ];
+        for (program, arguments) in programs {
+            let mut command = Command::new(program);
+            let output = command.args(arguments).env("SHOPLENS_PREFIX", &shop.prefix).stdout(closed_pipe());
+            let output = output.output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && !told.contains("panicked"), "{program} {arguments:?}: {told}");
+        }
     })
     .await;
 }

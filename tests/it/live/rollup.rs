@@ -10,6 +10,7 @@ use shoplens::analytics::range::Range;
 use shoplens::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use shoplens::rollup::kind::KINDS;
 use shoplens::rollup::level::Level;
+use shoplens::rollup::repairs::LookedAt;
 use shoplens::rollup::run::{Passed, pass};
 use shoplens::rollup::span::Stretch;
 use shoplens::rollup::{Retention, roll, rolled, totals};
@@ -132,7 +133,8 @@ async fn complete_until(shop: &Shop, at: Timestamp) {
     shop.store.ensure(&Schema::PROCESSOR_FRONTIERS).await.unwrap();
     let index = shop.store.name(Schema::PROCESSOR_FRONTIERS.name);
     let frontier = |(group, partition): (&str, i32)| {
-        let body = json!({ "group": group, "partition": partition, "complete_until": at });
+        let topics = json!([{ "topic": "order-events", "next": 1, "max_ts": Timestamp::now() }]);
+        let body = json!({ "group": group, "partition": partition, "complete_until": at, "topics": topics });
         let (id, source) = (format!("{group}|{partition}"), body.to_string().into_bytes());
         Operation { index: index.clone(), id, mode: Mode::Replace, source, tag: 0 }
     };
@@ -144,7 +146,12 @@ async fn complete_until(shop: &Shop, at: Timestamp) {
 /// One pass; without flags nothing is old enough to be dropped.
 async fn roll_up(shop: &Shop, flags: &[&str]) -> Passed {
     let flags = if flags.is_empty() { &["--keep-quarters-days", "30"] } else { flags };
-    pass(&shop.store, PARTITIONS, &retention(flags), None).await.unwrap()
+    roll_up_at(shop, flags, Timestamp::now()).await
+}
+
+/// The same by a clock that says this.
+async fn roll_up_at(shop: &Shop, flags: &[&str], clock: Timestamp) -> Passed {
+    pass(&shop.store, PARTITIONS, &retention(flags), &mut LookedAt::default(), clock).await.unwrap()
 }
 
 /// The sums of a field by key in a range, as readers ask for them; and the indices that they ask.
@@ -213,11 +220,15 @@ async fn every_range_is_answered_the_same_before_and_after_rolling_up_and_droppi
         assert_eq!(roll_up(shop, &[]).await.documents, 0, "nothing is left to do");
 
         let flags = ["--keep-minutes-days", "5", "--keep-quarters-days", "5"];
-        assert_eq!(roll_up(shop, &flags).await.dropped, Vec::<String>::new(), "what goes is told first");
+        assert_eq!(
+            roll_up(shop, &flags).await.retained.dropped,
+            Vec::<String>::new(),
+            "what goes is told first"
+        );
         let gone = ["category-funnels", "product-trends", "product-trends-quarters"];
         let mut dropped = BTreeSet::new();
         eventually("old minutes and quarters are dropped", async || {
-            dropped.extend(roll_up(shop, &flags).await.dropped);
+            dropped.extend(roll_up(shop, &flags).await.retained.dropped);
             (dropped.len() == gone.len()).then_some(())
         })
         .await;
@@ -274,7 +285,8 @@ async fn only_what_can_change_no_more_in_any_partition_is_rolled_up() {
             [minute(1_530), minute(1_500), minute(1_440)]
         );
         assert_that_every_range_is_answered_right(shop).await;
-        let silent = pass(&shop.store, PARTITIONS + 1, &retention(&[]), None).await.unwrap();
+        let (flags, now) = (retention(&[]), Timestamp::now());
+        let silent = pass(&shop.store, PARTITIONS + 1, &flags, &mut LookedAt::default(), now).await.unwrap();
         assert_eq!(silent.documents, 0, "a partition has not told how far it is");
     })
     .await;
@@ -323,6 +335,27 @@ async fn minutes_whose_sums_are_not_kept_are_not_dropped() {
             let state = rolled(&shop.store, &[schema]).await.unwrap();
             assert_eq!(state.minutes_from, Timestamp::MIN, "{}", schema.name);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_drops_nothing_that_a_right_one_keeps() {
+    with_three_days(async |shop| {
+        let flags = ["--keep-quarters-days", "30"];
+        roll_up(shop, &flags).await;
+        for clock in [Timestamp::now() + TimeDelta::days(400), first_day() - TimeDelta::days(400)] {
+            // Twice: what goes is stated first.
+            for _ in 0..2 {
+                let retained = roll_up_at(shop, &flags, clock).await.retained;
+                assert_eq!(retained.dropped, Vec::<String>::new());
+                assert_eq!(retained.kept.is_empty(), clock < first_day());
+            }
+            for (schema, ..) in WRITTEN {
+                assert_eq!(rolled(&shop.store, &[schema]).await.unwrap().minutes_from, Timestamp::MIN);
+            }
+        }
+        assert_that_every_range_is_answered_right(shop).await;
     })
     .await;
 }

@@ -133,7 +133,7 @@ impl Visits {
 }
 
 /// Visits of half an hour before [`minute`] 0 and half an hour from then on, some of them bots'.
-fn log_of_an_hour(log: &Log) -> Vec<Value> {
+pub fn log_of_an_hour(log: &Log) -> Vec<Value> {
     let mut visits = Visits { rng: ChaCha8Rng::seed_from_u64(7), events: Vec::new() };
     let mut made = Vec::new();
     for number in 0..60 {
@@ -147,7 +147,7 @@ fn log_of_an_hour(log: &Log) -> Vec<Value> {
     visits.events
 }
 
-fn text<'a>(event: &'a Value, field: &str) -> &'a str {
+pub fn text<'a>(event: &'a Value, field: &str) -> &'a str {
     event[field].as_str().unwrap_or_default()
 }
 
@@ -173,7 +173,7 @@ fn ids(search: &Value) -> (&str, &str) {
 
 /// What is counted: all, a query, a category, a filter.
 #[derive(Clone, Copy)]
-enum Key<'a> {
+pub enum Key<'a> {
     All,
     Query(&'a str),
     Category(&'a str),
@@ -201,7 +201,7 @@ impl Key<'_> {
 }
 
 /// The definitions of docs/metrics-search.md, followed word by word.
-fn recount(events: &[Value], key: Key<'_>) -> BTreeMap<&'static str, f64> {
+pub fn recount(events: &[Value], key: Key<'_>) -> BTreeMap<&'static str, f64> {
     let mut sessions: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for event in events {
         sessions.entry(text(event, "session_id")).or_default().push(event);
@@ -257,7 +257,7 @@ fn recount(events: &[Value], key: Key<'_>) -> BTreeMap<&'static str, f64> {
 }
 
 /// The answer's figures are those of the recount, and so are its shares.
-fn hold(figures: &Value, expected: &BTreeMap<&str, f64>, what: &str) {
+pub fn hold(figures: &Value, expected: &BTreeMap<&str, f64>, what: &str) {
     let of = |figure: &str| expected.get(figure).copied().unwrap_or_default();
     let counts = [
         "sessions",
@@ -299,7 +299,7 @@ fn hold(figures: &Value, expected: &BTreeMap<&str, f64>, what: &str) {
     }
 }
 
-async fn make_searchable(shop: &Shop) {
+pub async fn make_searchable(shop: &Shop) {
     for schema in [Schema::QUERY_STATS, Schema::SUSPECT_QUERIES, Schema::FRAUD_SIGNALS] {
         shop.store.refresh(schema.name).await.unwrap();
     }

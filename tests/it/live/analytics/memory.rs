@@ -15,13 +15,14 @@ use shoplens::catalog::shelf;
 use shoplens::model::event::Event;
 use shoplens::model::money::Currency;
 use shoplens::model::time::Timestamp;
+use shoplens::rollup::repairs::LookedAt;
 use shoplens::rollup::run::pass;
 use shoplens::rollup::{self, Retention, Rolled, rolled};
 use shoplens::store::schema::Schema;
 use shoplens::traffic::{Assortment, Simulator};
 
 use super::trending::{pane, panes_of_70_minutes, products, signal, suspect};
-use super::{now, path, write};
+use super::{dismissal, now, path, write};
 use crate::live::shop::{Shop, with_shop};
 use crate::live::small_log::{self, drain, with_small_log};
 
@@ -69,6 +70,12 @@ async fn same_trends(shop: &Shop, recent: &Recent, now: Timestamp) -> usize {
     places
 }
 
+/// The share of bots as it is told from memory.
+async fn share_of_bots(recent: &Recent) -> Option<f64> {
+    let question = products(None);
+    recent.ask(move |held| trending::memory::trends(held, &question, now())).await?.1.bots_share
+}
+
 #[tokio::test]
 async fn trends_from_memory_are_those_of_elasticsearch_while_documents_grow_come_and_go() {
     with_shop(async |shop| {
@@ -92,6 +99,13 @@ async fn trends_from_memory_are_those_of_elasticsearch_while_documents_grow_come
         ];
         write(shop, &Schema::FRAUD_SIGNALS, signals.into()).await;
         same_trends(shop, &recent, now()).await;
+
+        let with_bot = share_of_bots(&recent).await;
+        let (id, at, mut decision) = dismissal(0, "s-other", "bot_velocity|s-other");
+        decision["rule"] = json!("bot_velocity");
+        write(shop, &Schema::FRAUD_DECISIONS, vec![(id, at, decision)]).await;
+        same_trends(shop, &recent, now()).await;
+        assert_ne!(share_of_bots(&recent).await, with_bot, "who was dismissed is no bot any more");
 
         // Made anew under the same name, with less in it.
         shop.store.remove_index(&Schema::PRODUCT_TRENDS.index_at(now())).await.unwrap();
@@ -153,7 +167,8 @@ async fn what_the_processor_counted_and_rolled_up_is_told_alike_from_memory_and_
         for schema in rollup::writes() {
             shop.store.ensure(schema).await.unwrap();
         }
-        pass(&shop.store, 1, &Flags::parse_from(["it"]).retention, None).await.unwrap();
+        let retention = Flags::parse_from(["it"]).retention;
+        pass(&shop.store, 1, &retention, &mut LookedAt::default(), Timestamp::now()).await.unwrap();
         let longer = rolled(&shop.store, &[&Schema::PRODUCT_TRENDS]).await.unwrap();
         assert_ne!(longer, Rolled::default());
         same_trends(shop, &recent, now).await;

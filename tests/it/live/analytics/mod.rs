@@ -1,5 +1,6 @@
 //! Questions about partial results, written as the processor writes them, on the real Elasticsearch.
 
+mod dismissed;
 mod funnels;
 mod memory;
 mod recount;
@@ -12,6 +13,7 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use poem::http::Method;
 use serde_json::{Value, json};
+use shoplens::analytics::decided::Known;
 use shoplens::analytics::fraud;
 use shoplens::analytics::funnels::{Funnel, store::funnels};
 use shoplens::analytics::progress::Progress;
@@ -26,6 +28,7 @@ use shoplens::model::money::Cents;
 use shoplens::model::rules::Rule;
 use shoplens::model::severity::Severity;
 use shoplens::model::time::Timestamp;
+use shoplens::review::Changes;
 use shoplens::store::bulk::{Mode, Operation};
 use shoplens::store::schema::Schema;
 
@@ -82,6 +85,11 @@ async fn write_frontiers(shop: &Shop, frontiers: &[Value]) {
     write(shop, &Schema::PROCESSOR_FRONTIERS, documents).await;
 }
 
+/// What was decided, as a service knows that has just been started.
+fn known() -> Known {
+    Known::new(Changes::default())
+}
+
 fn signal(n: u64, severity: &str, active: bool) -> (String, Timestamp, Value) {
     let visitor = format!("u{n:02}");
     let document = json!({
@@ -106,7 +114,7 @@ async fn pages_of_signals_show_every_active_case_once_the_last_seen_first() {
             fraud::Question { severity: None, rule: None, status: None, size: 10, after: None };
         let (mut ids, mut sizes, mut last_seen) = (BTreeSet::new(), Vec::new(), Vec::new());
         loop {
-            let page = store::signals(&shop.store, &question).await.unwrap();
+            let page = store::signals(&shop.store, &question, &known()).await.unwrap();
             assert_eq!(page.total, 25);
             sizes.push(page.items.len());
             last_seen.extend(page.items.iter().map(|signal| signal.last_seen));
@@ -119,7 +127,7 @@ async fn pages_of_signals_show_every_active_case_once_the_last_seen_first() {
         let rule = Some(Rule::FastRefund);
         let question =
             fraud::Question { severity: Some(Severity::Critical), rule, status: None, size: 3, after: None };
-        let page = store::signals(&shop.store, &question).await.unwrap();
+        let page = store::signals(&shop.store, &question, &known()).await.unwrap();
         assert_eq!((page.total, page.items.len(), page.next), (3, 3, None));
         assert_eq!(page.items[0].figures.0["seconds"], 30);
     })
@@ -265,7 +273,7 @@ async fn the_shop_at_a_glance_counts_what_is_stored() {
         let quiet = json!({ "group": "trends", "partition": 2, "watermark": null, "drained": true });
         write_frontiers(shop, &[frontier("trends", 1, 2), frontier("sessions", 1, 5), quiet]).await;
 
-        let stats = store::stats(&shop.store, now()).await.unwrap();
+        let stats = store::stats(&shop.store, now(), &known()).await.unwrap();
         assert_eq!((stats.products, stats.events.total, stats.last_minute), (1, 8, 3));
         let by_type =
             [(EventType::Search, 1), (EventType::View, 3), (EventType::Purchase, 3), (EventType::Refund, 1)];
@@ -283,14 +291,14 @@ async fn the_shop_at_a_glance_counts_what_is_stored() {
 #[tokio::test]
 async fn a_shop_that_nobody_has_written_to_answers_zeros() {
     with_shop(async |shop| {
-        assert_eq!(store::stats(&shop.store, now()).await.unwrap(), Stats::default());
+        assert_eq!(store::stats(&shop.store, now(), &known()).await.unwrap(), Stats::default());
         let window = Range::last(5, now());
         let found = trends(&shop.store, &trending::products(Some("toys")), window).await.unwrap();
         assert_eq!((found.progress, found.bots_share, found.listed), (Progress::default(), None, vec![]));
         let found = funnels(&shop.store, Range::last(60, now()), None).await.unwrap();
         assert_eq!(found.now, [Funnel { category: "all".to_owned(), ..Funnel::default() }]);
         let question = fraud::Question { severity: None, rule: None, status: None, size: 20, after: None };
-        assert_eq!(store::signals(&shop.store, &question).await.unwrap().total, 0);
+        assert_eq!(store::signals(&shop.store, &question, &known()).await.unwrap().total, 0);
     })
     .await;
 }

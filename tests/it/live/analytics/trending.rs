@@ -12,7 +12,7 @@ use shoplens::model::money::Cents;
 use shoplens::model::time::Timestamp;
 use shoplens::store::schema::Schema;
 
-use super::{minute, now, path, write, write_frontiers, write_product};
+use super::{dismissal, minute, now, path, write, write_frontiers, write_product};
 use crate::live::shop::with_shop;
 
 /// All products with most views, or those of a category.
@@ -244,6 +244,35 @@ async fn categories_trend_by_what_is_done_with_their_products() {
         assert_eq!(ask(None, None).await, [named("electronics", 11), named("garden", 10)]);
         assert_eq!(ask(None, Some(2)).await, [named("electronics.audio", 11), named("garden.tools", 10)]);
         assert_eq!(ask(Some("garden"), None).await, [named("garden.tools", 10)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_bot_did_trends_once_somebody_has_dismissed_its_every_case() {
+    with_shop(async |shop| {
+        let views = |product| pane(product, 1, 0, 9).remove(0);
+        write(shop, &Schema::PRODUCT_TRENDS, vec![views(1), pane(2, 50, 0, 1).remove(0)]).await;
+        let suspects = (0..9).map(|n| suspect(&format!("s{n}"), 1, 1, 0)).collect();
+        write(shop, &Schema::SUSPECT_PRODUCTS, suspects).await;
+        let mut signals: Vec<_> = (0..9).map(|n| signal(&format!("s{n}"), "bot_rhythm", true)).collect();
+        signals.push(signal("s0", "search_flood", true));
+        write(shop, &Schema::FRAUD_SIGNALS, signals).await;
+        let sessions = async || {
+            let window = Range::last(WINDOW as u32, now());
+            let found = trends(&shop.store, &products(None), window).await.unwrap();
+            found.listed.first().map(|one| one.trend.sessions)
+        };
+        assert_eq!(sessions().await, None);
+        let dismissal = |n: u64| {
+            let session = format!("s{n}");
+            let (id, at, mut document) = dismissal(0, &session, &format!("bot_rhythm|{session}"));
+            document["rule"] = json!("bot_rhythm");
+            (id, at, document)
+        };
+        let dismissals = (0..9).map(dismissal).collect();
+        write(shop, &Schema::FRAUD_DECISIONS, dismissals).await;
+        assert_eq!(sessions().await, Some(8), "another rule still holds for one");
     })
     .await;
 }
