@@ -158,7 +158,7 @@ fn suggestions() -> anyhow::Result<Vec<Question>> {
 /// Asks all in turns and prints what they took.
 async fn compare(what: &str, questions: &[Question], rounds: u32, asked: &Asked) -> anyhow::Result<()> {
     let Asked { service, proxy, elasticsearch } = asked;
-    let client = Client::builder().no_proxy().build()?;
+    let client = Client::builder().no_proxy().no_gzip().build()?;
     for Question { path, .. } in questions {
         let answer: Value = serde_json::from_str(&service.get(&client, path).await?)?;
         let relaxed = answer["relaxation"].as_str().is_some_and(|stage| stage != "none");

@@ -14,6 +14,7 @@ pub mod pages;
 pub mod parameter;
 pub mod problem;
 pub mod server;
+pub mod verbatim;
 pub mod written;
 
 use std::sync::Arc;

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::merchandising::words::{has_term, plain_words};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
-use crate::model::product::Product;
 use crate::model::time::Timestamp;
 
 /// Most products that one rule pins, and that one search shows pinned.
@@ -183,14 +182,15 @@ impl Rule {
 }
 
 impl Boost {
-    /// Whether it is for this product.
-    pub fn lifts(&self, product: &Product) -> bool {
+    /// Whether it is for the product of this id, category and brand.
+    pub fn lifts(&self, id: &str, category: Option<&str>, brand: Option<&str>) -> bool {
         let in_category = |wanted: &String| {
-            product.category.as_ref().is_some_and(|path| path.prefixes().any(|level| level == wanted))
+            let below = category.and_then(|path| path.strip_prefix(wanted.as_str()));
+            below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
         };
         self.category.as_ref().is_none_or(in_category)
-            && self.brand.as_ref().is_none_or(|brand| product.brand.as_ref() == Some(brand))
-            && self.product.as_ref().is_none_or(|id| product.id.as_str() == id)
+            && self.brand.as_ref().is_none_or(|wanted| brand == Some(wanted))
+            && self.product.as_ref().is_none_or(|wanted| id == wanted)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod explain;
 pub mod facets;
 pub mod filter;
+pub mod listed;
 pub mod query;
 pub mod relevance;
 pub mod request;
@@ -108,7 +109,7 @@ impl Search {
             ..RawSearch::default()
         };
         let answer = self.search(&raw.check()?).await?;
-        Ok(answer.items.into_iter().map(|item| (item.id, item.name)).collect())
+        Ok(answer.items.into_iter().map(|item| (item.id, item.name.read())).collect())
     }
 
     /// What others search for and is wanted: the most popular first, and so many at most.

@@ -66,7 +66,7 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
         search_after: request.after.as_ref().map(|cursor| cursor.values.clone()),
         sort: request.sort.keys(),
         track_total_hits: true,
-        source: &body::SOURCE,
+        source: if request.explain { &body::EXPLAINED } else { &body::SHOWN },
         highlight: None,
         suggest: None,
         explain: request.explain,
