@@ -300,7 +300,7 @@ fn sentence(kind: ReasonKind, term: &Term, field: &str, cause: Cause) -> String 
             let errors = if *edits == 1 { "error" } else { "errors" };
             format!("“{found}” stands in the {field}, {edits} typing {errors} away from “{typed}”")
         }
-        (Cause::Synonym(Swap { synonym, typed, other }), _) => {
+        (Cause::Synonym(Swap { synonym, typed, other, .. }), _) => {
             let (typed, other) = (typed.join(" "), other.join(" "));
             format!(
                 "“{found}” stands in the {field}; the synonym “{synonym}” has put “{other}” in for “{typed}”"
