@@ -148,7 +148,7 @@ fn searches() -> anyhow::Result<Vec<Question>> {
 fn suggestions() -> anyhow::Result<Vec<Question>> {
     let question = |text: &&str| {
         let typed = Typed::read(&Words::read(text));
-        let body = autocomplete::products(&typed, SUGGESTIONS, Likeness::Begins);
+        let body = autocomplete::products(&typed, SUGGESTIONS, Likeness::Begins, &[]);
         let body = body.with_context(|| format!("{text} asks Elasticsearch nothing"))?.to_string();
         Ok(Question { path: format!("/autocomplete?q={}", text.replace(' ', "+")), body })
     };

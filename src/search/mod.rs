@@ -34,6 +34,7 @@ use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
 use crate::search::autocomplete::known::Known;
+use crate::search::autocomplete::vocabulary::Vocabulary;
 use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
 use crate::search::curated::Curated;
 use crate::search::explain::Explainer;
@@ -184,9 +185,12 @@ impl Search {
     pub async fn suggest(&self, words: &Words, size: u32) -> Result<Suggestions, StoreError> {
         let started = Instant::now();
         let typed = Typed::read(words);
-        let mut suggestions = self.suggest_like(&typed, size, Likeness::Begins).await?;
+        let merchandise = self.merchandise().await;
+        let hidden = merchandise.hidden(words.as_slice(), Timestamp::now());
+        let known = self.known.get(&merchandise).await?;
+        let mut suggestions = self.suggest_like(&typed, size, Likeness::Begins, &known, &hidden).await?;
         if suggestions.is_empty() {
-            suggestions = self.suggest_like(&typed, size, Likeness::Similar).await?;
+            suggestions = self.suggest_like(&typed, size, Likeness::Similar, &known, &hidden).await?;
         }
         Ok(Suggestions { query: words.text(), took_ms: millis_since(started), suggestions })
     }
@@ -196,9 +200,10 @@ impl Search {
         typed: &Typed,
         size: u32,
         likeness: Likeness,
+        known: &Vocabulary,
+        hidden: &[&str],
     ) -> Result<Vec<Suggestion>, StoreError> {
-        let known = self.known.get(&*self.merchandise().await).await?;
-        let products = match autocomplete::products(typed, size, likeness) {
+        let products = match autocomplete::products(typed, size, likeness, hidden) {
             Some(body) => self.ask::<RawProducts>("suggest products", &body).await?.hits.sources().collect(),
             None => Vec::new(),
         };
