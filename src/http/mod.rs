@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod allowed;
+pub mod body;
 mod framework;
 pub mod fresh;
 pub mod health;
