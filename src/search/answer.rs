@@ -170,6 +170,11 @@ impl RawAnswer {
         self.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
     }
 
+    /// Whether what was typed is a product's identifier, whatever the filters.
+    pub fn identifies(&self) -> bool {
+        self.aggregations.identified.as_ref().is_some_and(|identified| identified.doc_count > 0)
+    }
+
     /// Where to go on behind these products; `None` when there are no more.
     pub fn next_cursor(&self, request: &SearchRequest) -> Option<String> {
         let last = self.hits.hits.last()?;

@@ -224,7 +224,9 @@ impl Search {
         }
         let corrections = as_typed.take_corrections(&request.words, &self.relevance);
         let corrections = corrections.without(&curated.meant);
-        let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
+        let doubts = if as_typed.identifies() {
+            Doubts::default()
+        } else if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
             // Every word occurs, but one that hardly does may be misspelled in those products too.
             let frequent = self.relevance.spelling.frequent_products;
             let corrections = corrections.outweighing(&request.words, frequent);

@@ -76,6 +76,9 @@ pub struct Aggregations {
     /// Passes the products that have all the words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_words: Option<Passing>,
+    /// Passes the product whose identifier was typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identified: Option<Passing>,
 }
 
 /// Passes products.
@@ -97,8 +100,17 @@ pub fn aggregations(filters: &Filters) -> Aggregations {
     if *filters != Filters::default() {
         return made(filters);
     }
-    let Aggregations { category, brand, price, rating, in_stock, attributes, found: _, all_words: _ } =
-        &*UNFILTERED;
+    let Aggregations {
+        category,
+        brand,
+        price,
+        rating,
+        in_stock,
+        attributes,
+        found: _,
+        all_words: _,
+        identified: _,
+    } = &*UNFILTERED;
     Aggregations {
         category: Cow::Borrowed(category),
         brand: Cow::Borrowed(brand),
@@ -108,6 +120,7 @@ pub fn aggregations(filters: &Filters) -> Aggregations {
         attributes: Cow::Borrowed(attributes),
         found: None,
         all_words: None,
+        identified: None,
     }
 }
 
@@ -125,6 +138,7 @@ fn made(filters: &Filters) -> Aggregations {
         attributes: written(&attributes::aggregation(filters)),
         found: None,
         all_words: None,
+        identified: None,
     }
 }
 
@@ -172,6 +186,8 @@ pub struct RawFacets {
     pub found: Option<Passed>,
     /// Products that have all the words, where that was asked besides.
     pub all_words: Option<Passed>,
+    /// Products whose identifier was typed, where that was asked besides.
+    pub identified: Option<Passed>,
 }
 
 /// The counts of one facet's values.
