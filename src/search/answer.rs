@@ -63,7 +63,7 @@ pub struct SearchAnswer {
 pub enum Relaxation {
     /// Not at all: products have most of the words, or their synonyms.
     None,
-    /// Words that occur in no product, or hardly any, were taken for similar ones.
+    /// Words that occur in no product, or hardly any, were taken for similar ones, or joined or split.
     SimilarWords,
     /// Products have at least one of the words, or of the similar ones; those with more come first.
     AnyWord,

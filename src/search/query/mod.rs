@@ -8,6 +8,7 @@
 //! goes into values alone.
 
 pub mod body;
+pub mod compounds;
 pub mod plan;
 pub mod spelling;
 
