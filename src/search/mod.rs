@@ -35,8 +35,7 @@ use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
 use crate::search::autocomplete::known::Known;
-use crate::search::autocomplete::vocabulary::Vocabulary;
-use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
+use crate::search::autocomplete::{Likeness, RawProducts, Suggestions, Typed};
 use crate::search::curated::Curated;
 use crate::search::explain::Explainer;
 use crate::search::query::Stage;
@@ -212,26 +211,20 @@ impl Search {
         let merchandise = self.merchandise().await;
         let hidden = merchandise.hidden(words.as_slice(), Timestamp::now());
         let known = self.known.get(&merchandise).await?;
-        let mut suggestions = self.suggest_like(&typed, size, Likeness::Begins, &known, &hidden).await?;
-        if suggestions.is_empty() {
-            suggestions = self.suggest_like(&typed, size, Likeness::Similar, &known, &hidden).await?;
+        let mut suggestions = Vec::new();
+        for likeness in [Likeness::Begins, Likeness::Similar] {
+            let products = match autocomplete::products(&typed, size, likeness, &hidden) {
+                Some(body) => {
+                    self.ask::<RawProducts>("suggest products", &body).await?.hits.sources().collect()
+                }
+                None => Vec::new(),
+            };
+            suggestions = autocomplete::suggest(&typed, size, likeness, &known, products);
+            if !suggestions.is_empty() {
+                break;
+            }
         }
         Ok(Suggestions { query: words.text(), took_ms: millis_since(started), suggestions })
-    }
-
-    async fn suggest_like(
-        &self,
-        typed: &Typed,
-        size: u32,
-        likeness: Likeness,
-        known: &Vocabulary,
-        hidden: &[&str],
-    ) -> Result<Vec<Suggestion>, StoreError> {
-        let products = match autocomplete::products(typed, size, likeness, hidden) {
-            Some(body) => self.ask::<RawProducts>("suggest products", &body).await?.hits.sources().collect(),
-            None => Vec::new(),
-        };
-        Ok(autocomplete::suggest(typed, size, likeness, known, products))
     }
 
     /// Keeps what is suggested up to date, for ever.
