@@ -148,7 +148,7 @@ fn searches() -> anyhow::Result<Vec<Question>> {
 fn suggestions() -> anyhow::Result<Vec<Question>> {
     let question = |text: &&str| {
         let typed = Typed::read(&Words::read(text));
-        let body = autocomplete::products(&typed, SUGGESTIONS, Likeness::Begins);
+        let body = autocomplete::products(&typed, SUGGESTIONS, Likeness::Begins, &[]);
         let body = body.with_context(|| format!("{text} asks Elasticsearch nothing"))?.to_string();
         Ok(Question { path: format!("/autocomplete?q={}", text.replace(' ', "+")), body })
     };
@@ -158,7 +158,7 @@ fn suggestions() -> anyhow::Result<Vec<Question>> {
 /// Asks all in turns and prints what they took.
 async fn compare(what: &str, questions: &[Question], rounds: u32, asked: &Asked) -> anyhow::Result<()> {
     let Asked { service, proxy, elasticsearch } = asked;
-    let client = Client::builder().no_proxy().build()?;
+    let client = Client::builder().no_proxy().no_gzip().build()?;
     for Question { path, .. } in questions {
         let answer: Value = serde_json::from_str(&service.get(&client, path).await?)?;
         let relaxed = answer["relaxation"].as_str().is_some_and(|stage| stage != "none");

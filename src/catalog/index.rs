@@ -2,7 +2,6 @@
 //! `mappings/synonyms.txt` in its synonym filter.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::store::schema::Schema;
 
@@ -16,15 +15,7 @@ pub fn loading_body(more: &[String]) -> Value {
     body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] = rules.collect();
     body["settings"]["refresh_interval"] = json!("-1");
     body["settings"]["number_of_replicas"] = json!(0);
-    body["mappings"]["_meta"] = json!({ "fingerprint": fingerprint() });
     body
-}
-
-/// Tells one state of the mapping's file from another: a served version that bears another one was loaded by
-/// another build.
-fn fingerprint() -> String {
-    let digest = Sha256::digest(Schema::PRODUCTS.body().to_string());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The rules by which a search takes one word for another, in Solr's format: `tv, television` or `telly => tv`.
@@ -81,13 +72,11 @@ mod tests {
     }
 
     #[test]
-    fn loading_changes_nothing_but_synonyms_refresh_replicas_and_the_fingerprint() {
+    fn loading_changes_nothing_but_synonyms_refresh_and_replicas() {
         let mut body = loading_body(&["a, b".to_owned()]);
-        assert_eq!(body["mappings"]["_meta"].take(), json!({ "fingerprint": fingerprint() }));
         let schema = Schema::PRODUCTS.body();
         assert_eq!(body["settings"]["refresh_interval"], "-1");
         body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] = json!([]);
-        body["mappings"].as_object_mut().unwrap().remove("_meta");
         for name in ["refresh_interval", "number_of_replicas"] {
             body["settings"][name] = serving_settings()["index"][name].clone();
         }

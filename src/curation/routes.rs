@@ -7,6 +7,7 @@ use poem_openapi::{OpenApi, Tags};
 use crate::curation::answers::{Changed, Changes, NamedRule, NamedSynonym, Recorded, Rules, Synonyms};
 use crate::curation::preview::{self, SEARCHES_MAX};
 use crate::http::admin::{Guard, Pass, Refusal};
+use crate::http::body::Body;
 use crate::http::problem::Failure;
 use crate::merchandising::rule::Rule;
 use crate::merchandising::state::{Edit, EditError, Entry, State, Subject};
@@ -66,7 +67,7 @@ impl Api {
         pass: Pass,
         /// Its id, 1 to 64 characters of `A-Z a-z 0-9 - _`.
         id: Path<String>,
-        synonym: Json<Synonym>,
+        synonym: Body<Synonym>,
         /// Only tell what would change.
         #[oai(default)]
         dry_run: Query<bool>,
@@ -127,7 +128,7 @@ impl Api {
         pass: Pass,
         /// Its id, 1 to 64 characters of `A-Z a-z 0-9 - _`; rules are applied in the order of their ids.
         id: Path<String>,
-        rule: Json<Rule>,
+        rule: Body<Rule>,
         /// Only tell what would change.
         #[oai(default)]
         dry_run: Query<bool>,

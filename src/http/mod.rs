@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod allowed;
+pub mod body;
 mod framework;
 pub mod fresh;
 pub mod health;
@@ -14,6 +15,7 @@ pub mod pages;
 pub mod parameter;
 pub mod problem;
 pub mod server;
+pub mod verbatim;
 pub mod written;
 
 use std::sync::Arc;

@@ -44,6 +44,13 @@ impl Merchandise {
         let named = self.rules.iter().map(|(id, rule)| Named { id, rule });
         named.filter(|named| named.rule.holds(words, category, now)).collect()
     }
+
+    /// The products that are hidden from a search for these words at this time, or for what they may become.
+    pub fn hidden(&self, begun: &[String], now: Timestamp) -> Vec<&str> {
+        let rules = self.rules.iter().map(|(_, rule)| rule).filter(|rule| !rule.hide.is_empty());
+        let rules = rules.filter(|rule| rule.may_hold(begun, now));
+        rules.flat_map(|rule| &rule.hide).map(String::as_str).collect()
+    }
 }
 
 /// The synonyms of now in Solr's format, to be compiled into the mapping of a catalogue that is loaded.

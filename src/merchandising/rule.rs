@@ -7,10 +7,9 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::merchandising::words::{has_term, plain_words};
+use crate::merchandising::words::{has_term, may_become, plain_words, words_of};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
-use crate::model::product::Product;
 use crate::model::time::Timestamp;
 
 /// Most products that one rule pins, and that one search shows pinned.
@@ -166,8 +165,6 @@ impl Rule {
 
     /// Whether it holds for these words, in this category, at this time.
     pub fn holds(&self, words: &[String], category: Option<&CategoryPath>, now: Timestamp) -> bool {
-        let in_time = self.from.is_none_or(|from| from.timestamp_millis() <= now.millis())
-            && self.until.is_none_or(|until| now.millis() < until.timestamp_millis());
         let in_category = self.category.as_ref().is_none_or(|wanted| {
             category.is_some_and(|chosen| chosen.prefixes().any(|level| level == wanted))
         });
@@ -178,19 +175,41 @@ impl Rule {
                 Matching::Contains => has_term(&typed, &wanted),
             }
         });
-        in_time && in_category && is_query
+        self.is_in_time(now) && in_category && is_query
+    }
+
+    /// Whether it holds at this time, in no category, for these words or for what they may become as their last
+    /// goes on.
+    pub fn may_hold(&self, begun: &[String], now: Timestamp) -> bool {
+        let concerns = |wanted: &String| {
+            let wanted = words_of(wanted);
+            match self.matching {
+                Matching::Exact => begun.len() <= wanted.len() && may_become(begun, &wanted),
+                Matching::Contains => begun
+                    .iter()
+                    .enumerate()
+                    .any(|(at, _)| may_become(begun.get(at..).unwrap_or_default(), &wanted)),
+            }
+        };
+        self.category.is_none() && self.is_in_time(now) && self.query.as_ref().is_some_and(concerns)
+    }
+
+    fn is_in_time(&self, now: Timestamp) -> bool {
+        self.from.is_none_or(|from| from.timestamp_millis() <= now.millis())
+            && self.until.is_none_or(|until| now.millis() < until.timestamp_millis())
     }
 }
 
 impl Boost {
-    /// Whether it is for this product.
-    pub fn lifts(&self, product: &Product) -> bool {
+    /// Whether it is for the product of this id, category and brand.
+    pub fn lifts(&self, id: &str, category: Option<&str>, brand: Option<&str>) -> bool {
         let in_category = |wanted: &String| {
-            product.category.as_ref().is_some_and(|path| path.prefixes().any(|level| level == wanted))
+            let below = category.and_then(|path| path.strip_prefix(wanted.as_str()));
+            below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
         };
         self.category.as_ref().is_none_or(in_category)
-            && self.brand.as_ref().is_none_or(|brand| product.brand.as_ref() == Some(brand))
-            && self.product.as_ref().is_none_or(|id| product.id.as_str() == id)
+            && self.brand.as_ref().is_none_or(|wanted| brand == Some(wanted))
+            && self.product.as_ref().is_none_or(|wanted| id == wanted)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -286,7 +305,25 @@ mod tests {
         assert!(contains.holds(&words("cheap gaming laptop"), None, at(NOW)));
         assert!(!contains.holds(&words("laptop gaming"), None, at(NOW)));
         let battery = Rule { query: Some("battery".to_owned()), ..rule() };
+        assert!(battery.may_hold(&words("batt"), at(NOW)) && !battery.may_hold(&words("batter x"), at(NOW)));
         assert!(battery.holds(&words("Batteries"), None, at(NOW)));
+    }
+
+    #[test]
+    fn a_rule_concerns_what_is_being_typed_towards_its_query() {
+        let concerned = |rule: &Rule, text: &str| rule.may_hold(&words(text), at(NOW));
+        for text in ["g", "gaming", "gaming lap", "Gaming Laptops"] {
+            assert!(concerned(&rule(), text), "{text}");
+        }
+        for text in ["lap", "game laptops", "gaming laptops 16"] {
+            assert!(!concerned(&rule(), text), "{text}");
+        }
+        let contains = Rule { matching: Matching::Contains, ..rule() };
+        for text in ["cheap gam", "cheap gaming laptop 16"] {
+            assert!(concerned(&contains, text), "{text}");
+        }
+        assert!(!concerned(&contains, "cheap laptop"));
+        assert!(!concerned(&Rule { category: Some("a".to_owned()), ..rule() }, "gaming"));
     }
 
     #[test]

@@ -119,11 +119,35 @@ pub struct Alternative {
     pub swaps: Vec<Swap>,
 }
 
+impl Alternative {
+    /// Where it has the query's word of this position; `None` for one that is replaced.
+    pub fn place(&self, position: usize) -> Option<usize> {
+        let before = self.swaps.iter().take_while(|swap| swap.at <= position);
+        let mut place = position;
+        for Swap { at, typed, other, .. } in before {
+            if position < at + typed.len() {
+                return None;
+            }
+            place = (place + other.len()).saturating_sub(typed.len());
+        }
+        Some(place)
+    }
+
+    /// The position in the query that its words have come to so far.
+    fn position(&self) -> usize {
+        self.swaps
+            .iter()
+            .fold(self.words.len(), |at, swap| (at + swap.typed.len()).saturating_sub(swap.other.len()))
+    }
+}
+
 /// A term of a query with another in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swap {
     /// The id of the synonym that says so.
     pub synonym: String,
+    /// The position of the term's first word in the query.
+    pub at: usize,
     /// The term's words, as they were typed.
     pub typed: Vec<String>,
     /// The other's words.
@@ -182,6 +206,7 @@ impl Thesaurus {
             return;
         };
         let length = begun.words.len();
+        let at = begun.position();
         begun.words.push(word.clone());
         self.expand(later, plain_later, begun, found);
         begun.words.truncate(length);
@@ -194,7 +219,7 @@ impl Thesaurus {
             for other in &entry.others {
                 begun.words.extend(other.iter().cloned());
                 let (typed, other) = (typed.to_vec(), other.clone());
-                begun.swaps.push(Swap { synonym: entry.id.clone(), typed, other });
+                begun.swaps.push(Swap { synonym: entry.id.clone(), at, typed, other });
                 self.expand(later, plain_later, begun, found);
                 begun.swaps.pop();
                 begun.words.truncate(length);
@@ -242,12 +267,13 @@ mod tests {
     fn an_alternative_says_which_synonym_put_what_in_for_what_was_typed() {
         let synonyms = [synonym(&["sofa", "love seat"], &[]), synonym(&["red"], &["crimson"])];
         let found = alternatives(&synonyms, &words_of("Red Love Seats"));
-        let swap = |synonym: &str, typed: &str, other: &str| Swap {
+        let swap = |synonym: &str, at, typed: &str, other: &str| Swap {
             synonym: synonym.to_owned(),
+            at,
             typed: words_of(typed),
             other: words_of(other),
         };
-        let (sofa, crimson) = (swap("0", "Love Seats", "sofa"), swap("1", "Red", "crimson"));
+        let (sofa, crimson) = (swap("0", 1, "Love Seats", "sofa"), swap("1", 0, "Red", "crimson"));
         let swaps: Vec<Vec<Swap>> = found.into_iter().map(|one| one.swaps).collect();
         assert_eq!(swaps, [vec![sofa.clone()], vec![crimson.clone()], vec![crimson, sofa]]);
     }
@@ -282,6 +308,14 @@ mod tests {
             let found = alternatives(&synonyms, &words);
             prop_assert!(found.len() <= ALTERNATIVES_MAX);
             prop_assert!(found.iter().all(|one| one.words != words && !one.swaps.is_empty()));
+            for one in &found {
+                let swapped: usize = one.swaps.iter().map(|swap| swap.typed.len()).sum();
+                let placed = words.iter().enumerate().filter_map(|(at, word)| Some((one.place(at)?, word)));
+                prop_assert_eq!(placed.clone().count(), words.len() - swapped);
+                for (place, word) in placed {
+                    prop_assert_eq!(&one.words[place], word);
+                }
+            }
         }
     }
 }

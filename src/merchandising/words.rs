@@ -9,10 +9,15 @@ pub fn words_of(text: &str) -> Vec<String> {
 
 /// A word in lower case, without accents and what is written around it, and in the form that it shares with its plural.
 pub fn plain(word: &str) -> String {
+    words::base_form(&folded(word))
+}
+
+/// A word in lower case, without accents and what is written around it.
+fn folded(word: &str) -> String {
     // `c++` and `c#` are not `c`.
     let is_around = |c: char| !c.is_alphanumeric() && !matches!(c, '+' | '#');
     let bare = Some(word.trim_matches(is_around)).filter(|bare| !bare.is_empty()).unwrap_or(word);
-    words::base_form(&deunicode::deunicode(bare).to_lowercase())
+    deunicode::deunicode(bare).to_lowercase()
 }
 
 /// The words of a text, each [`plain`].
@@ -23,6 +28,15 @@ pub fn plain_words(text: &str) -> Vec<String> {
 /// Whether a text has a term's words next to each other, both as [`plain_words`]; a term without words is nowhere.
 pub fn has_term(text: &[String], term: &[String]) -> bool {
     !term.is_empty() && text.windows(term.len()).any(|part| part == term)
+}
+
+/// Whether words of which the last may go on begin with a term or become it.
+pub fn may_become(begun: &[String], term: &[String]) -> bool {
+    let is_last = |at: usize| at + 1 == begun.len();
+    let fits = |(at, (typed, wanted)): (usize, (&String, &String))| {
+        plain(typed) == plain(wanted) || is_last(at) && folded(wanted).starts_with(&folded(typed))
+    };
+    !begun.is_empty() && !term.is_empty() && begun.iter().zip(term).enumerate().all(fits)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
 use crate::http::admin::{Guard, Pass, Refusal};
+use crate::http::body::Body;
 use crate::http::fresh::Fresh;
 use crate::http::problem::Problem;
 use crate::review::changes::Changes;
@@ -57,7 +58,7 @@ impl Api {
         /// The `id` of a case of `/fraud`.
         #[oai(validator(max_length = 300))]
         id: Path<String>,
-        change: Json<Change>,
+        change: Body<Change>,
     ) -> Result<Json<Decision>, Refusal> {
         self.guard.check(&pass)?;
         let decision = store::change(&self.results().await?, &id.0, &change.0, Utc::now()).await?;

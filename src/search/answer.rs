@@ -8,17 +8,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
+use crate::http::verbatim::Verbatim;
 use crate::model::money::Cents;
-use crate::model::product::Product;
 use crate::search::cursor::Cursor;
 use crate::search::explain::{Explainer, Reason};
 use crate::search::facets::{Facets, RawFacets};
+use crate::search::listed::{AsText, ListedHit, ListedHits, Marked};
 use crate::search::query::Stage;
 use crate::search::query::spelling::{Corrections, RawSpelling, Reach};
 use crate::search::relevance::Relevance;
 use crate::search::request::{SearchRequest, Words};
 use crate::search::sort::Sort;
-use crate::store::found::{Aggregated, Buckets, Hit, Hits, Passed};
+use crate::store::found::{Aggregated, Buckets, Passed};
 
 /// A page of products.
 #[skip_serializing_none]
@@ -62,7 +63,7 @@ pub struct SearchAnswer {
 pub enum Relaxation {
     /// Not at all: products have most of the words, or their synonyms.
     None,
-    /// Words that occur in no product, or hardly any, were taken for similar ones.
+    /// Words that occur in no product, or hardly any, were taken for similar ones, or joined or split.
     SimilarWords,
     /// Products have at least one of the words, or of the similar ones; those with more come first.
     AnyWord,
@@ -92,19 +93,19 @@ pub struct Item {
     /// The product's id.
     pub id: String,
     /// Brand, model and type.
-    pub name: String,
+    pub name: Verbatim,
     /// A few sentences.
-    pub description: Option<String>,
+    pub description: Option<Verbatim>,
     /// The leaf category's path.
-    pub category: Option<String>,
+    pub category: Option<Verbatim>,
     /// The leaf category in words.
-    pub category_label: Option<String>,
+    pub category_label: Option<Verbatim>,
     /// The maker.
-    pub brand: Option<String>,
+    pub brand: Option<Verbatim>,
     /// Price of one piece, in major units.
     pub price: Option<f64>,
     /// The price's currency.
-    pub currency: String,
+    pub currency: Verbatim,
     /// Mean stars, 0 to 5.
     pub rating: Option<f64>,
     /// Reviews that the mean is of.
@@ -114,9 +115,9 @@ pub struct Item {
     /// Pieces that can be sold now.
     pub stock: Option<u32>,
     /// The picture's file name or address.
-    pub image: Option<String>,
+    pub image: Option<Verbatim>,
     /// What the category tells apart.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: BTreeMap<String, Verbatim>,
     /// How well it matches; comparable within one answer only.
     pub score: f64,
     /// Its place among all results, from 1.
@@ -133,15 +134,15 @@ pub struct Item {
 #[oai(skip_serializing_if_is_none)]
 pub struct Highlight {
     /// The whole name; left out if nothing was found in it.
-    pub name: Option<String>,
+    pub name: Option<Verbatim>,
     /// The best part of the description; left out if nothing was found in it.
-    pub description: Option<String>,
+    pub description: Option<Verbatim>,
 }
 
 /// Elasticsearch's answer to a search for products.
 #[derive(Debug, Deserialize)]
 pub struct RawAnswer {
-    hits: Hits<Product>,
+    hits: ListedHits,
     aggregations: RawFacets,
     suggest: Option<RawSpelling>,
 }
@@ -169,11 +170,16 @@ impl RawAnswer {
         self.aggregations.all_words.as_ref().is_none_or(|all_words| all_words.doc_count > 0)
     }
 
+    /// Whether what was typed is a product's identifier, whatever the filters.
+    pub fn identifies(&self) -> bool {
+        self.aggregations.identified.as_ref().is_some_and(|identified| identified.doc_count > 0)
+    }
+
     /// Where to go on behind these products; `None` when there are no more.
     pub fn next_cursor(&self, request: &SearchRequest) -> Option<String> {
         let last = self.hits.hits.last()?;
         let position = request.offset().saturating_add(u32::try_from(self.hits.hits.len()).ok()?);
-        let cursor = Cursor { position, values: last.sort.clone() };
+        let cursor = Cursor { position, values: last.sorted_by() };
         (u64::from(position) < self.total()).then(|| cursor.text(request.fingerprint()))
     }
 
@@ -193,37 +199,36 @@ impl RawAnswer {
     }
 }
 
-fn item(hit: Hit<Product>, position: u32, explainer: Option<&Explainer>) -> Item {
+fn item(hit: ListedHit, position: u32, explainer: Option<&Explainer>) -> Item {
     let product = hit.source;
     let explained = explainer.zip(hit.explanation.as_ref());
     let reasons = explained.map(|(explainer, explanation)| explainer.reasons(explanation, &product));
     Item {
-        in_stock: product.in_stock(),
         reasons,
         highlight: hit.highlight.map(highlight),
         id: product.id.into(),
         name: product.name,
         description: product.description,
-        category: product.category.map(String::from),
+        category: product.category,
         category_label: product.category_label,
         brand: product.brand,
         price: product.price_cents.map(Cents::to_major),
-        currency: product.currency.into(),
-        // Through text, since 4.3 as the nearest f32 reads 4.300000190734863 as f64.
-        rating: product.rating.and_then(|stars| stars.to_string().parse().ok()),
+        currency: product.currency,
+        rating: product.rating,
         review_count: product.review_count,
+        in_stock: product.in_stock,
         stock: product.stock,
         image: product.image,
-        attributes: product.attributes.into_iter().map(|(name, value)| (name, value.to_text())).collect(),
+        attributes: product.attributes.into_iter().map(|(name, AsText(value))| (name, value)).collect(),
         score: hit.score.unwrap_or_default(),
         position,
     }
 }
 
-fn highlight(mut found: BTreeMap<String, Vec<String>>) -> Highlight {
+fn highlight(found: Marked) -> Highlight {
     // The parts of a size, `256` and `gb`, are marked one by one.
-    let mut first = |field: &str| Some(found.remove(field)?.first()?.replace("</mark><mark>", ""));
-    Highlight { name: first("name"), description: first("description") }
+    let first = |found: Vec<Verbatim>| Some(found.into_iter().next()?.without("</mark><mark>"));
+    Highlight { name: first(found.name), description: first(found.description) }
 }
 
 /// Elasticsearch's answer to the question which words occur at all.
@@ -267,24 +272,24 @@ impl Example for SearchAnswer {
 fn example_item() -> Item {
     Item {
         id: "p-00042".to_owned(),
-        name: "Voltara Aero 14 laptop".to_owned(),
-        description: Some("A light laptop with a 14 inch screen.".to_owned()),
-        category: Some("electronics.computers.laptops".to_owned()),
-        category_label: Some("Laptops".to_owned()),
-        brand: Some("Voltara".to_owned()),
+        name: "Voltara Aero 14 laptop".into(),
+        description: Some("A light laptop with a 14 inch screen.".into()),
+        category: Some("electronics.computers.laptops".into()),
+        category_label: Some("Laptops".into()),
+        brand: Some("Voltara".into()),
         price: Some(1299.0),
-        currency: "EUR".to_owned(),
+        currency: "EUR".into(),
         rating: Some(4.3),
         review_count: Some(87),
         in_stock: true,
         stock: Some(12),
-        image: Some("laptops-3.svg".to_owned()),
-        attributes: BTreeMap::from([("screen size".to_owned(), "14 inch".to_owned())]),
+        image: Some("laptops-3.svg".into()),
+        attributes: BTreeMap::from([("screen size".to_owned(), "14 inch".into())]),
         score: 21.4,
         position: 1,
         highlight: Some(Highlight {
-            name: Some("Voltara Aero 14 <mark>laptop</mark>".to_owned()),
-            description: Some("A light <mark>laptop</mark> with a 14 inch screen.".to_owned()),
+            name: Some("Voltara Aero 14 <mark>laptop</mark>".into()),
+            description: Some("A light <mark>laptop</mark> with a 14 inch screen.".into()),
         }),
         reasons: None,
     }

@@ -51,18 +51,23 @@ impl<'a> Curated<'a> {
 
     /// The body of a search, with the synonyms and rules upon it.
     pub fn body(&self, stage: &Stage, relevance: &Relevance) -> Body {
-        // What stands for other words than those that were typed has no doubts of its own.
-        let theirs = match stage {
-            Stage::AnyWord(_) | Stage::Fuzzier(_) => Stage::AnyWord(Doubts::default()),
-            Stage::AsTyped | Stage::SimilarWords(_) | Stage::BestSellers => Stage::AsTyped,
-        };
         let alternatives = self.alternatives.iter().map(|alternative| {
             let words = Words::read(&alternative.words.join(" "));
             let request = SearchRequest { words, ..self.request.clone() };
-            query::products(&request, &theirs, relevance)
+            query::products(&request, &self.alike(stage, alternative), relevance)
         });
         let body = query::products(self.request, stage, relevance);
         let body = body.with_alternatives(alternatives.collect());
         Body { query: rule::apply(body.query, self.is_sorted_by_score(), &self.rules), ..body }
+    }
+
+    /// The stage for an alternative: its words are as much in doubt as those that were typed.
+    fn alike(&self, stage: &Stage, alternative: &Alternative) -> Stage {
+        let moved = |doubts: &Doubts| doubts.moved(&self.request.words, alternative);
+        match stage {
+            Stage::AsTyped | Stage::BestSellers => Stage::AsTyped,
+            Stage::SimilarWords(doubts) => Stage::SimilarWords(moved(doubts)),
+            Stage::AnyWord(doubts) | Stage::Fuzzier(doubts) => Stage::AnyWord(moved(doubts)),
+        }
     }
 }

@@ -10,11 +10,12 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
+use crate::http::verbatim::Verbatim;
 use crate::merchandising::rule::{self, Boost, Named, Pin};
 use crate::merchandising::synonym::Swap;
 use crate::merchandising::words::plain;
-use crate::model::product::Product;
 use crate::search::curated::Curated;
+use crate::search::listed::Listed;
 use crate::search::query::Stage;
 use crate::search::query::plan::{self, Doubts, Piece};
 use crate::search::query::spelling::Similar;
@@ -124,7 +125,7 @@ impl<'a> Explainer<'a> {
 
     /// The reasons: first what puts the product first, then what gives points, the most first, then what
     /// multiplies their sum.
-    pub fn reasons(&self, explanation: &Explained, product: &Product) -> Vec<Reason> {
+    pub fn reasons(&self, explanation: &Explained, product: &Listed) -> Vec<Reason> {
         let pin = self.pins.iter().find(|pin| pin.product == product.id.as_str());
         let is_found = is_scored(explanation);
         let mut terms = Vec::new();
@@ -138,7 +139,11 @@ impl<'a> Explainer<'a> {
             reasons.push(self.boost(product));
             let lifts =
                 self.rules.iter().flat_map(|named| named.rule.boost.iter().map(|lift| (named.id, lift)));
-            let lifts = lifts.filter(|(_, lift)| lift.lifts(product));
+            let [category, brand] =
+                [&product.category, &product.brand].map(|text| text.as_ref().map(Verbatim::read));
+            let is_lifted =
+                |lift: &Boost| lift.lifts(product.id.as_str(), category.as_deref(), brand.as_deref());
+            let lifts = lifts.filter(|(_, lift)| is_lifted(lift));
             reasons.extend(lifts.map(|(rule, lift)| of_lift(rule, lift)));
         }
         reasons
@@ -189,11 +194,11 @@ impl<'a> Explainer<'a> {
     }
 
     /// As [`crate::search::query::ranked`] computes it.
-    fn boost(&self, product: &Product) -> Reason {
+    fn boost(&self, product: &Listed) -> Reason {
         let Relevance { popularity, in_stock_weight, .. } = self.relevance;
-        let popular = popularity.weight
-            * (1.0 + popularity.factor * f64::from(product.popularity.unwrap_or_default())).log10();
-        let stock = if product.in_stock() { *in_stock_weight } else { 0.0 };
+        let popular =
+            popularity.weight * (1.0 + popularity.factor * product.popularity.unwrap_or_default()).log10();
+        let stock = if product.in_stock { *in_stock_weight } else { 0.0 };
         let factor = 1.0 + popular + stock;
         Reason {
             kind: ReasonKind::Boost,
@@ -295,7 +300,7 @@ fn sentence(kind: ReasonKind, term: &Term, field: &str, cause: Cause) -> String 
             let errors = if *edits == 1 { "error" } else { "errors" };
             format!("“{found}” stands in the {field}, {edits} typing {errors} away from “{typed}”")
         }
-        (Cause::Synonym(Swap { synonym, typed, other }), _) => {
+        (Cause::Synonym(Swap { synonym, typed, other, .. }), _) => {
             let (typed, other) = (typed.join(" "), other.join(" "));
             format!(
                 "“{found}” stands in the {field}; the synonym “{synonym}” has put “{other}” in for “{typed}”"

@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod explain;
 pub mod facets;
 pub mod filter;
+pub mod listed;
 pub mod query;
 pub mod relevance;
 pub mod request;
@@ -18,7 +19,7 @@ pub mod routes;
 pub mod sort;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::json;
@@ -26,6 +27,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::catalog;
+use crate::http::fresh::FreshBy;
 use crate::http::parameter::BadParameter;
 use crate::merchandising::Merchandise;
 use crate::merchandising::live::Live;
@@ -33,10 +35,11 @@ use crate::model::money::Currency;
 use crate::model::time::Timestamp;
 use crate::search::answer::{RawAnswer, RawOccurrences, RawSimilar, Relaxation, SearchAnswer};
 use crate::search::autocomplete::known::Known;
-use crate::search::autocomplete::{Likeness, RawProducts, Suggestion, Suggestions, Typed};
+use crate::search::autocomplete::{Likeness, RawProducts, Suggestions, Typed};
 use crate::search::curated::Curated;
 use crate::search::explain::Explainer;
 use crate::search::query::Stage;
+use crate::search::query::compounds::{self, RawCounts, Respelling};
 use crate::search::query::plan::Doubts;
 use crate::search::query::spelling::{Corrections, Reach};
 use crate::search::relevance::Relevance;
@@ -47,6 +50,8 @@ use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
 
 const CATALOGUE: &str = Schema::PRODUCTS.name;
+/// How long a query that was read as one word or two stays so: the catalogue's vocabulary changes with loads.
+const JOINED_FRESH_FOR: Duration = Duration::from_mins(10);
 
 /// The search of one shop.
 #[derive(Clone)]
@@ -56,6 +61,8 @@ pub struct Search {
     currency: Currency,
     curation: Curation,
     known: Known,
+    /// What queries of several words are read as, where words of them are one word.
+    joined: Arc<FreshBy<String, Option<Words>>>,
 }
 
 /// Whose synonyms and rules a search goes by.
@@ -82,7 +89,8 @@ impl Search {
     /// A search over the catalogue in this store.
     pub fn new(store: Store, relevance: Relevance, currency: Currency) -> Self {
         let (curation, known) = (Curation::Live(Live::new(store.clone())), Known::new(store.clone()));
-        Self { store, relevance, currency, curation, known }
+        let joined = Arc::new(FreshBy::new(JOINED_FRESH_FOR));
+        Self { store, relevance, currency, curation, known, joined }
     }
 
     /// The same search with these synonyms and rules instead of those of now.
@@ -108,7 +116,7 @@ impl Search {
             ..RawSearch::default()
         };
         let answer = self.search(&raw.check()?).await?;
-        Ok(answer.items.into_iter().map(|item| (item.id, item.name)).collect())
+        Ok(answer.items.into_iter().map(|item| (item.id, item.name.read())).collect())
     }
 
     /// What others search for and is wanted: the most popular first, and so many at most.
@@ -142,8 +150,21 @@ impl Search {
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
         let started = Instant::now();
         let merchandise = self.merchandise().await;
-        let curated = Curated::new(request, &merchandise, Timestamp::now());
-        let (stage, raw) = self.relax(&curated).await?;
+        let now = Timestamp::now();
+        let mut curated = Curated::new(request, &merchandise, now);
+        let (mut found, joined) = tokio::try_join!(self.relax(&curated), self.joined(&curated))?;
+        let is_found = found.0 == Stage::AsTyped && found.1.unfiltered() > 0;
+        let respelled = match joined {
+            None if !is_found => self.split(&curated).await?,
+            joined => joined,
+        };
+        let respelled = respelled.map(|words| SearchRequest { words, ..request.clone() });
+        if let Some(request) = &respelled {
+            curated = Curated::new(request, &merchandise, now);
+            found = self.relax(&curated).await?;
+        }
+        let (stage, raw) = found;
+        let words = &curated.request.words;
         let total = raw.total();
         let finds_no_match = total == 0 || stage == Stage::BestSellers;
         for category in request.filters.categories.iter().filter(|_| finds_no_match) {
@@ -167,8 +188,12 @@ impl Search {
             size: request.page.size,
             sort: request.sort,
             next_cursor,
-            relaxation: Relaxation::from(&stage),
-            did_you_mean: stage.doubts().and_then(|doubts| doubts.corrections.did_you_mean(&request.words)),
+            relaxation: match stage {
+                Stage::AsTyped if respelled.is_some() => Relaxation::SimilarWords,
+                _ => Relaxation::from(&stage),
+            },
+            did_you_mean: (stage.doubts().and_then(|doubts| doubts.corrections.did_you_mean(words)))
+                .or_else(|| respelled.as_ref().map(|request| request.words.text())),
             sent,
             currency: self.currency.to_string(),
             items,
@@ -183,30 +208,58 @@ impl Search {
     pub async fn suggest(&self, words: &Words, size: u32) -> Result<Suggestions, StoreError> {
         let started = Instant::now();
         let typed = Typed::read(words);
-        let mut suggestions = self.suggest_like(&typed, size, Likeness::Begins).await?;
-        if suggestions.is_empty() {
-            suggestions = self.suggest_like(&typed, size, Likeness::Similar).await?;
+        let merchandise = self.merchandise().await;
+        let hidden = merchandise.hidden(words.as_slice(), Timestamp::now());
+        let known = self.known.get(&merchandise).await?;
+        let mut suggestions = Vec::new();
+        for likeness in [Likeness::Begins, Likeness::Similar] {
+            let products = match autocomplete::products(&typed, size, likeness, &hidden) {
+                Some(body) => {
+                    self.ask::<RawProducts>("suggest products", &body).await?.hits.sources().collect()
+                }
+                None => Vec::new(),
+            };
+            suggestions = autocomplete::suggest(&typed, size, likeness, &known, products);
+            if !suggestions.is_empty() {
+                break;
+            }
         }
         Ok(Suggestions { query: words.text(), took_ms: millis_since(started), suggestions })
-    }
-
-    async fn suggest_like(
-        &self,
-        typed: &Typed,
-        size: u32,
-        likeness: Likeness,
-    ) -> Result<Vec<Suggestion>, StoreError> {
-        let known = self.known.get(&*self.merchandise().await).await?;
-        let products = match autocomplete::products(typed, size, likeness) {
-            Some(body) => self.ask::<RawProducts>("suggest products", &body).await?.hits.sources().collect(),
-            None => Vec::new(),
-        };
-        Ok(autocomplete::suggest(typed, size, likeness, &known, products))
     }
 
     /// Keeps what is suggested up to date, for ever.
     pub async fn keep_fresh(&self) {
         self.known.keep_fresh().await;
+    }
+
+    /// The query with neighbours as one word where products have them so.
+    async fn joined(&self, curated: &Curated<'_>) -> Result<Option<Words>, StoreError> {
+        let request = curated.request;
+        let pairs = compounds::joins(&request.words);
+        if pairs.is_empty() || !request.fuzzy || !curated.meant.is_empty() {
+            return Ok(None);
+        }
+        self.joined.get(request.words.text(), self.respelled(&request.words, &pairs)).await
+    }
+
+    /// The query with words in two where products have them so.
+    async fn split(&self, curated: &Curated<'_>) -> Result<Option<Words>, StoreError> {
+        let request = curated.request;
+        let splits = compounds::splits(&request.words);
+        if splits.is_empty() || !request.fuzzy || !curated.meant.is_empty() {
+            return Ok(None);
+        }
+        self.respelled(&request.words, &splits).await
+    }
+
+    async fn respelled(
+        &self,
+        words: &Words,
+        respellings: &[Respelling],
+    ) -> Result<Option<Words>, StoreError> {
+        let body = compounds::question(respellings, &self.relevance);
+        let counts: RawCounts = self.ask("look for words joined or split", &body).await?;
+        Ok(counts.respelled(words, respellings))
     }
 
     /// The first stage that finds enough, else the one that finds something.
@@ -218,7 +271,9 @@ impl Search {
         }
         let corrections = as_typed.take_corrections(&request.words, &self.relevance);
         let corrections = corrections.without(&curated.meant);
-        let doubts = if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
+        let doubts = if as_typed.identifies() {
+            Doubts::default()
+        } else if as_typed.some_has_all_words() && as_typed.unfiltered() > 0 {
             // Every word occurs, but one that hardly does may be misspelled in those products too.
             let frequent = self.relevance.spelling.frequent_products;
             let corrections = corrections.outweighing(&request.words, frequent);

@@ -30,8 +30,8 @@ impl Api {
     /// Finds products.
     ///
     /// Words are matched across name, category, brand, attributes and description, with stems and
-    /// synonyms. Words that occur in no product are taken for similar ones (`headphons`), unless `fuzzy`
-    /// is `false`; when few products have most of the words, those with any of them follow. `relaxation`
+    /// synonyms. Words that occur in no product are taken for similar ones (`headphons`), and words that the
+    /// catalogue writes as one or in two for those (`head phones`), unless `fuzzy` is `false`; when few products have most of the words, those with any of them follow. `relaxation`
     /// says so, `did_you_mean` what was understood. Without words, the most popular products come first.
     ///
     /// Every attribute that `facets.attributes` names is a filter too, `attr.<name>`, with values as for `brand`:
@@ -45,7 +45,7 @@ impl Api {
         /// What to look for, such as `wireless headphones`; after 200 characters it is cut.
         #[oai(default)]
         q: Query<String>,
-        /// Whether a word that no product has may be taken for similar ones.
+        /// Whether a word that no product has may be taken for similar ones, joined with its neighbour or split.
         #[oai(default = "yes")]
         fuzzy: Query<bool>,
         /// A category of any level, such as `electronics.computers.laptops`; several as for `brand`.

@@ -1,7 +1,5 @@
 //! The JSON of Elasticsearch's answers to searches, as far as all of them have it.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -61,12 +59,6 @@ pub struct Hit<S> {
     /// The values that it was sorted by; empty without a sort.
     #[serde(default)]
     pub sort: Vec<Value>,
-    /// What was found in its fields, as HTML; `None` without a highlight.
-    #[serde(default)]
-    pub highlight: Option<BTreeMap<String, Vec<String>>>,
-    /// How its score came about; `None` unless asked for.
-    #[serde(default, rename = "_explanation")]
-    pub explanation: Option<Explained>,
 }
 
 /// A part of a score, and the parts that it is made of.

@@ -152,7 +152,12 @@ impl Store {
         }
         // A HEAD request or an empty answer reads as JSON null.
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes).map_err(|source| StoreError::Unexpected { what, source })
+        // Checked once as a whole, which is quicker than each text in it by itself.
+        let read = match std::str::from_utf8(bytes) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(bytes),
+        };
+        read.map_err(|source| StoreError::Unexpected { what, source })
     }
 
     /// Searches an index, an alias, or several of them with commas between (given without the prefix), all of

@@ -158,6 +158,8 @@ fn a_field_that_makes_no_sense_is_refused() {
     expect_reject(&view(at(2)), "quantity", &[json!(0), json!(10_001)], "implausible");
     expect_reject(&view(at(2)), "unit_price_cents", &[json!(-1)], "implausible");
     expect_reject(&search(at(2)), "query", &[json!("x".repeat(201))], "implausible");
+    let nameless = [json!({ "": "Sonora" }), json!({ "brand": "Sonora", " ": "x" })];
+    expect_reject(&search(at(2)), "filters", &nameless, "implausible");
     expect_reject(&purchase(at(2)), "items", &[json!([])], "implausible");
     expect_reject(&refund(at(5), at(4)), "ordered_at", &[json!(at(6))], "implausible");
 }

@@ -224,6 +224,7 @@ fn check_search(search: &Search) -> Result<(), Reject> {
     })?;
     ensure(search.filters.len() <= FILTERS_MAX, || format!("more than {FILTERS_MAX} filters"))?;
     search.filters.iter().try_for_each(|(name, value)| {
+        ensure(!name.trim().is_empty(), || "filters has a filter without a name".to_owned())?;
         check_text("filters", name, TEXT_CHARS_MAX)?;
         check_text("filters", value, TEXT_CHARS_MAX)
     })

@@ -77,16 +77,20 @@ pub enum Kind {
 }
 
 /// The search for products of which every word so far begins a word, in any order; the popular ones first.
-/// `None` where no product could begin so.
-pub fn products(typed: &Typed, size: u32, likeness: Likeness) -> Option<Value> {
+/// `None` where no product could begin so. Never those that are hidden, by their ids.
+pub fn products(typed: &Typed, size: u32, likeness: Likeness, hidden: &[&str]) -> Option<Value> {
     // Beginnings are indexed from two letters on: a letter that begins the next word need not be found yet.
     let is_indexed = |word: &&String| word.len() > 1;
     let words: Vec<&String> = typed.words().iter().filter(is_indexed).collect();
     let clauses: Vec<Value> = words.iter().map(|word| begins(word, likeness)).collect();
     let popular = json!({ "popularity": { "order": "desc", "missing": "_last" } });
-    (!clauses.is_empty()).then(|| {
+    let mut query = json!({ "bool": { "must": clauses } });
+    if !hidden.is_empty() {
+        query["bool"]["must_not"] = json!({ "terms": { "id": hidden } });
+    }
+    (!words.is_empty()).then(|| {
         json!({
-            "query": { "bool": { "must": clauses } },
+            "query": query,
             "size": size.saturating_mul(SPARE),
             "sort": [popular, "_score", { "id": "asc" }],
             "track_total_hits": false,
@@ -197,19 +201,19 @@ mod tests {
 
     #[test]
     fn the_products_query_takes_words_in_any_order() {
-        insta::assert_json_snapshot!(products(&typed("phone gal"), 8, Likeness::Begins));
+        insta::assert_json_snapshot!(products(&typed("phone gal"), 8, Likeness::Begins, &[]));
     }
 
     #[test]
     fn a_letter_that_begins_the_next_word_is_not_asked_for_yet() {
-        let asked = |text: &str| products(&typed(text), 8, Likeness::Begins);
+        let asked = |text: &str| products(&typed(text), 8, Likeness::Begins, &[]);
         assert_eq!(asked("headphones b"), asked("headphones"));
         assert_eq!(asked("b"), None);
     }
 
     #[test]
     fn sizes_and_identifiers_are_never_misspelled() {
-        let body = products(&typed("256gb laptpo"), 8, Likeness::Similar).unwrap();
+        let body = products(&typed("256gb laptpo"), 8, Likeness::Similar, &[]).unwrap();
         let clauses = body["query"]["bool"]["must"].as_array().unwrap();
         assert!(clauses[0]["multi_match"].get("fuzziness").is_none());
         assert_eq!(clauses[1]["multi_match"]["fuzziness"], "AUTO:3,8");

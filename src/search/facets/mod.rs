@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 pub use crate::search::facets::attributes::AttributeFacet;
@@ -68,13 +69,16 @@ pub struct Aggregations {
     price: Counting,
     rating: Counting,
     in_stock: Counting,
-    attributes: attributes::Aggregation,
+    attributes: Counting,
     /// Passes every product, to count them without filters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<Passing>,
     /// Passes the products that have all the words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_words: Option<Passing>,
+    /// Passes the product whose identifier was typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identified: Option<Passing>,
 }
 
 /// Passes products.
@@ -84,21 +88,46 @@ pub struct Passing {
     pub filter: Value,
 }
 
-/// What is counted of the products that pass a filter.
-#[derive(Debug, Clone, Serialize)]
-struct Counting {
-    filter: Value,
-    aggs: Question,
-}
+/// What is counted of the products that pass a filter, as it is sent. Most searches filter by nothing, and all of
+/// those count alike.
+type Counting = Cow<'static, RawValue>;
 
-/// Most searches choose nothing of a facet, and all of those count it alike.
-type Question = Cow<'static, Value>;
+/// The aggregations beside no filters.
+static UNFILTERED: LazyLock<Aggregations> = LazyLock::new(|| made(&Filters::default()));
 
 /// The aggregations behind the facets.
 pub fn aggregations(filters: &Filters) -> Aggregations {
+    if *filters != Filters::default() {
+        return made(filters);
+    }
+    let Aggregations {
+        category,
+        brand,
+        price,
+        rating,
+        in_stock,
+        attributes,
+        found: _,
+        all_words: _,
+        identified: _,
+    } = &*UNFILTERED;
+    Aggregations {
+        category: Cow::Borrowed(category),
+        brand: Cow::Borrowed(brand),
+        price: Cow::Borrowed(price),
+        rating: Cow::Borrowed(rating),
+        in_stock: Cow::Borrowed(in_stock),
+        attributes: Cow::Borrowed(attributes),
+        found: None,
+        all_words: None,
+        identified: None,
+    }
+}
+
+fn made(filters: &Filters) -> Aggregations {
     let counting = |facet: Facet<'_>, aggs: Question| {
         let others = filter::clauses(filters, Some(facet));
-        Counting { filter: json!({ "bool": { "filter": others } }), aggs }
+        written(&json!({ "filter": { "bool": { "filter": others } }, "aggs": aggs }))
     };
     Aggregations {
         category: counting(Facet::Category, category::question(&filters.categories)),
@@ -106,11 +135,22 @@ pub fn aggregations(filters: &Filters) -> Aggregations {
         price: counting(Facet::Price, Cow::Borrowed(&price::QUESTION)),
         rating: counting(Facet::Rating, Cow::Borrowed(&RATING)),
         in_stock: counting(Facet::Stock, Cow::Borrowed(&IN_STOCK)),
-        attributes: attributes::aggregation(filters),
+        attributes: written(&attributes::aggregation(filters)),
         found: None,
         all_words: None,
+        identified: None,
     }
 }
+
+/// A value of ours, which cannot fail to be written.
+fn written(value: &impl Serialize) -> Counting {
+    let raw = serde_json::value::to_raw_value(value);
+    debug_assert!(raw.is_ok(), "an aggregation must serialise: {raw:?}");
+    raw.map_or(Cow::Borrowed(RawValue::NULL), Cow::Owned)
+}
+
+/// What is counted of a facet's values: the same wherever none of them is chosen.
+type Question = Cow<'static, Value>;
 
 static RATING: LazyLock<Value> = LazyLock::new(|| {
     let stars = STARS.map(|stars| json!({ "from": stars }));
@@ -146,6 +186,8 @@ pub struct RawFacets {
     pub found: Option<Passed>,
     /// Products that have all the words, where that was asked besides.
     pub all_words: Option<Passed>,
+    /// Products whose identifier was typed, where that was asked besides.
+    pub identified: Option<Passed>,
 }
 
 /// The counts of one facet's values.

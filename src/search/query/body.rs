@@ -44,10 +44,31 @@ pub struct Body {
     pub explain: bool,
 }
 
-/// All fields but those that are only there to be searched and counted.
-pub static SOURCE: LazyLock<Value> = LazyLock::new(
-    || json!({ "excludes": ["categories", "categories_above", "attribute_pairs", "attribute_text"] }),
-);
+/// The fields that are shown of a product.
+pub static SHOWN: LazyLock<Value> = LazyLock::new(|| {
+    json!([
+        "id",
+        "name",
+        "description",
+        "category",
+        "category_label",
+        "brand",
+        "price_cents",
+        "currency",
+        "attributes",
+        "rating",
+        "review_count",
+        "in_stock",
+        "stock",
+        "image",
+    ])
+});
+
+/// All fields that are shown of a product or explain its score.
+pub static EXPLAINED: LazyLock<Value> = LazyLock::new(|| {
+    let shown = SHOWN.as_array().into_iter().flatten().cloned();
+    shown.chain([json!("popularity")]).collect()
+});
 
 /// What was found in a name and around it in a description, as HTML in which all else is escaped.
 pub static HIGHLIGHT: LazyLock<Value> = LazyLock::new(|| {

@@ -8,6 +8,7 @@
 //! goes into values alone.
 
 pub mod body;
+pub mod compounds;
 pub mod plan;
 pub mod spelling;
 
@@ -15,6 +16,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use crate::model::ids::ProductId;
 use crate::search::facets::Passing;
 use crate::search::query::body::Body;
 use crate::search::query::plan::{Doubts, Piece, Unsure};
@@ -22,6 +24,9 @@ use crate::search::query::spelling::Reach;
 use crate::search::relevance::{Boosted, Fields, Relevance};
 use crate::search::request::{Filters, SearchRequest, Words};
 use crate::search::{facets, filter};
+
+/// How often the points of an identifier that is a product's own count: they come before those of any words.
+const IDENTIFIER_BOOST: f64 = 10_000.0;
 
 /// How strictly a product must match. Each stage is tried when the ones before have found too little.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +71,7 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
         search_after: request.after.as_ref().map(|cursor| cursor.values.clone()),
         sort: request.sort.keys(),
         track_total_hits: true,
-        source: &body::SOURCE,
+        source: if request.explain { &body::EXPLAINED } else { &body::SHOWN },
         highlight: None,
         suggest: None,
         explain: request.explain,
@@ -76,6 +81,7 @@ pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -
     }
     body.highlight = Some(&body::HIGHLIGHT);
     body.aggs.found = Some(Passing { filter: json!({ "match_all": {} }) });
+    body.aggs.identified = identified(&request.words).map(|filter| Passing { filter });
     if *stage == Stage::AsTyped {
         body.aggs.all_words = Some(Passing { filter: all_words(&request.words, relevance) });
         body.suggest = spelling::question(&request.words, Reach::Near, relevance).filter(|_| request.fuzzy);
@@ -132,7 +138,18 @@ fn matching(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Va
             (piece_by_piece(typed, doubts, "1", relevance), doubts.text(typed))
         }
     };
-    json!({ "bool": { "must": [must], "should": bonuses(&Words::read(&text), relevance) } })
+    let words = json!({ "bool": { "must": [must], "should": bonuses(&Words::read(&text), relevance) } });
+    match identified(typed) {
+        Some(product) => json!({ "bool": { "should": [words, product], "minimum_should_match": 1 } }),
+        None => words,
+    }
+}
+
+/// The product whose identifier was typed, in whatever case; `None` where what was typed cannot be one.
+fn identified(typed: &Words) -> Option<Value> {
+    let [only] = typed.as_slice() else { return None };
+    ProductId::parse(only).ok()?;
+    Some(json!({ "term": { "id.folded": { "value": only, "boost": IDENTIFIER_BOOST } } }))
 }
 
 /// The whole text at once, so that synonyms of several words work, with terms that may lie in different

@@ -1,5 +1,6 @@
 //! What each part of a query text is taken for. Pure.
 
+use crate::merchandising::synonym::Alternative;
 use crate::search::query::spelling::{Corrections, Similar};
 use crate::search::relevance::Relevance;
 use crate::search::request::Words;
@@ -39,6 +40,16 @@ impl Doubts {
     /// Whether every word is taken as it is.
     pub fn is_empty(&self) -> bool {
         self.corrections.is_empty() && !self.last_is_unfinished
+    }
+
+    /// The same doubts in an alternative of the query: what stands for other words is not in doubt.
+    pub fn moved(&self, words: &Words, alternative: &Alternative) -> Self {
+        let place = |position| alternative.place(position);
+        let last = words.as_slice().len().checked_sub(1).and_then(place);
+        Self {
+            corrections: self.corrections.moved(place),
+            last_is_unfinished: self.last_is_unfinished && last.is_some(),
+        }
     }
 
     /// The query as it was probably meant.

@@ -165,6 +165,12 @@ impl Corrections {
         self
     }
 
+    /// Those of the words that have a place in another query, at these places.
+    pub fn moved(&self, place: impl Fn(usize) -> Option<usize>) -> Self {
+        let moved = self.0.iter().filter_map(|(at, similar)| Some((place(*at)?, similar.clone())));
+        moved.collect()
+    }
+
     /// Only similar words that outweigh one that a few products have: others than its own plural or singular,
     /// and in so many products.
     pub fn outweighing(mut self, words: &Words, products: u64) -> Self {

@@ -72,6 +72,19 @@ fn the_parts_of_identifiers_and_sizes_must_follow_each_other() {
 }
 
 #[test]
+fn one_word_may_be_an_identifier_and_several_words_are_none() {
+    let asked = |text: &str| {
+        let body = sent(&typed(text), &Stage::AsTyped);
+        let query =
+            &body["query"]["function_score"]["query"]["bool"]["should"][1]["term"]["id.folded"]["value"];
+        (query.clone(), body["aggs"]["identified"]["filter"]["term"]["id.folded"]["value"].clone())
+    };
+    assert_eq!(asked("P-00042"), (json!("P-00042"), json!("P-00042")));
+    assert_eq!(asked("P-00042 laptop"), (Value::Null, Value::Null));
+    assert_eq!(asked("écran"), (Value::Null, Value::Null));
+}
+
+#[test]
 fn nothing_typed_browses_by_popularity() {
     let body = sent(&typed(" "), &Stage::AsTyped);
     insta::assert_json_snapshot!(body["query"]);
@@ -125,13 +138,15 @@ proptest! {
         let word: String = text.chars().filter(|c| !c.is_whitespace() && !c.is_control() && !c.is_numeric()).collect();
         prop_assume!(!Words::read(&word).as_slice().is_empty());
         let request = SearchRequest { fuzzy: false, ..typed(&word) };
-        let plain = SearchRequest { fuzzy: false, ..typed("word") };
+        // A word of other letters is no identifier.
+        let example = if ProductId::parse(&word).is_ok() { "word" } else { "wörd" };
+        let plain = SearchRequest { fuzzy: false, ..typed(example) };
         let unfinished = Doubts { last_is_unfinished: true, ..Doubts::default() };
         let stages = [Stage::AsTyped, Stage::SimilarWords(unfinished.clone()), Stage::AnyWord(unfinished)];
         for stage in stages {
             let body = sent(&request, &stage);
             let expected = sent(&plain, &stage);
-            prop_assert_eq!(structure(&body, &request.words.text()), structure(&expected, "word"));
+            prop_assert_eq!(structure(&body, &request.words.text()), structure(&expected, example));
         }
     }
 

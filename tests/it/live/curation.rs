@@ -139,6 +139,18 @@ async fn rules_pin_hide_and_lift_and_leave_other_searches_alone() {
         .await;
         assert_eq!(ids(&curated)[1], last);
         assert!(!ids(&curated).contains(&first.as_str()));
+        // What is hidden from a search is not suggested on the way to it, and elsewhere it is.
+        for (typed, is_there) in
+            [("headph", false), ("headphones", false), ("voltara", true), ("headphones+vo", true)]
+        {
+            let answer = service.get(&format!("/autocomplete?q={typed}&size=20")).await;
+            let suggested = answer["suggestions"].as_array().unwrap();
+            assert_eq!(
+                suggested.iter().any(|one| one["value"] == first.as_str()),
+                is_there,
+                "{typed}: {answer}"
+            );
+        }
         assert_eq!(curated["total"], plain["total"], "one more, one less");
         assert_eq!(ids(&service.get("/search?q=wireless+headphones").await)[0], first);
 
@@ -281,6 +293,58 @@ async fn nobody_changes_anything_without_the_token_or_what_somebody_else_has_cha
         let long = json!({ "terms": ["a", "x".repeat(100_000)] });
         assert_eq!(open.send(Method::PUT, "/synonyms/y", TOKEN, &long).await.0, 413);
         assert_eq!(recorded(shop).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_synonym_finds_what_a_compiled_one_finds_in_queries_of_several_words_too() {
+    with_shop(async |shop| {
+        seed(shop).await;
+        let service = service(shop, &WITH_TOKEN);
+        // As `telly` is compiled in.
+        let synonym = json!({ "terms": ["gogglebox", "television"] });
+        assert_eq!(service.send(Method::PUT, "/synonyms/tv", TOKEN, &synonym).await.0, 200);
+        eventually("the synonym is searched by", async || {
+            (total(&service, "/search?q=gogglebox").await == total(&service, "/search?q=telly").await)
+                .then_some(())
+        })
+        .await;
+        for rest in ["", "+sonara", "+panel+43+inch", "+vista", "+panle", "+vitsa+55", "+small+romos"] {
+            let made = service.get(&format!("/search?q=gogglebox{rest}")).await;
+            let compiled = service.get(&format!("/search?q=telly{rest}")).await;
+            let both = [&made, &compiled].map(|answer| (ids(answer), answer["relaxation"].clone()));
+            assert_eq!(both[0], both[1], "{rest}");
+            assert!(!ids(&made).is_empty());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_used_is_refused_by_the_name_of_its_field() {
+    with_shop(async |shop| {
+        let service = service(shop, &WITH_TOKEN);
+        for (path, body, expected) in [
+            ("/synonyms/a", json!({ "terms": "sofa" }), "terms must be a list"),
+            ("/synonyms/a", json!({ "terms": ["sofa", ["settee"]] }), "terms[1] must be a text"),
+            (
+                "/rules/a",
+                json!({ "query": "tv", "pins": [] }),
+                "there is no field pins; there are query, matching",
+            ),
+            (
+                "/rules/a",
+                json!({ "query": "tv", "matching": "some" }),
+                "matching must be one of exact, contains",
+            ),
+            ("/rules/a", json!({ "query": "tv", "until": "soon" }), "until must be a time such as 2026-"),
+            ("/rules/a", json!({ "boost": [{ "brand": "A" }] }), "boost[0].factor is missing"),
+        ] {
+            let (status, problem) = service.send(Method::PUT, path, TOKEN, &body).await;
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(status == 400 && detail.starts_with(expected), "{body}: {problem}");
+        }
     })
     .await;
 }

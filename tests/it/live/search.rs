@@ -1,9 +1,11 @@
 //! The search on the real Elasticsearch, with a catalogue small enough to be read.
 
 use serde_json::{Value, json};
+use shoplens::model::ids::ProductId;
+use shoplens::model::product::Product;
 
 use crate::live::shop::with_shop;
-use crate::live::small_shop::{seed, service};
+use crate::live::small_shop::{product, seed, seed_with, service};
 
 fn names(answer: &Value) -> Vec<&str> {
     answer["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
@@ -171,6 +173,97 @@ async fn rubbish_of_any_kind_is_answered() {
             service.get(&format!("/search?q={query}")).await;
             service.get(&format!("/autocomplete?q={query}")).await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_identifier_finds_its_product_first_and_is_never_taken_for_another() {
+    with_shop(async |shop| {
+        let row = |name| ("tools.saws", "Kerbold", name, "For wood.", 4_999, 0.5);
+        let ids = ["SKU-4711", "sku-4712", "KERBOLT"];
+        let called = ["Kerbold saw SKU 4712 replacement", "Kerbold hand saw", "Kerbold saw"];
+        let products = ids
+            .iter()
+            .zip(called)
+            .map(|(id, name)| Product { id: ProductId::parse(id).unwrap(), ..product(0, &row(name)) });
+        seed_with(shop, &products.collect::<Vec<_>>()).await;
+        let service = service(shop, &[]);
+        for (typed, expected) in [
+            ("sku-4711", "SKU-4711"),
+            ("SKU-4712", "sku-4712"),
+            ("kerbolt", "KERBOLT"),
+            ("Sku-4712", "sku-4712"),
+        ] {
+            let answer = service.get(&format!("/search?q={typed}&explain=true")).await;
+            assert_eq!(
+                (&answer["items"][0]["id"], &answer["relaxation"]),
+                (&json!(expected), &json!("none"))
+            );
+            assert!(answer.get("did_you_mean").is_none(), "{answer}");
+            let reason = &answer["items"][0]["reasons"][0];
+            assert_eq!((&reason["field"], &reason["kind"]), (&json!("id"), &json!("exact")), "{reason}");
+        }
+        // The words of a name are still found behind it, and another identifier is not.
+        let both = service.get("/search?q=sku-4712").await;
+        assert_eq!((names(&both).len(), &both["total"]), (2, &json!(2)), "{both}");
+        let neighbour = service.get("/search?q=sku-4713").await;
+        assert_eq!(neighbour["total"], 0, "{neighbour}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn words_that_the_catalogue_writes_as_one_or_as_two_are_found_either_way() {
+    with_shop(async |shop| {
+        let row = |category, name| (category, "Kerbold", name, "With a note in the book.", 4_999, 0.5);
+        let rows = [("bags.backpacks", "Kerbold backpack"), ("garden.watering", "Kerbold garden hose")];
+        let of =
+            |(n, (category, name)): (usize, (&'static str, &'static str))| product(n, &row(category, name));
+        let all = rows.into_iter().cycle().take(8).chain([("tools.racks", "Kerbold back plate with pack")]);
+        seed_with(shop, &all.enumerate().map(of).collect::<Vec<_>>()).await;
+        let service = service(shop, &[]);
+        for (typed, meant) in
+            [("back+pack", "backpack"), ("black+back+pack", "black backpack"), ("gardenhose", "garden hose")]
+        {
+            let found = service.get(&format!("/search?q={typed}")).await;
+            let expected = service.get(&format!("/search?q={}", meant.replace(' ', "+"))).await;
+            assert_eq!(names(&found), names(&expected), "{typed}: {found}");
+            assert_eq!((&found["total"], &found["did_you_mean"]), (&expected["total"], &json!(meant)));
+            assert_ne!(found["relaxation"], "none");
+            let literal = service.get(&format!("/search?q={typed}&fuzzy=false")).await;
+            assert!(literal.get("did_you_mean").is_none(), "{literal}");
+        }
+        // What stands side by side is meant as it is.
+        let apart = service.get("/search?q=garden+hose").await;
+        assert_eq!((&apart["total"], apart.get("did_you_mean")), (&json!(4), None), "{apart}");
+        let unknown = service.get("/search?q=space+ship").await;
+        assert!(unknown.get("did_you_mean").is_none(), "{unknown}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_word_finds_the_products_of_categories_further_down() {
+    with_shop(async |shop| {
+        let row = |category, name| (category, "Fleet", name, "Light.", 9_999, 0.5);
+        let rows = [
+            ("fashion.shoes.trainers", "Fleet Dash"),
+            ("fashion.shoes.boots.winter", "Fleet Alp"),
+            ("fashion.clothing.jackets", "Fleet Wind"),
+        ];
+        let products =
+            rows.into_iter().enumerate().map(|(n, (category, name))| product(n, &row(category, name)));
+        seed_with(shop, &products.collect::<Vec<_>>()).await;
+        let service = service(shop, &[]);
+        let found = |answer: &Value| {
+            let mut names: Vec<String> = names(answer).into_iter().map(str::to_owned).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(found(&service.get("/search?q=shoes").await), ["Fleet Alp", "Fleet Dash"]);
+        assert_eq!(found(&service.get("/search?q=boots").await), ["Fleet Alp"]);
+        assert_eq!(found(&service.get("/search?q=fashion").await).len(), 3);
     })
     .await;
 }
