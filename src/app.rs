@@ -8,6 +8,7 @@ use poem::{Endpoint, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::analytics::{self, Recent};
 use crate::bus::Bus;
@@ -49,11 +50,13 @@ pub async fn serve(
     let limit = RateLimit::new(settings);
     let kept = Kept::new(edges, shop, settings.api_recent_mb)?;
     let app = Arc::new(joined(edges, shop, settings, &limit, kept.clone()));
+    // A task of its own: it takes whole moments of a thread. Where it ends, Elasticsearch is asked.
+    let mut reading = JoinSet::new();
+    reading.spawn(kept.recent.clone().keep_fresh());
     tokio::select! {
         () = server::serve(listener, app, settings.api_connections_max, stop) => Ok(()),
         () = limit.forget_idle_callers() => Ok(()),
         () = kept.search.keep_fresh() => Ok(()),
-        () = kept.recent.keep_fresh() => Ok(()),
     }
 }
 

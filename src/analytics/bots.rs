@@ -74,7 +74,7 @@ pub struct Dismissed {
     /// Whom they name.
     sessions: Vec<String>,
     /// Whether there were too many to look at.
-    is_cut: bool,
+    pub is_cut: bool,
 }
 
 /// What of a case matters here.

@@ -86,7 +86,7 @@ impl Api {
         let (now, asked) = (Timestamp::now(), question.clone());
         let held = self.recent.ask(move |held| {
             let (window, trends) = trending::memory::trends(held, &asked, now)?;
-            Some((held.results.clone()?, window, trends))
+            Some((held.results()?.clone(), window, trends))
         });
         if let Some(found) = held.await {
             return Ok(found);
@@ -113,10 +113,7 @@ impl Api {
 
     async fn funnels_of(&self, question: &funnels::Question) -> Result<Funnels, AnalyticsError> {
         let (results, asked) = (self.results.now().await?, question.asked.at(Timestamp::now())?);
-        let range = match self.recent.ask(|held| Some(held.rolled(&Schema::CATEGORY_FUNNELS))).await {
-            Some(rolled) => asked.read_from(rolled),
-            None => panes::held(&results, &[&Schema::CATEGORY_FUNNELS], asked).await?,
-        };
+        let range = panes::held(&results, &[&Schema::CATEGORY_FUNNELS], asked).await?;
         let found = funnels::store::funnels(&results, range, question.category.as_ref()).await?;
         Ok(Funnels::new(range, self.currency, question.source, found))
     }

@@ -123,11 +123,11 @@ pub async fn compare(store: &Store, report: &mut Report) -> Result<(), StoreErro
     }
     let mut looks = 0;
     while !left.is_empty() {
-        let (held, mended) = if looks == 0 {
-            (held.clone(), BTreeSet::new())
+        let held = if looks == 0 {
+            held.clone()
         } else {
             tokio::time::sleep(AGAIN_AFTER).await;
-            (Held::read(store, Timestamp::now()).await?, mended_lately(store, Timestamp::now()).await?)
+            Held::read(store, Timestamp::now()).await?
         };
         looks += 1;
         let mut again = Vec::new();
@@ -137,7 +137,11 @@ pub async fn compare(store: &Store, report: &mut Report) -> Result<(), StoreErro
                 continue;
             }
             let outcome = look(store, stretch).await?;
-            if outcome.differences.is_empty() || looks == LOOKS_MAX {
+            if outcome.differences.is_empty() {
+                add(report, stretch.level, outcome, &BTreeSet::new());
+            } else if looks == LOOKS_MAX {
+                // After the look: a repair writes its documents before it is recorded.
+                let mended = mended_lately(store, Timestamp::now()).await?;
                 add(report, stretch.level, outcome, &mended);
             } else {
                 again.push(stretch);

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,9 +9,6 @@ use crate::model::time::{HOUR_MS, Timestamp};
 use crate::rollup::kind::Kind;
 use crate::store::schema::Schema;
 use crate::store::{Store, StoreError, Stored};
-
-/// How far behind a later record's time an earlier one's may lie: clocks differ.
-const SLACK: TimeDelta = TimeDelta::minutes(10);
 
 /// A repaired window, as far as the roll-up looks at it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
@@ -23,14 +19,10 @@ pub struct Repaired {
     repaired_at: Timestamp,
 }
 
-/// The repairs that were looked at. It goes by the records' own times and by no clock of this process, which may
-/// jump. By default none was.
+/// The repairs that were looked at: all of them, for by their times they cannot be told from the others, as clocks
+/// may jump, and they are few. By default none was.
 #[derive(Debug, Default)]
-pub struct LookedAt {
-    latest: Option<Timestamp>,
-    /// Those of the last [`SLACK`].
-    known: HashSet<Repaired>,
-}
+pub struct LookedAt(HashSet<Repaired>);
 
 impl LookedAt {
     /// The windows that were repaired since.
@@ -39,25 +31,18 @@ impl LookedAt {
     /// As [`Store::each_document`].
     pub async fn others(&self, store: &Store) -> Result<Vec<Repaired>, StoreError> {
         let index = Schema::REPAIRED_WINDOWS.name;
-        let query = match self.latest {
-            Some(latest) => json!({ "range": { "repaired_at": { "gte": latest - SLACK } } }),
-            None => json!({ "match_all": {} }),
-        };
         // One that cannot be read is the auditor's to tell of.
         let mut repaired = Vec::new();
         let take = |stored: Stored| repaired.extend(serde_json::from_value::<Repaired>(stored.source).ok());
         store.refresh(index).await?;
-        store.each_document(index, &query, take).await?;
-        repaired.retain(|one| !self.known.contains(one));
+        store.each_document(index, &json!({ "match_all": {} }), take).await?;
+        repaired.retain(|one| !self.0.contains(one));
         Ok(repaired)
     }
 
     /// Takes them for looked at: they are rolled up again.
     pub fn add(&mut self, repaired: Vec<Repaired>) {
-        self.latest = repaired.iter().map(|one| one.repaired_at).max().max(self.latest);
-        self.known.extend(repaired);
-        let recent = self.latest.unwrap_or_default() - SLACK;
-        self.known.retain(|one| one.repaired_at >= recent);
+        self.0.extend(repaired);
     }
 }
 
@@ -89,25 +74,5 @@ mod tests {
         let counts = KINDS.each_ref().map(|kind| hours(kind, &all).len());
         assert_eq!(counts, [0, 1, 1, 3, 1]);
         assert_eq!(hours(&KINDS[0], &[repaired("trends")]), [window.floor_to(HOUR_MS)].into());
-    }
-
-    #[test]
-    fn a_repair_is_looked_at_once_and_forgotten_when_it_is_asked_for_no_more() {
-        let minute = |number: i64| Timestamp::from_millis(number * 60_000);
-        let repaired = |at: i64| Repaired {
-            operator: "trends".to_owned(),
-            window: minute(0),
-            partition: 0,
-            repaired_at: minute(at),
-        };
-        let mut looked_at = LookedAt::default();
-        looked_at.add(vec![repaired(50), repaired(45)]);
-        looked_at.add(Vec::new());
-        assert_eq!((looked_at.latest, looked_at.known.len()), (Some(minute(50)), 2));
-        looked_at.add(vec![repaired(58)]);
-        assert_eq!(looked_at.known, [repaired(50), repaired(58)].into());
-        // Of a clock that is behind: it was found, and is no later one.
-        looked_at.add(vec![repaired(52)]);
-        assert_eq!((looked_at.latest, looked_at.known.len()), (Some(minute(58)), 3));
     }
 }

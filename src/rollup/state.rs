@@ -66,6 +66,12 @@ impl State {
         self
     }
 
+    /// That a level is rolled up until then, and nothing else.
+    #[cfg(test)]
+    pub fn rolled_up(schema: &Schema, until: Timestamp) -> Self {
+        Self::default().with(Statement { rolled_until: Some(until), ..of(schema) })
+    }
+
     /// Until when a level is rolled up; `None` before it has begun.
     pub fn rolled_until(&self, schema: &Schema) -> Option<Timestamp> {
         self.0.get(schema.name)?.rolled_until

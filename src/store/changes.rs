@@ -33,6 +33,9 @@ pub struct Change<S> {
     pub source: S,
     #[serde(rename = "_seq_no")]
     number: i64,
+    /// Rises when the shard starts anew, which may give numbers out again that were read before.
+    #[serde(rename = "_primary_term")]
+    term: i64,
     sort: Value,
 }
 
@@ -46,12 +49,16 @@ impl<S> Placed for Change<S> {
 #[derive(Debug, Default)]
 pub struct Marks(BTreeMap<String, Mark>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Mark {
     /// An index that was removed and made again has another.
     uuid: String,
     /// Whether all that was there once was read.
     is_begun: bool,
+    /// The greatest term that was read; 0 before.
+    term: i64,
+    /// Whether the term has risen since.
+    is_broken: bool,
     /// The last write that was read, and before which none is missing any more.
     settled: i64,
     /// Later ones that were read, and when.
@@ -60,12 +67,13 @@ struct Mark {
 
 impl Marks {
     /// Takes these indices, by their full names with their ids, for those that are read. Gives the names of those that
-    /// were read before and are there no more, be it that another one bears the name.
+    /// must be forgotten: they are there no more, another one bears the name, or their writes are numbered anew.
     pub fn set_indices(&mut self, indices: BTreeMap<String, String>) -> Vec<String> {
-        let is_gone = |name: &String, mark: &mut Mark| indices.get(name) != Some(&mark.uuid);
+        let is_gone =
+            |name: &String, mark: &mut Mark| mark.is_broken || indices.get(name) != Some(&mark.uuid);
         let gone: Vec<String> = self.0.extract_if(.., is_gone).map(|(name, _)| name).collect();
         for (name, uuid) in indices {
-            let unread = Mark { uuid, is_begun: false, settled: -1, read: VecDeque::new() };
+            let unread = Mark { uuid, settled: -1, ..Mark::default() };
             self.0.entry(name).or_insert(unread);
         }
         gone
@@ -92,22 +100,38 @@ impl Marks {
         json!({ "bool": { "should": later, "minimum_should_match": 1 } })
     }
 
-    /// All that is in these indices was read; their last writes then, and when that was.
-    fn begin(&mut self, indices: &str, last: &BTreeMap<String, i64>, then: Instant) {
+    /// All that is in these indices was read, up to these writes.
+    fn begin(&mut self, indices: &str, last: &Last, now: Instant) {
         for name in indices.split(',') {
             if let Some(mark) = self.0.get_mut(name) {
                 mark.is_begun = true;
-                mark.read.extend(last.get(name).map(|number| (then, *number)));
+            }
+        }
+        self.has_read(last, now);
+    }
+
+    /// These writes and those before them were read by now.
+    fn has_read(&mut self, last: &Last, now: Instant) {
+        for (name, &(number, term)) in &last.0 {
+            let Some(mark) = self.0.get_mut(name) else { continue };
+            mark.is_broken |= mark.term > 0 && term > mark.term;
+            mark.term = term.max(mark.term);
+            if mark.read.back().is_none_or(|(_, last)| *last < number) {
+                mark.read.push_back((now, number));
             }
         }
     }
+}
 
-    fn has_read(&mut self, index: &str, number: i64, now: Instant) {
-        let Some(mark) = self.0.get_mut(index) else { return };
-        match mark.read.back_mut() {
-            Some((_, last)) if *last >= number => {}
-            Some((read, last)) if *read == now => *last = number,
-            _ => mark.read.push_back((now, number)),
+/// The greatest number and the greatest term of the writes to each index, by its full name.
+#[derive(Debug, Default)]
+struct Last(BTreeMap<String, (i64, i64)>);
+
+impl Last {
+    fn add<S>(&mut self, changes: &[Change<S>]) {
+        for Change { index, number, term, .. } in changes {
+            let last = self.0.entry(index.clone()).or_insert((*number, *term));
+            *last = (last.0.max(*number), last.1.max(*term));
         }
     }
 }
@@ -170,19 +194,15 @@ impl Store {
             return Ok(());
         }
         // In the order in which they lie: to sort millions by their writes anew for each page would take for ever.
-        let (then, mut last) = (Instant::now(), BTreeMap::new());
-        let mut is_enough = false;
+        let (mut last, mut wants_more) = (Last::default(), true);
         let read = self.each_page(&unread, filter, PAGE_SIZE, |changes: Vec<Change<S>>| {
-            for change in &changes {
-                let greatest = last.entry(change.index.clone()).or_insert(change.number);
-                *greatest = change.number.max(*greatest);
-            }
-            is_enough = !take(changes);
-            !is_enough
+            last.add(&changes);
+            wants_more = take(changes);
+            wants_more
         });
         read.await?;
-        if !is_enough {
-            marks.begin(&unread, &last, then);
+        if wants_more {
+            marks.begin(&unread, &last, Instant::now());
         }
         Ok(())
     }
@@ -204,17 +224,17 @@ impl Store {
             "seq_no_primary_term": true,
         });
         loop {
-            let asked = Instant::now();
             let page: Page<S> = self.send("read what has changed", Method::Post, &path, Some(&body)).await?;
             let changes = page.hits.hits;
             let is_last = changes.len() < PAGE_SIZE;
             if let Some(last) = changes.last() {
                 body["search_after"] = last.place().clone();
             }
-            for change in &changes {
-                marks.has_read(&change.index, change.number, asked);
-            }
-            if !take(changes) {
+            let mut read = Last::default();
+            read.add(&changes);
+            let wants_more = take(changes);
+            marks.has_read(&read, Instant::now());
+            if !wants_more {
                 return Ok(false);
             }
             if is_last {
@@ -238,32 +258,34 @@ mod tests {
         should.iter().map(|one| one["bool"]["filter"][1]["range"]["_seq_no"]["gt"].clone()).collect()
     }
 
+    fn last(writes: &[(&str, i64, i64)]) -> Last {
+        Last(writes.iter().map(|(name, number, term)| ((*name).to_owned(), (*number, *term))).collect())
+    }
+
     #[test]
     fn what_was_read_in_the_last_moments_is_read_again() {
         let mut reading = Marks::default();
         let start = Instant::now();
         assert!(reading.set_indices(marks(&[("a", "1"), ("b", "2")])).is_empty());
-        reading.begin("a,b", &BTreeMap::new(), start);
-        reading.has_read("a", 3, start);
-        reading.has_read("a", 7, start);
-        reading.has_read("b", 5, start + SETTLING / 2);
+        reading.begin("a,b", &last(&[("a", 7, 1)]), start);
+        reading.has_read(&last(&[("b", 5, 1)]), start + SETTLING / 2);
         // Read again.
-        reading.has_read("a", 3, start + SETTLING / 2);
-        reading.has_read("a", 7, start + SETTLING / 2);
+        reading.has_read(&last(&[("a", 7, 1)]), start + SETTLING / 2);
         assert_eq!(settled(&mut reading, start), [json!(-1), json!(-1)]);
         assert_eq!(settled(&mut reading, start + SETTLING), [json!(7), json!(-1)]);
         assert_eq!(settled(&mut reading, start + SETTLING * 2), [json!(7), json!(5)]);
     }
 
     #[test]
-    fn an_index_that_was_made_anew_is_read_from_its_beginning() {
+    fn an_index_that_was_made_anew_or_numbers_its_writes_anew_is_read_from_its_beginning() {
         let mut reading = Marks::default();
         let start = Instant::now();
-        reading.set_indices(marks(&[("a", "1"), ("b", "2"), ("c", "3")]));
-        let last = ["a", "b", "c"].map(|index| (index.to_owned(), 7)).into();
-        reading.begin("a,b,c", &last, start);
-        assert_eq!(reading.set_indices(marks(&[("a", "1"), ("b", "4")])), ["b", "c"]);
-        assert_eq!((reading.indices(true).as_str(), reading.indices(false).as_str()), ("a", "b"));
+        reading.set_indices(marks(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "5")]));
+        reading.begin("a,b,c,d", &last(&[("a", 7, 1), ("b", 7, 1), ("c", 7, 1), ("d", 7, 1)]), start);
+        reading.has_read(&last(&[("d", 4, 2)]), start);
+        let gone = reading.set_indices(marks(&[("a", "1"), ("b", "4"), ("d", "5")]));
+        assert_eq!(gone, ["b", "c", "d"]);
+        assert_eq!((reading.indices(true).as_str(), reading.indices(false).as_str()), ("a", "b,d"));
         assert_eq!(settled(&mut reading, start + SETTLING), [json!(7)]);
     }
 }

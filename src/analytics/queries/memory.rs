@@ -26,7 +26,7 @@ use crate::store::schema::Schema;
 const WHOLE: &str = "all";
 
 /// The range as everybody's searches and those of bots both are rolled up.
-pub fn held(held: &Held, range: Range) -> Range {
+pub fn as_rolled_up(held: &Held, range: Range) -> Range {
     let rolled = held.rolled(&Schema::QUERY_STATS).and(held.rolled(&Schema::SUSPECT_QUERIES));
     range.read_from(rolled)
 }
@@ -51,7 +51,7 @@ pub fn ranking(held: &Held, question: &Question) -> Option<Ranking> {
     let (now, before) = (sums.people(range, &keys)?, sums.people(range.before(), &keys)?);
     Some(Ranking {
         progress: held.progress(SESSIONS),
-        bots_told_apart: true,
+        bots_told_apart: held.bots_told_apart,
         items: ranked(now, &before, question),
         points,
     })
@@ -66,7 +66,7 @@ pub fn overview(held: &Held, range: Range) -> Option<Overview> {
     let every = filters.candidates(range, "searches", None)?;
     Some(Overview {
         progress: held.progress(SESSIONS),
-        bots_told_apart: true,
+        bots_told_apart: held.bots_told_apart,
         now: series::total(&points),
         before: before.into_values().next().unwrap_or_default(),
         bots,
@@ -84,7 +84,7 @@ pub fn trends(held: &Held, window: Range, size: usize) -> Option<Trends> {
     let figures = sums.people(window, &keys)?;
     Some(Trends {
         progress: held.progress(SESSIONS),
-        bots_told_apart: true,
+        bots_told_apart: held.bots_told_apart,
         listed: listed(trends, before, figures),
     })
 }

@@ -70,7 +70,7 @@ impl Api {
     async fn ranking(&self, asked: Question) -> Result<(Question, Ranking), AnalyticsError> {
         let question = asked.clone();
         let held = self.recent.ask(move |held| {
-            let question = Question { range: memory::held(held, question.range), ..question };
+            let question = Question { range: memory::as_rolled_up(held, question.range), ..question };
             let ranking = memory::ranking(held, &question)?;
             Some((question, ranking))
         });
@@ -85,7 +85,7 @@ impl Api {
 
     async fn overview_of(&self, asked: Range) -> Result<(Range, Overview), AnalyticsError> {
         let held = self.recent.ask(move |held| {
-            let range = memory::held(held, asked);
+            let range = memory::as_rolled_up(held, asked);
             Some((range, memory::overview(held, range)?))
         });
         if let Some(found) = held.await {
@@ -98,7 +98,7 @@ impl Api {
 
     async fn trends(&self, asked: Range, size: usize) -> Result<(Range, Trends), AnalyticsError> {
         let held = self.recent.ask(move |held| {
-            let window = memory::held(held, asked);
+            let window = memory::as_rolled_up(held, asked);
             Some((window, memory::trends(held, window, size)?))
         });
         if let Some(found) = held.await {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
+use std::time::Instant;
 
 use chrono::TimeDelta;
 use serde::de::DeserializeOwned;
@@ -20,8 +21,8 @@ use crate::store::changes::{Change, Marks};
 use crate::store::schema::Schema;
 use crate::store::{Store, StoreError};
 
-/// Every how many rounds longer panes are read though nothing was rolled up: a repair may have changed them.
-const ROUNDS_BETWEEN_REPAIRS: u64 = 15;
+/// Names are only forgotten all together: after so many rounds everything is read anew, which is once a day.
+const ROUNDS_MAX: u32 = 86_400;
 
 /// Why a round failed.
 #[derive(Debug, Error)]
@@ -82,8 +83,7 @@ pub struct Following {
     searches: Vec<Source>,
     suspect_searches: Vec<Source>,
     signals: Source,
-    state: State,
-    rounds: u64,
+    rounds: u32,
 }
 
 impl Following {
@@ -102,14 +102,13 @@ impl Following {
                 reach: REACH + SESSION_MAX,
                 marks: Marks::default(),
             },
-            state: State::default(),
             rounds: 0,
         }
     }
 
-    /// Whether these results are followed.
+    /// Whether these results are followed, and go on being.
     pub fn follows(&self, results: &Store) -> bool {
-        self.results.name("") == results.name("")
+        self.results.name("") == results.name("") && self.rounds < ROUNDS_MAX
     }
 
     /// Reads what was written since the last round. At most so many MiB are held.
@@ -124,18 +123,16 @@ impl Following {
     ) -> Result<(), RoundError> {
         let results = self.results.clone();
         let stated = Stated::read(&results, now).await?;
-        let state = stated.state.clone();
         let existing = self.existing(now).await?;
         let minutes = self.products.iter_mut().filter(|source| source.level.is_none());
-        minutes.for_each(|source| source.reach = now - minutes_from(now, &state));
-        let with_longer = state != self.state || self.rounds.is_multiple_of(ROUNDS_BETWEEN_REPAIRS);
+        minutes.for_each(|source| source.reach = now - minutes_from(now, &stated.state));
         let round = Round { results: &results, held, existing, now, limit, is_first: self.rounds == 0 };
-        round.read_levels(&mut self.products, with_longer, Held::put_product).await?;
-        round.read_levels(&mut self.suspect_products, with_longer, Held::put_suspect_product).await?;
-        round.read_levels(&mut self.searches, with_longer, Held::put_search).await?;
-        round.read_levels(&mut self.suspect_searches, with_longer, Held::put_suspect_search).await?;
+        round.read_levels(&mut self.products, Held::put_product).await?;
+        round.read_levels(&mut self.suspect_products, Held::put_suspect_product).await?;
+        round.read_levels(&mut self.searches, Held::put_search).await?;
+        round.read_levels(&mut self.suspect_searches, Held::put_suspect_search).await?;
         round.read(&mut self.signals, &bots::of_rules(), Held::put_signal).await?;
-        (self.rounds, self.state) = (self.rounds + 1, state);
+        self.rounds += 1;
         let mut held = write(held);
         held.end_round(now, &results, stated);
         if self.rounds == 1 {
@@ -157,10 +154,11 @@ impl Following {
 
 impl Stated {
     async fn read(results: &Store, now: Timestamp) -> Result<Self, StoreError> {
+        let asked = Instant::now();
         let dismissed = Dismissed::seen(results, now - REACH, now);
         let (state, frontiers, dismissed) =
             try_join!(State::read(results), frontiers(results, None), dismissed)?;
-        Ok(Self { state, frontiers, dismissed })
+        Ok(Self { asked, state, frontiers, dismissed })
     }
 }
 
@@ -179,10 +177,9 @@ impl Round<'_> {
     async fn read_levels<S: DeserializeOwned>(
         &self,
         sources: &mut [Source],
-        with_longer: bool,
         put: impl Fn(&mut Held, Option<Level>, &Change<S>),
     ) -> Result<(), RoundError> {
-        for source in sources.iter_mut().filter(|source| source.level.is_none() || with_longer) {
+        for source in sources {
             let level = source.level;
             let all = json!({ "match_all": {} });
             self.read(source, &all, |held, change| put(held, level, change)).await?;
@@ -201,7 +198,9 @@ impl Round<'_> {
         let full: BTreeSet<String> = names.iter().map(|name| self.results.name(name)).collect();
         let existing = self.existing.iter().filter(|(name, _)| full.contains(*name));
         let gone = source.marks.set_indices(existing.map(|(name, id)| (name.clone(), id.clone())).collect());
-        gone.iter().for_each(|index| write(self.held).forget_index(index));
+        for index in gone {
+            write(self.held).forget_index(&index);
+        }
         let filter = json!({ "bool": { "filter": [
             filter,
             { "range": { (source.time): { "gte": self.now - source.reach } } },
@@ -221,7 +220,7 @@ impl Round<'_> {
     }
 }
 
-/// To change what is held. A panic while it was being changed cannot have left it half done for longer than a round.
+/// To change what is held. After a panic here nobody reads on, so that it soon counts as too old.
 pub fn write(held: &RwLock<Held>) -> RwLockWriteGuard<'_, Held> {
     held.write().unwrap_or_else(PoisonError::into_inner)
 }

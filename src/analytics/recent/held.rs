@@ -35,6 +35,8 @@ const AGE_MAX: Duration = Duration::from_secs(5);
 
 /// What is stated and decided of results.
 pub struct Stated {
+    /// When it was asked for.
+    pub asked: Instant,
     /// How far they are rolled up.
     pub state: State,
     /// How far they reach.
@@ -47,8 +49,8 @@ pub struct Stated {
 #[derive(Default)]
 pub struct Held {
     /// Whose results these are; `None` before the first round ended.
-    pub results: Option<Store>,
-    /// When the last round ended.
+    results: Option<Store>,
+    /// When the last round that ended had begun.
     read: Option<Instant>,
     /// Since when results are held.
     from: Timestamp,
@@ -71,6 +73,8 @@ pub struct Held {
     verdicts: Verdicts,
     /// Fingerprints of the suspect sessions that are no bots'.
     cleared: HashSet<u64>,
+    /// Whether every suspect session could be told from bots'.
+    pub bots_told_apart: bool,
     fingerprints: RandomState,
 }
 
@@ -123,8 +127,10 @@ impl Held {
 
     /// Ends a round of reading the results of this store that began at `now`, with what was stated then.
     pub fn end_round(&mut self, now: Timestamp, results: &Store, stated: Stated) {
-        let Stated { state, frontiers, dismissed } = stated;
-        (self.from, self.minutes_from) = (now - REACH, minutes_from(now, &state));
+        let Stated { asked, state, frontiers, dismissed } = stated;
+        // What was forgotten does not come back when the clock or the roll-up goes back.
+        self.from = self.from.max(now - REACH);
+        self.minutes_from = self.minutes_from.max(minutes_from(now, &state));
         self.products.forget_before(None, self.minutes_from);
         for level in [None, Some(Level::Quarter), Some(Level::Hour)] {
             self.products.forget_before(level, self.from);
@@ -133,16 +139,23 @@ impl Held {
             self.suspect_searches.forget_before(level, self.from);
         }
         self.verdicts.forget_before(self.from - SESSION_MAX);
-        let dismissed = dismissed.cases.iter().map(|case| self.fingerprints.hash_one(case)).collect();
+        let Dismissed { cases, is_cut, .. } = dismissed;
+        let dismissed = cases.iter().map(|case| self.fingerprints.hash_one(case)).collect();
         self.cleared = self.verdicts.cleared(&dismissed);
+        self.bots_told_apart = !is_cut;
         self.results = Some(results.clone());
         (self.state, self.frontiers) = (state, frontiers);
-        self.read = Some(Instant::now());
+        self.read = Some(asked);
+    }
+
+    /// Whose results these are; `None` before the first round ended.
+    pub fn results(&self) -> Option<&Store> {
+        self.results.as_ref()
     }
 
     /// Whether it is as new as an answer must be.
     pub fn is_fresh(&self) -> bool {
-        self.read.is_some_and(|ended| ended.elapsed() <= AGE_MAX)
+        self.read.is_some_and(|asked| asked.elapsed() <= AGE_MAX)
     }
 
     /// Whether a suspect session is a bot's, by its fingerprint.
@@ -189,7 +202,7 @@ impl Held {
     pub fn bytes(&self) -> usize {
         let products = self.products.bytes() + self.suspect_products.bytes();
         let searches = self.searches.bytes() + self.suspect_searches.bytes();
-        products + searches + self.keys.bytes()
+        products + searches + self.subjects.bytes() + self.keys.bytes() + self.verdicts.bytes()
     }
 }
 
@@ -237,6 +250,11 @@ mod tests {
     fn minutes_are_held_until_quarters_take_their_place() {
         let now = at("2026-11-21T12:00:00Z");
         assert_eq!(minutes_from(now, &State::default()), now - REACH, "nothing is rolled up yet");
+        let until =
+            |text: &str| minutes_from(now, &State::rolled_up(&Schema::PRODUCT_TRENDS_QUARTERS, at(text)));
+        assert_eq!(until("2026-11-21T11:30:00Z"), now - MINUTES_REACH);
+        assert_eq!(until("2026-11-21T08:30:00Z"), at("2026-11-21T08:30:00Z"));
+        assert_eq!(until("2026-11-21T02:00:00Z"), now - REACH);
     }
 
     #[test]

@@ -29,6 +29,8 @@ use crate::store::Store;
 
 /// How long the service rests between two rounds of reading.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long it rests at most while it cannot read.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// How long it rests where there is more than may be held.
 const PAUSE_WHEN_TOO_MUCH: Duration = Duration::from_secs(600);
 
@@ -50,27 +52,26 @@ impl Recent {
     }
 
     /// Keeps reading, until it is dropped.
-    pub async fn keep_fresh(&self) {
+    pub async fn keep_fresh(self) {
         if self.limit == 0 {
-            return std::future::pending().await;
+            return;
         }
-        let mut is_told = false;
+        let mut pause = PAUSE;
         loop {
             match self.catch_up(Timestamp::now()).await {
-                Ok(()) => is_told = false,
+                Ok(()) => pause = PAUSE,
                 Err(error @ RoundError::TooMuch { at_first: true, .. }) => {
                     tracing::warn!(%error, "Elasticsearch is asked each time, which is slower (API_RECENT_MB)");
-                    tokio::time::sleep(PAUSE_WHEN_TOO_MUCH).await;
+                    pause = PAUSE_WHEN_TOO_MUCH;
                 }
-                // Names are only forgotten all together: what is read anew takes less.
-                Err(RoundError::TooMuch { at_first: false, .. }) => {}
-                Err(error) if !is_told => {
-                    tracing::warn!(%error, "the last hours' results cannot be read; trying on");
-                    is_told = true;
+                Err(error) => {
+                    if pause == PAUSE {
+                        tracing::warn!(%error, "the last hours' results are not at hand; reading on");
+                    }
+                    pause = (pause * 2).min(PAUSE_MAX);
                 }
-                Err(_) => {}
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -81,17 +82,26 @@ impl Recent {
     pub async fn catch_up(&self, now: Timestamp) -> Result<(), RoundError> {
         let mut following = self.following.lock().await;
         let results = self.results.now().await?;
-        if !following.as_ref().is_some_and(|following| following.follows(&results)) {
-            *write(&self.held) = Held::default();
-        }
-        let known = following.take().filter(|following| following.follows(&results));
-        let round = following.insert(known.unwrap_or_else(|| Following::new(results)));
-        let read = round.round(&self.held, self.limit, now).await;
+        let mut known = match following.take().filter(|known| known.follows(&results)) {
+            Some(known) => known,
+            None => {
+                self.forget();
+                Following::new(results)
+            }
+        };
+        let read = known.round(&self.held, self.limit, now).await;
         if let Err(RoundError::TooMuch { .. }) = read {
-            *following = None;
-            *write(&self.held) = Held::default();
+            self.forget();
+        } else {
+            *following = Some(known);
         }
         read
+    }
+
+    fn forget(&self) {
+        let held = std::mem::take(&mut *write(&self.held));
+        // Millions of rows: nobody waits for it.
+        drop(tokio::task::spawn_blocking(move || drop(held)));
     }
 
     /// What this gives, of what is held; `None` where it is not new enough, or not enough.

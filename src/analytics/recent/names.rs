@@ -43,8 +43,10 @@ impl<T: Clone + Eq + Hash> Names<T> {
         self.numbers.get(name).copied()
     }
 
-    /// The memory that the names take where they are short, in bytes.
+    /// The memory that the names take, in bytes, if a long one has some forty.
     pub fn bytes(&self) -> usize {
-        self.all.capacity() * size_of::<T>() + self.numbers.capacity() * 8 / 7 * (size_of::<(T, u32)>() + 1)
+        const LONG: usize = 40;
+        let table = self.numbers.capacity() * 8 / 7 * (size_of::<(T, u32)>() + 1);
+        self.all.capacity() * size_of::<T>() + table + self.all.len() * LONG
     }
 }

@@ -31,7 +31,9 @@ pub struct Document {
     refund: Option<Counts>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// What is 0 is left out of longer panes.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
 struct Counts {
     sessions: u64,
     quantity: u64,
@@ -90,6 +92,11 @@ pub struct Subjects {
 }
 
 impl Subjects {
+    /// The memory that they take, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.products.bytes() + self.categories.bytes() + self.brands.bytes() + self.all.bytes()
+    }
+
     /// The number of a product as it was then.
     pub fn number(&mut self, product: &ProductId, category: &CategoryPath, brand: &SmolStr) -> u32 {
         let product = self.products.number(product);
@@ -158,5 +165,31 @@ impl<W: Copy> Products<W> {
     /// The memory that is set aside for the rows, in bytes.
     pub fn bytes(&self) -> usize {
         self.deeds.bytes() + self.revenue.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_cost_nothing_is_read_although_longer_panes_leave_its_price_out() {
+        let given_away = json!({
+            "minute": "2026-11-21T10:00:00Z", "span": "hour", "product_id": "p1", "category": "garden.tools",
+            "purchase": { "sessions": 2, "quantity": 3 },
+        });
+        let found: Document = serde_json::from_value(given_away).unwrap();
+        let (mut products, mut subjects) = (Products::default(), Subjects::default());
+        let document = DocumentAt { level: None, index: "a", fingerprint: 1 };
+        products.put(document, (), &found, &mut subjects);
+        let minute = found.minute;
+        let pieces =
+            [Piece { level: None, from: minute, until: Timestamp::from_millis(minute.millis() + 1) }];
+        let amounts: Vec<Amount> =
+            products.did(Deed::Purchase, &pieces).flat_map(|(_, rows)| rows).map(|row| row.counts).collect();
+        assert_eq!(amounts, [Amount { sessions: 2, quantity: 3 }]);
+        assert_eq!(products.revenue(&pieces).map(|row| row.counts).sum::<Cents>(), Cents(0));
     }
 }

@@ -45,6 +45,12 @@ impl Verdicts {
         self.0.values_mut().for_each(|of_index| of_index.retain(|_, verdict| verdict.last_seen >= instant));
     }
 
+    /// The memory that is set aside for them, in bytes.
+    pub fn bytes(&self) -> usize {
+        let signals: usize = self.0.values().map(HashMap::capacity).sum();
+        signals * 8 / 7 * (size_of::<(u64, Verdict)>() + 1)
+    }
+
     /// The sessions of which some rule was looked at and none holds, but by a case that is among the dismissed.
     pub fn cleared(&self, dismissed: &HashSet<u64>) -> HashSet<u64> {
         let of = |is_bot| {

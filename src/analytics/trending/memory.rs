@@ -35,7 +35,7 @@ pub fn trends(held: &Held, question: &Question, now: Timestamp) -> Option<(Range
     let trends = Trends {
         progress: held.progress(TRENDS),
         bots_share: current.bots_share,
-        bots_told_apart: true,
+        bots_told_apart: held.bots_told_apart,
         listed: listed(trends, before.trends, &figures),
     };
     Some((window, trends))
@@ -66,12 +66,12 @@ struct Sums<'a> {
 }
 
 /// The panes of a window and of the spans before it.
-struct Panes {
+struct Stretches {
     now: Vec<Piece>,
     before: [Vec<Piece>; SPANS],
 }
 
-impl Panes {
+impl Stretches {
     /// As the panes of each stretch of time are held; `None` where those of one are not.
     fn new(
         window: Range,
@@ -88,10 +88,10 @@ impl Panes {
 impl Sums<'_> {
     /// Everything that trends in a window.
     fn ranked(&self, window: Range) -> Option<Ranked> {
-        let panes = Panes::new(window, |range, stretch| self.held.product_pieces(range, stretch))?;
+        let panes = Stretches::new(window, |range, stretch| self.held.product_pieces(range, stretch))?;
         let leaders = self.leaders(&panes.now);
         let all = self.seen(&self.held.products, &panes, |()| true, &leaders);
-        let panes = Panes::new(self.for_bots(window), |range, stretch| self.held.pieces(range, stretch))?;
+        let panes = Stretches::new(self.for_bots(window), |range, stretch| self.held.pieces(range, stretch))?;
         let bots = self.seen(&self.held.suspect_products, &panes, self.held.is_bot(), &leaders);
         Some(Ranked::new(all, &bots, self.by, window, leaders.is_empty()))
     }
@@ -111,7 +111,8 @@ impl Sums<'_> {
             }
         }
         let counted = |(group, sessions): (usize, u64)| {
-            (sessions > 0).then(|| Some((Reverse(sessions), self.groups.key(group)?, group)))?
+            let key = self.groups.key(group).filter(|_| sessions > 0)?;
+            Some((Reverse(sessions), key, group))
         };
         let mut leaders: Vec<(Reverse<u64>, &str, usize)> =
             sessions.into_iter().enumerate().filter_map(counted).collect();
@@ -123,7 +124,7 @@ impl Sums<'_> {
     fn seen<W: Copy>(
         &self,
         products: &Products<W>,
-        panes: &Panes,
+        panes: &Stretches,
         counts: impl Fn(W) -> bool + Copy,
         leaders: &[usize],
     ) -> Seen {
@@ -241,7 +242,8 @@ impl Stretch {
             let sessions = self.sessions.get(*group).copied().unwrap_or_default();
             let revenue = revenue.get(*group).copied().unwrap_or_default();
             let counted = Counted { sessions, revenue };
-            (counted != Counted::default()).then(|| Some((groups.key(*group)?.to_owned(), counted)))?
+            let key = groups.key(*group).filter(|_| counted != Counted::default())?;
+            Some((key.to_owned(), counted))
         };
         Tally { whole: self.whole, by_key: wanted.iter().filter_map(counted).collect() }
     }

@@ -71,9 +71,11 @@ async fn same_trends(shop: &Shop, recent: &Recent, now: Timestamp) -> usize {
 }
 
 /// The share of bots as it is told from memory.
-async fn share_of_bots(recent: &Recent) -> Option<f64> {
+async fn share_of_bots(recent: &Recent) -> f64 {
     let question = products(None);
-    recent.ask(move |held| trending::memory::trends(held, &question, now())).await?.1.bots_share
+    recent.catch_up(now()).await.unwrap();
+    let told = recent.ask(move |held| trending::memory::trends(held, &question, now())).await;
+    told.unwrap().1.bots_share.unwrap()
 }
 
 #[tokio::test]
@@ -184,7 +186,7 @@ async fn same_searches(shop: &Shop, recent: &Recent, now: Timestamp) {
         let range = queries::store::held(&shop.store, asked).await.unwrap();
         recent.catch_up(now).await.unwrap();
         let told = recent.ask(move |held| {
-            let range = queries::memory::held(held, asked);
+            let range = queries::memory::as_rolled_up(held, asked);
             Some((range, queries::memory::overview(held, range)?))
         });
         let told = told.await;
