@@ -133,14 +133,17 @@ impl Walks {
         categories: &Categories,
         totals: &mut Keyed<CategoryNumber, Total>,
     ) {
-        // How it was counted last is not kept but found again.
+        // How it was counted last is not kept but found again, on the way to how it is now.
         let events_before = visit.counted().events;
-        if events_before > 0 {
-            self.walk(visit, visit.steps().iter().filter(|step| step.counted), categories);
-            self.each(|category, walk| totals.change(&category).add(&walk, events_before, -1));
-        }
-        self.walk(visit, visit.steps().iter(), categories);
-        self.each(|category, walk| totals.change(&category).add(&walk, visit.len(), 1));
+        self.walk(visit, visit.steps_before(), categories);
+        self.each(|category, walk| totals.change(&category).add(walk, events_before, -1));
+        let steps = visit.steps_since().unwrap_or_else(|| {
+            self.clear();
+            visit.steps()
+        });
+        self.walk(visit, steps.iter(), categories);
+        self.each(|category, walk| totals.change(&category).add(walk, visit.len(), 1));
+        self.clear();
     }
 
     fn walk<'a>(&mut self, visit: &Visit, steps: impl Iterator<Item = &'a Step>, categories: &Categories) {
@@ -171,11 +174,17 @@ impl Walks {
         }
     }
 
-    fn each(&mut self, mut each: impl FnMut(CategoryNumber, Walk)) {
-        for category in self.touched.drain(..) {
-            if let Some(walk) = self.by_category.get_mut(category.place()).and_then(Option::take) {
-                each(category, walk);
+    fn each(&self, mut each: impl FnMut(CategoryNumber, &Walk)) {
+        for category in &self.touched {
+            if let Some(Some(walk)) = self.by_category.get(category.place()) {
+                each(*category, walk);
             }
+        }
+    }
+
+    fn clear(&mut self) {
+        for category in self.touched.drain(..) {
+            self.by_category.get_mut(category.place()).and_then(Option::take);
         }
     }
 }

@@ -157,30 +157,45 @@ fn support(tally: &Tally) -> u64 {
 /// next, to be filled again.
 #[derive(Default)]
 pub struct Change {
-    before: Tallies,
-    now: Tallies,
+    tallies: Tallies,
+    /// By the scope's number; those that are not there were nothing.
+    before: Vec<Tally>,
+    /// By the scope's number.
+    now: Vec<Tally>,
     was_suspect: bool,
 }
 
 impl Change {
     /// Takes in a visit whose steps are in order, in place of the one before.
     pub fn fill(&mut self, visit: &Visit, categories: &Categories) {
-        self.was_suspect = visit.counted().suspect;
-        self.now.fill(visit, visit.steps().iter(), categories);
-        // What it was counted as last is not kept but found again.
-        let counted = visit.steps().iter().filter(|step| step.counted);
-        self.before.fill(visit, counted, categories);
+        let Self { tallies, before, now, was_suspect } = self;
+        *was_suspect = visit.counted().suspect;
+        // What it was counted as last is not kept but found again, on the way to what it is now.
+        tallies.clear();
+        tallies.take_all(visit, visit.steps_before(), categories);
+        tallies.add_up(before);
+        let steps = visit.steps_since().unwrap_or_else(|| {
+            tallies.clear_counts();
+            visit.steps()
+        });
+        tallies.take_all(visit, steps.iter(), categories);
+        tallies.add_up(now);
+    }
+
+    /// Each scope with what it was and what it is.
+    fn iter(&self) -> impl Iterator<Item = (&Scope, Option<&Tally>, &Tally)> {
+        let numbers = self.tallies.numbers.iter();
+        numbers.filter_map(|(scope, number)| Some((scope, self.before.get(*number), self.now.get(*number)?)))
     }
 
     /// Takes the visit out of the totals as it was, and puts it in as it is.
     pub fn recount(&self, totals: &mut Keyed<Scope, Tally>) {
-        for (scope, now) in self.now.iter() {
-            let was = self.before.get(scope).copied().unwrap_or_default();
-            if was != *now {
-                let total = totals.change(scope);
-                total.add(&was, -1);
-                total.add(now, 1);
+        for (scope, before, now) in self.iter().filter(|(_, before, now)| *before != Some(*now)) {
+            let total = totals.change(scope);
+            if let Some(before) = before {
+                total.add(before, -1);
             }
+            total.add(now, 1);
         }
     }
 
@@ -192,9 +207,8 @@ impl Change {
         categories: &Categories,
         out: &mut Vec<Document>,
     ) {
-        let is_new = |scope, tally| !self.was_suspect || self.before.get(scope) != Some(tally);
-        let changed = self.now.iter().filter(|(scope, tally)| is_new(scope, tally));
-        out.extend(changed.map(|(scope, tally)| scope.suspect(tally, pane, session, categories)));
+        let changed = self.iter().filter(|(_, before, now)| !self.was_suspect || *before != Some(*now));
+        out.extend(changed.map(|(scope, _, now)| scope.suspect(now, pane, session, categories)));
     }
 }
 
@@ -242,8 +256,12 @@ struct Outcome {
 }
 
 impl Tallies {
-    fn fill<'a>(&mut self, visit: &'a Visit, steps: impl Iterator<Item = &'a Step>, categories: &Categories) {
-        self.clear();
+    fn take_all<'a>(
+        &mut self,
+        visit: &'a Visit,
+        steps: impl Iterator<Item = &'a Step>,
+        categories: &Categories,
+    ) {
         for step in steps {
             let Some(search) = visit.search_of(step) else { continue };
             self.take(Scope::All, step, search);
@@ -261,7 +279,6 @@ impl Tallies {
                 self.take_filters(visit, step, search, categories);
             }
         }
-        self.add_up();
     }
 
     /// Forgets a visit, and the room that one with thousands of searches took: emptying it would cost each after it.
@@ -271,6 +288,13 @@ impl Tallies {
         }
         self.numbers.clear();
         self.counts.clear();
+        self.outcomes.clear();
+        self.intents.clear();
+    }
+
+    /// Forgets what was counted, and keeps the scopes' numbers.
+    fn clear_counts(&mut self) {
+        self.counts.fill_with(Count::default);
         self.outcomes.clear();
         self.intents.clear();
     }
@@ -308,28 +332,22 @@ impl Tallies {
         self.intents.push((number, search.intent_id));
     }
 
-    /// Adds what came of each search to its scope.
-    fn add_up(&mut self) {
+    /// What each scope adds up to so far, with what came of its searches; more steps may be taken after.
+    fn add_up(&mut self, sums: &mut Vec<Tally>) {
+        sums.clear();
+        sums.extend(self.counts.iter().map(|count| count.tally));
         for ((number, _), outcome) in self.outcomes.iter().filter(|(_, outcome)| outcome.searched) {
-            if let Some(Count { tally, .. }) = self.counts.get_mut(*number) {
-                outcome.add_to(tally);
+            if let Some(sum) = sums.get_mut(*number) {
+                outcome.add_to(sum);
             }
         }
         self.intents.sort_unstable();
         self.intents.dedup();
         for (number, _) in &self.intents {
-            if let Some(Count { tally, .. }) = self.counts.get_mut(*number) {
-                tally.intents += 1;
+            if let Some(sum) = sums.get_mut(*number) {
+                sum.intents += 1;
             }
         }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&Scope, &Tally)> {
-        self.numbers.iter().filter_map(|(scope, number)| Some((scope, &self.counts.get(*number)?.tally)))
-    }
-
-    fn get(&self, scope: &Scope) -> Option<&Tally> {
-        Some(&self.counts.get(*self.numbers.get(scope)?)?.tally)
     }
 }
 

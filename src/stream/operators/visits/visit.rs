@@ -27,6 +27,8 @@ pub struct Visit {
     steps: Vec<Step>,
     sorted: u32,
     events: u32,
+    /// The time of its last event.
+    latest: Timestamp,
     /// What was known of it when it was counted last.
     counted: Counted,
     /// The searches that it made or came from.
@@ -131,6 +133,7 @@ impl Visit {
 
     fn keep(&mut self, event: &Event, categories: &mut Categories) {
         self.events += 1;
+        self.latest = self.latest.max(event.timestamp);
         if self.who.as_ref().is_none_or(|(first, _)| event.event_id < *first) {
             self.who = Some((event.event_id, Visitor::of(event)));
         }
@@ -148,6 +151,10 @@ impl Visit {
 
     /// Whether it holds an event. An id counts within its topic.
     pub fn holds(&self, event: &Event) -> bool {
+        // Most come in order; an id tells the time.
+        if event.timestamp > self.latest {
+            return false;
+        }
         let (id, stream) = (event.event_id, event.event_type().stream());
         let (sorted, unsorted) = self.steps.split_at_checked(self.sorted as usize).unwrap_or_default();
         let is_there =
@@ -227,6 +234,18 @@ impl Visit {
     /// What was known of it when it was counted last.
     pub fn counted(&self) -> Counted {
         self.counted
+    }
+
+    /// The steps that were there then, in order once they are sorted.
+    pub fn steps_before(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.counted)
+    }
+
+    /// The steps since then, where all of them come after those; `None` where one comes earlier. As above.
+    pub fn steps_since(&self) -> Option<&[Step]> {
+        let before = self.steps.iter().take_while(|step| step.counted).count();
+        let since = self.steps.get(before..)?;
+        since.iter().all(|step| !step.counted).then_some(since)
     }
 
     /// How many events there are.
