@@ -2,15 +2,18 @@
 //!
 //! Preloads events of the generator's making into the topics of a prefix of its own on the real Kafka, then
 //! measures in one run: the bare drain, the drain with the typed decode, and the whole processor (raw events
-//! off) against a server that accepts everything in Elasticsearch's place, or with `--real` against
-//! Elasticsearch itself. What it made is removed at the end.
+//! off) against a server that accepts everything in Elasticsearch's place. With `--real` a part of what that
+//! was sent is then sent to Elasticsearch itself, and the processor drains everything into it once more. What it made is
+//! removed at the end.
 
+mod bulk;
 #[path = "../shared/cost.rs"]
 mod cost;
 mod drains;
 mod stub;
 
 use anyhow::Context;
+use bytes::Bytes;
 use clap::Parser;
 use shoplens::bus::Bus;
 use shoplens::catalog::shelf;
@@ -28,6 +31,9 @@ use crate::stub::Stub;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Bulk requests under way at once, as the processor has them for each worker.
+const CONNECTIONS: usize = 2;
+
 /// What a backlog costs to drain, in CPU time per event.
 #[derive(Parser)]
 struct Settings {
@@ -40,7 +46,7 @@ struct Settings {
     /// Members of each consumer group.
     #[arg(long, default_value_t = 1)]
     workers: u16,
-    /// Let the processor write to the real Elasticsearch and not to the stand-in.
+    /// Drain into the real Elasticsearch besides, and measure how fast it takes these documents by themselves.
     #[arg(long)]
     real: bool,
     /// Prefix of the topics, groups and indices that are made and removed.
@@ -92,33 +98,68 @@ fn main() -> anyhow::Result<()> {
 async fn measure(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Result<()> {
     preload(settings, bus).await?;
     let (events, brokers) = (settings.events, settings.kafka.kafka_bootstrap_servers.as_str());
-    let drained = |decode| tokio::task::spawn_blocking(drains::drain(brokers, bus, events, decode));
-    let (bare, ()) = Cost::of(async { drained(false).await? }).await?;
-    print("bare drain", &bare, events);
-    let (decoded, ()) = Cost::of(async { drained(true).await? }).await?;
+    let drained = async |decode| {
+        let drain = || tokio::task::spawn_blocking(drains::drain(brokers, bus, events, decode));
+        Cost::of(async { drain().await? }).await.map(|(cost, ())| cost)
+    };
+    print("bare drain", &drained(false).await?, events);
+    let decoded = drained(true).await?;
     print("drain and decode", &decoded, events);
-    if settings.real {
-        let (real, ()) = Cost::of(process(settings, bus, store)).await?;
-        print("whole processor with Elasticsearch", &real, events);
-        return Ok(());
-    }
     let stub = Stub::start()?;
     let address = ["--elasticsearch-host", &stub.address];
     let accepting = Store::new(&library(&address).elasticsearch, &settings.prefix)?;
-    let (whole, ()) = Cost::of(process(settings, bus, &accepting)).await?;
+    let (whole, ()) = Cost::of(process(settings, bus, &accepting, "original")).await?;
     print("whole processor", &whole, events);
-    println!(
-        "whole processor / drain and decode: {:.2}",
-        whole.cpu.as_secs_f64() / decoded.cpu.as_secs_f64()
-    );
-    let documents = stub.documents(&accepting).await?;
-    println!("documents per event: {:.3}", documents as f64 / events as f64);
+    let ratio = whole.cpu.as_secs_f64() / decoded.cpu.as_secs_f64();
+    println!("whole processor / drain and decode: {ratio:.2}");
+    let accepted = stub.accepted(&accepting).await?;
+    let per_event = accepted.documents as f64 / events as f64;
+    let bytes = accepted.bytes / accepted.documents.max(1);
+    println!("documents per event: {per_event:.3}, of {bytes} bytes in their requests");
+    if settings.real {
+        let requests = stub.kept(&accepted).await?;
+        drop(stub);
+        let expected = |bulk: f64| (bulk / per_event).min(per_second(&whole, events));
+        measure_real(settings, bus, store, &requests, expected).await?;
+    }
     Ok(())
 }
 
+/// Drains into Elasticsearch, between two measurements of how many documents it takes: the better one counts.
+async fn measure_real(
+    settings: &Settings,
+    bus: &Bus,
+    store: &Store,
+    requests: &[Bytes],
+    expected: impl FnOnce(f64) -> f64,
+) -> anyhow::Result<()> {
+    let connections = CONNECTIONS * usize::from(settings.workers);
+    let bulk = async || bulk::rate(&settings.elasticsearch, store, requests, connections).await;
+    let before = bulk().await?;
+    println!("Elasticsearch alone, before: {before:.0} documents/s");
+    let (real, ()) = Cost::of(process(settings, bus, store, "real")).await?;
+    print("whole processor with Elasticsearch", &real, settings.events);
+    store.remove_all().await?;
+    let after = bulk().await?;
+    println!("Elasticsearch alone, after: {after:.0} documents/s");
+    let expected = expected(before.max(after));
+    println!(
+        "with Elasticsearch / the least of what processor and Elasticsearch do alone: {:.2}",
+        per_second(&real, settings.events) / expected
+    );
+    Ok(())
+}
+
+fn per_second(cost: &Cost, events: u64) -> f64 {
+    events as f64 / cost.wall.as_secs_f64()
+}
+
 fn print(what: &str, cost: &Cost, events: u64) {
-    let per_second = events as f64 / cost.wall.as_secs_f64();
-    println!("{what}: {:.2} µs CPU per event, {per_second:.0} events/s", cost.micros_per(events));
+    println!(
+        "{what}: {:.2} µs CPU per event, {:.0} events/s",
+        cost.micros_per(events),
+        per_second(cost, events)
+    );
 }
 
 /// Fills the topics with a day's traffic at a thousand events a second of event time.
@@ -136,10 +177,12 @@ async fn preload(settings: &Settings, bus: &Bus) -> anyhow::Result<()> {
     report.await.map(drop)
 }
 
-async fn process(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Result<()> {
+/// Drains everything. Each generation reads by itself.
+async fn process(settings: &Settings, bus: &Bus, store: &Store, generation: &str) -> anyhow::Result<()> {
     let workers = settings.workers.to_string();
-    let processor =
-        library(&["--until-drained", "--archive-events", "false", "--workers", &workers]).processor;
+    let fixed = ["--until-drained", "--archive-events", "false"];
+    let chosen = ["--workers", &workers, "--generation", generation];
+    let processor = library(&[&fixed[..], &chosen].concat()).processor;
     let edges = Edges { store: store.clone(), bus: bus.clone(), conditions: Conditions::default() };
     run(&processor, edges, Currency::EUR, std::future::pending()).await
 }

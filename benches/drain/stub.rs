@@ -3,19 +3,22 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use bytes::Bytes;
 use elasticsearch::http::Method;
 use poem::listener::{Acceptor, Listener, TcpListener};
-use poem::web::Data;
+use poem::web::{Data, Json, Path};
 use poem::{Body, EndpointExt, Route, Server, handler};
+use serde::{Deserialize, Serialize};
 use shoplens::store::Store;
 
 /// The argument by which the benchmark starts itself as this server.
 pub const ARGUMENT: &str = "accept-everything";
 const BODY_BYTES_MAX: usize = 64 << 20;
+/// Of so many requests one is kept, to be sent to Elasticsearch.
+const REQUESTS_PER_KEPT: usize = 4;
 
 /// The running server; killed when dropped.
 pub struct Stub {
@@ -35,9 +38,20 @@ impl Stub {
         Ok(Self { child, address: address.trim().to_owned() })
     }
 
-    /// Documents accepted so far.
-    pub async fn documents(&self, store: &Store) -> anyhow::Result<u64> {
+    /// What was accepted so far.
+    pub async fn accepted(&self, store: &Store) -> anyhow::Result<Accepted> {
         Ok(store.send("count", Method::Get, "/accepted", None).await?)
+    }
+
+    /// The requests that were kept, in the order in which they came.
+    pub async fn kept(&self, accepted: &Accepted) -> anyhow::Result<Vec<Bytes>> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let mut requests = Vec::new();
+        for number in 0..accepted.kept {
+            let answer = client.get(format!("{}/kept/{number}", self.address)).send().await?;
+            requests.push(answer.error_for_status()?.bytes().await?);
+        }
+        Ok(requests)
     }
 }
 
@@ -49,20 +63,56 @@ impl Drop for Stub {
     }
 }
 
-type Accepted = Arc<AtomicU64>;
+/// What the server has accepted.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Accepted {
+    requests: usize,
+    /// Documents.
+    pub documents: usize,
+    /// Bytes of all requests.
+    pub bytes: usize,
+    /// Requests that were kept.
+    pub kept: usize,
+}
+
+#[derive(Default)]
+struct State {
+    accepted: Accepted,
+    kept: Vec<Bytes>,
+}
+
+type Shared = Arc<Mutex<State>>;
+
+impl State {
+    fn take(&mut self, body: Bytes, documents: usize) {
+        self.accepted.requests += 1;
+        self.accepted.documents += documents;
+        self.accepted.bytes += body.len();
+        if self.accepted.requests % REQUESTS_PER_KEPT == 1 {
+            self.kept.push(body);
+            self.accepted.kept = self.kept.len();
+        }
+    }
+}
 
 #[handler]
-async fn bulk(body: Body, Data(accepted): Data<&Accepted>) -> poem::Result<String> {
+async fn bulk(body: Body, Data(state): Data<&Shared>) -> poem::Result<String> {
     let body = body.into_bytes_limit(BODY_BYTES_MAX).await?;
     let documents = body.iter().filter(|byte| **byte == b'\n').count() / 2;
-    accepted.fetch_add(documents as u64, Ordering::Relaxed);
+    state.lock().unwrap_or_else(PoisonError::into_inner).take(body, documents);
     let items = vec![r#"{"index":{"status":200}}"#; documents].join(",");
     Ok(format!(r#"{{"errors":false,"items":[{items}]}}"#))
 }
 
 #[handler]
-fn count(Data(accepted): Data<&Accepted>) -> String {
-    accepted.load(Ordering::Relaxed).to_string()
+fn count(Data(state): Data<&Shared>) -> Json<Accepted> {
+    Json(state.lock().unwrap_or_else(PoisonError::into_inner).accepted)
+}
+
+#[handler]
+fn kept(Path(number): Path<usize>, Data(state): Data<&Shared>) -> Vec<u8> {
+    let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    state.kept.get(number).map(|request| request.to_vec()).unwrap_or_default()
 }
 
 #[handler]
@@ -79,8 +129,9 @@ pub fn serve() -> anyhow::Result<()> {
         println!("http://{}", address.context("the stub has no address")?);
         std::io::stdout().flush()?;
         let routes = Route::new().at("/_bulk", poem::post(bulk)).at("/accepted", poem::get(count));
+        let routes = routes.at("/kept/:number", poem::get(kept));
         let routes = routes.at("*", poem::get(anything).put(anything).post(anything).head(anything));
-        Server::new_with_acceptor(acceptor).run(routes.data(Accepted::default())).await?;
+        Server::new_with_acceptor(acceptor).run(routes.data(Shared::default())).await?;
         Ok(())
     })
 }
