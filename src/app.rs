@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::analytics::{self, Recent};
+use crate::analytics::{self, Memory};
 use crate::bus::Bus;
 use crate::config::{HttpSettings, ShopSettings};
 use crate::curation;
@@ -48,11 +48,13 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), BadRelevance> {
     let limit = RateLimit::new(settings);
-    let kept = Kept::new(edges, shop, settings.api_recent_mb)?;
+    let kept = Kept::new(edges, shop, settings.api_memory_mb)?;
     let app = Arc::new(joined(edges, shop, settings, &limit, kept.clone()));
     // A task of its own: it takes whole moments of a thread. Where it ends, Elasticsearch is asked.
     let mut reading = JoinSet::new();
-    reading.spawn(kept.recent.clone().keep_fresh());
+    if settings.api_memory_mb > 0 {
+        reading.spawn(kept.memory.clone().keep_fresh());
+    }
     tokio::select! {
         () = server::serve(listener, app, settings.api_connections_max, stop) => Ok(()),
         () = limit.forget_idle_callers() => Ok(()),
@@ -96,26 +98,26 @@ fn joined(
 #[derive(Clone)]
 struct Kept {
     search: Search,
-    recent: Recent,
+    memory: Memory,
 }
 
 impl Kept {
-    /// Of the last hours' results at most so many MiB.
-    fn new(edges: &Edges, shop: &ShopSettings, recent_mb: u32) -> Result<Self, BadRelevance> {
+    /// Of the results at most so many MiB.
+    fn new(edges: &Edges, shop: &ShopSettings, memory_mb: u32) -> Result<Self, BadRelevance> {
         Ok(Self {
             search: Search::new(edges.store.clone(), Relevance::embedded()?, shop.currency),
-            recent: Recent::new(edges.store.clone(), recent_mb as usize),
+            memory: Memory::new(edges.store.clone(), memory_mb as usize),
         })
     }
 }
 
 /// The endpoints of every slice.
-fn apis(edges: &Edges, shop: &ShopSettings, Kept { search, recent }: Kept) -> impl OpenApi + use<> {
+fn apis(edges: &Edges, shop: &ShopSettings, Kept { search, memory }: Kept) -> impl OpenApi + use<> {
     let guard = Guard::new(edges.admin_token.as_ref());
     let changes = review::Changes::default();
     let (store, bus) = (edges.store.clone(), edges.bus.clone());
-    let searches = analytics::queries::routes::Api::new(store.clone(), recent.clone(), shop.currency);
-    let analytics = analytics::routes::Api::new(store, bus, recent, shop.currency, changes.clone());
+    let searches = analytics::queries::routes::Api::new(store.clone(), memory.clone(), shop.currency);
+    let analytics = analytics::routes::Api::new(store, bus, memory, shop.currency, changes.clone());
     let health = health::Api::new(edges.store.clone(), edges.bus.clone());
     let review = review::routes::Api::new(edges.store.clone(), guard.clone(), changes);
     let curation = curation::routes::Api { store: edges.store.clone(), search: search.clone(), guard };

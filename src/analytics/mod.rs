@@ -2,7 +2,7 @@
 //!
 //! The processor writes partial results, one document per minute, partition and key; here, and only
 //! here, they are added up, compared and ranked. Nothing here writes. Elasticsearch adds up what is many
-//! ([`query`] says which), and of the last hours [`recent`] holds it in memory. Everything that decides is a pure
+//! ([`query`] says which), and [`memory`] holds as much of it as fits, so that it is seldom asked. Everything that decides is a pure
 //! function: [`trending`] scores and ranks, [`funnels`] orders, divides and compares, [`progress`] says how far the numbers
 //! can be trusted, [`fraud`] pages, [`decided`] leaves out what people dismissed. [`store`] does the exchanges, [`routes`] are
 //! the endpoints, [`answers`] their JSON.
@@ -15,12 +15,12 @@ pub mod decided;
 mod found;
 pub mod fraud;
 pub mod funnels;
+pub mod memory;
 pub mod panes;
 pub mod progress;
 pub mod queries;
 pub mod query;
 pub mod range;
-pub mod recent;
 mod results;
 pub mod routes;
 pub mod stats;
@@ -30,8 +30,8 @@ pub mod trending;
 
 use thiserror::Error;
 
+pub use crate::analytics::memory::Memory;
 pub use crate::analytics::queries::{Popular, popular};
-pub use crate::analytics::recent::Recent;
 use crate::http::parameter::BadParameter;
 use crate::store::StoreError;
 

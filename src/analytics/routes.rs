@@ -14,8 +14,9 @@ use crate::analytics::decided::Known;
 use crate::analytics::fraud::{self, Cursor, Signal};
 use crate::analytics::funnels::answer::Funnels;
 use crate::analytics::funnels::{self, Source};
+use crate::analytics::memory::tables::Tables;
+use crate::analytics::memory::{Memory, tell};
 use crate::analytics::range::{Asked, Range};
-use crate::analytics::recent::Recent;
 use crate::analytics::results::Results;
 use crate::analytics::stats::Stats;
 use crate::analytics::tail::Tail;
@@ -48,7 +49,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The endpoints of the analytics.
 pub struct Api {
     results: Results,
-    recent: Recent,
+    memory: Memory,
     currency: Currency,
     trending: FreshBy<trending::Question, Trending>,
     categories: FreshBy<trending::Question, TrendingCategories>,
@@ -67,10 +68,10 @@ enum Tag {
 impl Api {
     /// The endpoints, answering from this store and from what is held of it; its amounts are in this currency. What is
     /// decided by these changes shows at once.
-    pub fn new(store: Store, bus: Bus, recent: Recent, currency: Currency, changes: Changes) -> Self {
+    pub fn new(store: Store, bus: Bus, memory: Memory, currency: Currency, changes: Changes) -> Self {
         Self {
             results: Results::new(store.clone()),
-            recent,
+            memory,
             currency,
             trending: FreshBy::new(ANSWER_MAX_AGE),
             categories: FreshBy::new(ANSWER_MAX_AGE),
@@ -84,17 +85,17 @@ impl Api {
     /// What trends, in which window of which results.
     async fn trends(&self, question: &trending::Question) -> Result<(Store, Range, Trends), AnalyticsError> {
         let (now, asked) = (Timestamp::now(), question.clone());
-        let held = self.recent.ask(move |held| {
-            let (window, trends) = trending::memory::trends(held, &asked, now)?;
-            Some((held.results()?.clone(), window, trends))
-        });
-        if let Some(found) = held.await {
-            return Ok(found);
-        }
-        let (results, asked) = (self.results.now().await?, Range::last(question.minutes, now));
-        let window = panes::held(&results, &[&Schema::PRODUCT_TRENDS], asked).await?;
-        let trends = trending::store::trends(&results, question, window).await?;
-        Ok((results, window, trends))
+        let tell = move |tables: &Tables| {
+            let (window, trends) = tell::trends::trends(tables, &asked, now)?;
+            Some((tables.results()?.clone(), window, trends))
+        };
+        let ask = || async {
+            let (results, asked) = (self.results.now().await?, Range::last(question.minutes, now));
+            let window = panes::held(&results, &[&Schema::PRODUCT_TRENDS], asked).await?;
+            let trends = trending::store::trends(&results, question, window).await?;
+            Ok((results, window, trends))
+        };
+        self.memory.tell_or(tell, ask).await
     }
 
     async fn trending_products(&self, question: &trending::Question) -> Result<Trending, AnalyticsError> {
@@ -112,9 +113,16 @@ impl Api {
     }
 
     async fn funnels_of(&self, question: &funnels::Question) -> Result<Funnels, AnalyticsError> {
-        let (results, asked) = (self.results.now().await?, question.asked.at(Timestamp::now())?);
-        let range = panes::held(&results, &[&Schema::CATEGORY_FUNNELS], asked).await?;
-        let found = funnels::store::funnels(&results, range, question.category.as_ref()).await?;
+        let asked = question.asked.at(Timestamp::now())?;
+        let category = question.category.clone();
+        let tell = move |tables: &Tables| tell::funnels::funnels(tables, asked, category.as_ref());
+        let ask = || async {
+            let results = self.results.now().await?;
+            let range = panes::held(&results, &[&Schema::CATEGORY_FUNNELS], asked).await?;
+            let found = funnels::store::funnels(&results, range, question.category.as_ref()).await?;
+            Ok::<_, AnalyticsError>((range, found))
+        };
+        let (range, found) = self.memory.tell_or(tell, ask).await?;
         Ok(Funnels::new(range, self.currency, question.source, found))
     }
 }

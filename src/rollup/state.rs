@@ -66,10 +66,10 @@ impl State {
         self
     }
 
-    /// That a level is rolled up until then, and nothing else.
+    /// That a level is rolled up until then besides.
     #[cfg(test)]
-    pub fn rolled_up(schema: &Schema, until: Timestamp) -> Self {
-        Self::default().with(Statement { rolled_until: Some(until), ..of(schema) })
+    pub fn and_rolled_up(self, schema: &Schema, until: Timestamp) -> Self {
+        self.with(Statement { rolled_until: Some(until), ..of(schema) })
     }
 
     /// Until when a level is rolled up; `None` before it has begun.

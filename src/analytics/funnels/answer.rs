@@ -1,14 +1,12 @@
 //! What the endpoint about funnels answers. Money becomes decimals here and nowhere before.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 
 use crate::analytics::funnels::compare::{Change, Changes};
-use crate::analytics::funnels::times::median_seconds;
-use crate::analytics::funnels::{self, Funnel, Source, Steps};
+use crate::analytics::funnels::times::{Times, median_seconds};
+use crate::analytics::funnels::{self, Funnel, Source, Steps, Sums};
 use crate::analytics::progress::Progress;
 use crate::analytics::range::Range;
 use crate::http::EXAMPLE_NOW;
@@ -159,14 +157,12 @@ impl Funnels {
         source: Option<Source>,
         found: funnels::store::Funnels,
     ) -> Self {
-        let before: HashMap<String, Funnel> =
-            found.before.into_iter().map(|funnel| (funnel.category.clone(), funnel)).collect();
         let pair = |now: Funnel| {
-            let before = before.get(&now.category).cloned().unwrap_or_default();
-            let changes = Changes::new(before.steps_of(source), now.steps_of(source));
+            let before = found.before.get(&now.category).copied().unwrap_or_default();
+            let changes = Changes::new(before.steps_of(source), now.sums.steps_of(source));
             (now, before, changes)
         };
-        let pairs: Vec<(Funnel, Funnel, Changes)> = found.now.into_iter().map(pair).collect();
+        let pairs: Vec<(Funnel, Sums, Changes)> = found.now.into_iter().map(pair).collect();
         let compared = pairs.iter().map(|(.., changes)| changes.compared()).sum();
         let categories = pairs.into_iter().map(|(now, before, changes)| {
             let before = FunnelBefore::new(&before, source, &changes, compared);
@@ -189,7 +185,8 @@ impl Funnels {
 
 impl CategoryFunnel {
     fn new(funnel: Funnel, source: Option<Source>, before: FunnelBefore) -> Self {
-        let steps = funnel.steps_of(source);
+        let sums = &funnel.sums;
+        let steps = sums.steps_of(source);
         let rates = steps.rates();
         // Kept of all sessions together only.
         let is_of_all = source.is_none();
@@ -206,23 +203,22 @@ impl CategoryFunnel {
             purchase_rate: rates.purchase,
             conversion: rates.conversion,
             before,
-            searched: is_of_all.then_some(funnel.searched),
-            carted_value: major(funnel.carted_value),
-            revenue: major(funnel.revenue),
-            refunded: is_of_all.then_some(funnel.refunded),
-            refunded_value: major(funnel.refunded_value),
-            refund_rate: funnel.refund_rate().filter(|_| is_of_all),
-            median_seconds: is_of_all.then(|| StepTimes::of(&funnel)),
-            by_search: funnel.by_search.into(),
-            by_browse: funnel.by_browse.into(),
+            searched: is_of_all.then_some(sums.searched),
+            carted_value: major(sums.carted_value),
+            revenue: major(sums.revenue),
+            refunded: is_of_all.then_some(sums.refunded),
+            refunded_value: major(sums.refunded_value),
+            refund_rate: sums.refund_rate().filter(|_| is_of_all),
+            median_seconds: is_of_all.then(|| StepTimes::of(&sums.times)),
+            by_search: sums.by_search.into(),
+            by_browse: sums.by_browse.into(),
             category: funnel.category,
         }
     }
 }
 
 impl StepTimes {
-    fn of(funnel: &Funnel) -> Self {
-        let times = &funnel.times;
+    fn of(times: &Times) -> Self {
         Self {
             view: median_seconds(&times.view),
             cart: median_seconds(&times.cart),
@@ -232,14 +228,14 @@ impl StepTimes {
 }
 
 impl FunnelBefore {
-    fn new(funnel: &Funnel, source: Option<Source>, changes: &Changes, compared: usize) -> Self {
-        let Steps { entered, viewed, carted, purchased } = funnel.steps_of(source);
+    fn new(sums: &Sums, source: Option<Source>, changes: &Changes, compared: usize) -> Self {
+        let Steps { entered, viewed, carted, purchased } = sums.steps_of(source);
         Self {
             entered,
             viewed,
             carted,
             purchased,
-            revenue: source.is_none().then(|| funnel.revenue.to_major()),
+            revenue: source.is_none().then(|| sums.revenue.to_major()),
             view_rate: RateChange::new(changes.view, compared),
             cart_rate: RateChange::new(changes.cart, compared),
             purchase_rate: RateChange::new(changes.purchase, compared),
@@ -270,8 +266,7 @@ impl Example for Funnels {
             carted: entered / 5,
             purchased: entered / 10,
         };
-        let of_the_shop = |entered: u64| Funnel {
-            category: funnels::ROOT.to_owned(),
+        let of_the_shop = |entered: u64| Sums {
             steps: steps(entered),
             searched: entered * 3 / 5,
             by_search: steps(entered * 3 / 5),
@@ -280,12 +275,12 @@ impl Example for Funnels {
             revenue: Cents(1_749_900),
             refunded: 4,
             refunded_value: Cents(31_990),
-            ..Funnel::default()
+            ..Sums::default()
         };
         let found = funnels::store::Funnels {
             progress: Progress::example(),
-            now: vec![of_the_shop(2_000)],
-            before: vec![of_the_shop(1_800)],
+            now: vec![Funnel { category: funnels::ROOT.to_owned(), sums: of_the_shop(2_000) }],
+            before: [(funnels::ROOT.to_owned(), of_the_shop(1_800))].into(),
         };
         let mut example = Self::new(Range::last(60, EXAMPLE_NOW), Currency::EUR, None, found);
         let times = StepTimes { view: Some(9.0), cart: Some(48.0), purchase: Some(131.0) };

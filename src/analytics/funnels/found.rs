@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::analytics::funnels::query::name;
 use crate::analytics::funnels::times::{Durations, Times};
-use crate::analytics::funnels::{Funnel, Steps};
+use crate::analytics::funnels::{Funnel, Steps, Sums};
 use crate::store::found::{Buckets, Metric};
 
 /// To [`crate::analytics::funnels::query::funnels`].
@@ -51,7 +51,7 @@ impl FunnelBucket {
 
 impl From<FunnelBucket> for Funnel {
     fn from(bucket: FunnelBucket) -> Self {
-        Self {
+        let sums = Sums {
             steps: bucket.steps(""),
             searched: bucket.count("searched"),
             by_search: bucket.steps("by_search."),
@@ -65,7 +65,7 @@ impl From<FunnelBucket> for Funnel {
                 cart: bucket.durations("cart"),
                 purchase: bucket.durations("purchase"),
             },
-            category: bucket.key,
-        }
+        };
+        Self { category: bucket.key, sums }
     }
 }

@@ -12,6 +12,7 @@ pub mod times;
 mod found;
 
 use poem_openapi::Enum;
+use serde::Deserialize;
 
 use crate::analytics::funnels::times::Times;
 use crate::analytics::range::Asked;
@@ -44,7 +45,8 @@ pub enum Source {
 }
 
 /// Sessions that reached each step.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Steps {
     /// Searched or viewed; within a category: viewed in it.
     pub entered: u64,
@@ -61,6 +63,13 @@ pub struct Steps {
 pub struct Funnel {
     /// The category's path, or [`ROOT`].
     pub category: String,
+    /// How far they came.
+    pub sums: Sums,
+}
+
+/// How far sessions came, and what that was worth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
     /// All sessions.
     pub steps: Steps,
     /// Those that searched.
@@ -95,6 +104,13 @@ pub struct Rates {
 }
 
 impl Steps {
+    fn add(&mut self, other: Self) {
+        self.entered += other.entered;
+        self.viewed += other.viewed;
+        self.carted += other.carted;
+        self.purchased += other.purchased;
+    }
+
     /// From each step to the next, and over all.
     pub fn rates(&self) -> Rates {
         Rates {
@@ -106,7 +122,20 @@ impl Steps {
     }
 }
 
-impl Funnel {
+impl Sums {
+    /// Both together.
+    pub fn add(&mut self, other: &Self) {
+        self.steps.add(other.steps);
+        self.searched += other.searched;
+        self.by_search.add(other.by_search);
+        self.by_browse.add(other.by_browse);
+        self.carted_value += other.carted_value;
+        self.revenue += other.revenue;
+        self.refunded += other.refunded;
+        self.refunded_value += other.refunded_value;
+        self.times.add(&other.times);
+    }
+
     /// The steps of all sessions, or of those that came one way.
     pub fn steps_of(&self, source: Option<Source>) -> Steps {
         match source {
@@ -120,7 +149,9 @@ impl Funnel {
     pub fn refund_rate(&self) -> Option<f64> {
         share(self.refunded, self.steps.purchased)
     }
+}
 
+impl Funnel {
     /// Depth: 0 for the root, 1 for a department.
     pub fn level(&self) -> usize {
         level(&self.category)
@@ -137,6 +168,12 @@ pub fn level(category: &str) -> usize {
     if category == ROOT { 0 } else { category::level(category) }
 }
 
+/// Whether a category is shown where another, or [`ROOT`], is asked for: it, and those right below it.
+pub fn is_shown(category: &str, asked: &str) -> bool {
+    let lies_below = asked == ROOT || category.strip_prefix(asked).is_some_and(|rest| rest.starts_with('.'));
+    category == asked || lies_below && level(category) == level(asked) + 1
+}
+
 /// Puts the category asked for first, with zeros where nobody was in it, then the others by sessions that
 /// entered, equal ones by path.
 pub fn arrange(asked: &str, mut funnels: Vec<Funnel>) -> Vec<Funnel> {
@@ -145,7 +182,7 @@ pub fn arrange(asked: &str, mut funnels: Vec<Funnel>) -> Vec<Funnel> {
     }
     funnels.sort_by(|a, b| {
         let asked_first = (b.category == asked).cmp(&(a.category == asked));
-        let by_entered = b.steps.entered.cmp(&a.steps.entered);
+        let by_entered = b.sums.steps.entered.cmp(&a.sums.steps.entered);
         asked_first.then(by_entered).then_with(|| a.category.cmp(&b.category))
     });
     funnels
@@ -159,7 +196,7 @@ mod tests {
 
     fn funnel(category: &str, entered: u64) -> Funnel {
         let steps = Steps { entered, ..Steps::default() };
-        Funnel { category: category.to_owned(), steps, ..Funnel::default() }
+        Funnel { category: category.to_owned(), sums: Sums { steps, ..Sums::default() } }
     }
 
     fn categories(funnels: &[Funnel]) -> Vec<&str> {
@@ -177,7 +214,16 @@ mod tests {
         let funnels = arrange("toys.puzzles", Vec::new());
         assert_eq!(funnels, [funnel("toys.puzzles", 0)]);
         let nothing = Rates { view: None, cart: None, purchase: None, conversion: None };
-        assert_eq!(funnels[0].steps.rates(), nothing);
+        assert_eq!(funnels[0].sums.steps.rates(), nothing);
+    }
+
+    #[test]
+    fn a_category_is_shown_with_those_right_below_it() {
+        let all = ["all", "toys", "toys.puzzles", "toys.puzzles.wood", "toyshop.puzzles"];
+        let shown = |asked| all.into_iter().filter(|category| is_shown(category, asked)).collect::<Vec<_>>();
+        assert_eq!(shown(ROOT), ["all", "toys"]);
+        assert_eq!(shown("toys"), ["toys", "toys.puzzles"]);
+        assert_eq!(shown("toys.puzzles"), ["toys.puzzles", "toys.puzzles.wood"]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The exchanges with Elasticsearch about funnels. The results are those of the store's generation.
 
+use std::collections::HashMap;
+
 use tokio::try_join;
 
 use crate::analytics::AnalyticsError;
-use crate::analytics::funnels::{Funnel, ROOT, arrange, found, query};
+use crate::analytics::funnels::{Funnel, ROOT, Sums, arrange, found, query};
 use crate::analytics::progress::{Progress, SESSIONS};
 use crate::analytics::range::Range;
 use crate::analytics::store::{ask_panes, progress, refuse_unknown};
@@ -19,8 +21,8 @@ pub struct Funnels {
     pub progress: Progress,
     /// That of the whole shop or of the category asked for, then those right below it.
     pub now: Vec<Funnel>,
-    /// The same of the range before, in any order; a category in which nobody was then is absent.
-    pub before: Vec<Funnel>,
+    /// The same of the range before, by category; one in which nobody was then is absent.
+    pub before: HashMap<String, Sums>,
 }
 
 /// The funnels of the sessions that began in a range.
@@ -39,7 +41,12 @@ pub async fn funnels(
     if let (true, Some(category)) = (now.is_empty(), category) {
         refuse_unknown(store, category).await?;
     }
-    Ok(Funnels { progress, now: arrange(asked, now), before })
+    Ok(Funnels { progress, now: arrange(asked, now), before: by_category(before) })
+}
+
+/// These funnels by their category.
+pub fn by_category(funnels: Vec<Funnel>) -> HashMap<String, Sums> {
+    funnels.into_iter().map(|funnel| (funnel.category, funnel.sums)).collect()
 }
 
 async fn sums(store: &Store, range: Range, category: &str) -> Result<Vec<Funnel>, AnalyticsError> {

@@ -20,6 +20,20 @@ pub struct Times {
     pub purchase: Durations,
 }
 
+impl Times {
+    /// Both together.
+    pub fn add(&mut self, other: &Self) {
+        let steps = [
+            (&mut self.view, &other.view),
+            (&mut self.cart, &other.cart),
+            (&mut self.purchase, &other.purchase),
+        ];
+        for (sum, other) in steps.into_iter().flat_map(|(sums, others)| sums.iter_mut().zip(others)) {
+            *sum += other;
+        }
+    }
+}
+
 /// The median, in seconds: half of the sessions took at most so long. `None` of no session.
 ///
 /// Within the bucket that it lies in, durations are taken to be spread evenly by their logarithm; so it is off by less

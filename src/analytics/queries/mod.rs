@@ -10,7 +10,6 @@ pub mod answers;
 pub mod body;
 mod examples;
 mod found;
-pub mod memory;
 mod popular;
 pub mod rank;
 pub mod routes;

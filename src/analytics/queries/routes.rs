@@ -8,13 +8,13 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Enum, OpenApi, Tags};
 
 use crate::analytics::AnalyticsError;
+use crate::analytics::memory::tables::Tables;
+use crate::analytics::memory::{Memory, tell};
 use crate::analytics::queries::answers::{Queries, SearchOverview, TrendingQueries};
 use crate::analytics::queries::body::Scope;
-use crate::analytics::queries::memory;
 use crate::analytics::queries::rank::Sort;
 use crate::analytics::queries::store::{self, Keys, Overview, Question, Ranking, Trends};
 use crate::analytics::range::{Asked, Range};
-use crate::analytics::recent::Recent;
 use crate::analytics::results::Results;
 use crate::http::fresh::FreshBy;
 use crate::http::parameter::{self, BadParameter, Given};
@@ -31,7 +31,7 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 /// The endpoints of search analytics.
 pub struct Api {
     results: Results,
-    recent: Recent,
+    memory: Memory,
     currency: Currency,
     queries: FreshBy<(Asked, Scope, Sort, usize, Keys), Queries>,
     overviews: FreshBy<Asked, SearchOverview>,
@@ -56,10 +56,10 @@ enum Listed {
 
 impl Api {
     /// The endpoints, answering from this store and from what is held of it; its amounts are in this currency.
-    pub fn new(store: Store, recent: Recent, currency: Currency) -> Self {
+    pub fn new(store: Store, memory: Memory, currency: Currency) -> Self {
         Self {
             results: Results::new(store),
-            recent,
+            memory,
             currency,
             queries: FreshBy::new(MAX_AGE),
             overviews: FreshBy::new(MAX_AGE),
@@ -69,44 +69,45 @@ impl Api {
 
     async fn ranking(&self, asked: Question) -> Result<(Question, Ranking), AnalyticsError> {
         let question = asked.clone();
-        let held = self.recent.ask(move |held| {
-            let question = Question { range: memory::as_rolled_up(held, question.range), ..question };
-            let ranking = memory::ranking(held, &question)?;
+        let tell = move |tables: &Tables| {
+            let range = tell::searches::as_rolled_up(tables, question.range);
+            let question = Question { range, ..question };
+            let ranking = tell::searches::ranking(tables, &question)?;
             Some((question, ranking))
-        });
-        if let Some(found) = held.await {
-            return Ok(found);
-        }
-        let results = self.results.now().await?;
-        let question = Question { range: store::held(&results, asked.range).await?, ..asked };
-        let ranking = store::ranking(&results, &question).await?;
-        Ok((question, ranking))
+        };
+        let ask = || async {
+            let results = self.results.now().await?;
+            let question = Question { range: store::held(&results, asked.range).await?, ..asked };
+            let ranking = store::ranking(&results, &question).await?;
+            Ok((question, ranking))
+        };
+        self.memory.tell_or(tell, ask).await
     }
 
     async fn overview_of(&self, asked: Range) -> Result<(Range, Overview), AnalyticsError> {
-        let held = self.recent.ask(move |held| {
-            let range = memory::as_rolled_up(held, asked);
-            Some((range, memory::overview(held, range)?))
-        });
-        if let Some(found) = held.await {
-            return Ok(found);
-        }
-        let results = self.results.now().await?;
-        let range = store::held(&results, asked).await?;
-        Ok((range, store::overview(&results, range).await?))
+        let tell = move |tables: &Tables| {
+            let range = tell::searches::as_rolled_up(tables, asked);
+            Some((range, tell::searches::overview(tables, range)?))
+        };
+        let ask = || async {
+            let results = self.results.now().await?;
+            let range = store::held(&results, asked).await?;
+            Ok((range, store::overview(&results, range).await?))
+        };
+        self.memory.tell_or(tell, ask).await
     }
 
     async fn trends(&self, asked: Range, size: usize) -> Result<(Range, Trends), AnalyticsError> {
-        let held = self.recent.ask(move |held| {
-            let window = memory::as_rolled_up(held, asked);
-            Some((window, memory::trends(held, window, size)?))
-        });
-        if let Some(found) = held.await {
-            return Ok(found);
-        }
-        let results = self.results.now().await?;
-        let window = store::held(&results, asked).await?;
-        Ok((window, store::trends(&results, window, size).await?))
+        let tell = move |tables: &Tables| {
+            let window = tell::searches::as_rolled_up(tables, asked);
+            Some((window, tell::searches::trends(tables, window, size)?))
+        };
+        let ask = || async {
+            let results = self.results.now().await?;
+            let window = store::held(&results, asked).await?;
+            Ok((window, store::trends(&results, window, size).await?))
+        };
+        self.memory.tell_or(tell, ask).await
     }
 }
 

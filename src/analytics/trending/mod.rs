@@ -5,8 +5,6 @@
 
 pub mod answer;
 pub mod found;
-mod groups;
-pub mod memory;
 pub mod query;
 pub mod score;
 pub mod store;

@@ -1,11 +1,12 @@
-//! What was done with products in the last hours: the panes of everybody (`product-trends`) and of suspect sessions
+//! What was done with products: the panes of everybody (`product-trends`) and of suspect sessions
 //! (`suspect-products`).
 
 use serde::Deserialize;
 use smol_str::SmolStr;
 
-use crate::analytics::recent::names::Names;
-use crate::analytics::recent::panes::{DocumentAt, Panes, Row};
+use crate::analytics::memory::Half;
+use crate::analytics::memory::names::Names;
+use crate::analytics::memory::panes::{DocumentAt, Panes, Row};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
@@ -121,7 +122,7 @@ impl<W> Default for Products<W> {
 }
 
 impl<W: Copy> Products<W> {
-    /// Puts a document in, instead of what it was before.
+    /// Puts a document in, instead of what it was before; it counts once it is [settled](Self::settle).
     pub fn put(&mut self, document: DocumentAt<'_>, who: W, found: &Document, subjects: &mut Subjects) {
         let subject = subjects.number(&found.product_id, &found.category, &found.brand);
         let counted = [found.view, found.add_to_cart, found.purchase, found.refund];
@@ -129,11 +130,17 @@ impl<W: Copy> Products<W> {
         for (deed, counts) in Deed::ALL.into_iter().zip(counted) {
             let Some(Counts { sessions, quantity, .. }) = counts else { continue };
             let counts = Amount { sessions: least(sessions), quantity: least(quantity) };
-            self.deeds.put(document, found.minute, deed, Row { subject, who, counts });
+            self.deeds.put(document, found.minute, deed, Row::of(document, subject, who, counts));
         }
         if let Some(Counts { revenue_cents: counts, .. }) = found.purchase {
-            self.revenue.put(document, found.minute, (), Row { subject, who, counts });
+            self.revenue.put(document, found.minute, (), Row::of(document, subject, who, counts));
         }
+    }
+
+    /// Makes what was put in count.
+    pub fn settle(&mut self) {
+        self.deeds.settle();
+        self.revenue.settle();
     }
 
     /// Forgets the documents of an index that is gone.
@@ -162,9 +169,9 @@ impl<W: Copy> Products<W> {
         self.revenue.of((), pieces).flat_map(|(_, rows)| rows)
     }
 
-    /// The memory that is set aside for the rows, in bytes.
-    pub fn bytes(&self) -> usize {
-        self.deeds.bytes() + self.revenue.bytes()
+    /// The memory that is set aside for the rows of one half, in bytes.
+    pub fn bytes(&self, half: Half) -> usize {
+        self.deeds.bytes(half) + self.revenue.bytes(half)
     }
 }
 
@@ -184,6 +191,7 @@ mod tests {
         let (mut products, mut subjects) = (Products::default(), Subjects::default());
         let document = DocumentAt { level: None, index: "a", fingerprint: 1 };
         products.put(document, (), &found, &mut subjects);
+        products.settle();
         let minute = found.minute;
         let pieces =
             [Piece { level: None, from: minute, until: Timestamp::from_millis(minute.millis() + 1) }];

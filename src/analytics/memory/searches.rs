@@ -1,13 +1,13 @@
-//! What was searched for in the last hours and what came of it: the panes of everybody (`query-stats`) and of suspect sessions
+//! What was searched for and what came of it: the panes of everybody (`query-stats`) and of suspect sessions
 //! (`suspect-queries`).
 
 use serde::Deserialize;
 use smol_str::SmolStr;
 
+use crate::analytics::memory::names::Names;
+use crate::analytics::memory::panes::{DocumentAt, Panes, Row};
 use crate::analytics::queries::body::Scope;
 use crate::analytics::queries::tally::{Stored, Tally};
-use crate::analytics::recent::names::Names;
-use crate::analytics::recent::panes::{DocumentAt, Panes, Row};
 use crate::model::time::Timestamp;
 
 /// A document of either kind, as far as it is read.
@@ -26,14 +26,14 @@ pub struct Document {
 /// The panes of minutes, and the longer ones, by scope. A row's subject is the number of its key.
 pub type Searches<W> = Panes<Scope, W, Tally>;
 
-/// Puts a document in, instead of what it was before.
-pub fn put<W>(
+/// Puts a document in, instead of what it was before; it counts once it is [settled](Panes::settle).
+pub fn put<W: Copy>(
     searches: &mut Searches<W>,
     document: DocumentAt<'_>,
     who: W,
     found: &Document,
     keys: &mut Names<SmolStr>,
 ) {
-    let row = Row { subject: keys.number(&found.key), who, counts: found.counts.into() };
+    let row = Row::of(document, keys.number(&found.key), who, found.counts.into());
     searches.put(document, found.minute, found.scope, row);
 }

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use foldhash::fast::RandomState;
-
+use crate::analytics::memory::Half;
 use crate::model::time::Timestamp;
 use crate::rollup::Level;
 use crate::rollup::cover::Piece;
@@ -22,6 +21,8 @@ pub struct DocumentAt<'a> {
 /// What is kept of one document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row<W, V> {
+    /// Stands for the document's id.
+    fingerprint: u64,
     /// The number of what it is about.
     pub subject: u32,
     /// Whose doings it counts: `()` where it counts everybody's.
@@ -30,35 +31,51 @@ pub struct Row<W, V> {
     pub counts: V,
 }
 
-/// The rows of one pane.
+impl<W, V> Row<W, V> {
+    /// Of this document.
+    pub fn of(document: DocumentAt<'_>, subject: u32, who: W, counts: V) -> Self {
+        Self { fingerprint: document.fingerprint, subject, who, counts }
+    }
+}
+
+/// The rows of one pane, in the order of their fingerprints but for those that were put in last: so a document is found
+/// again without a table of places, which would take as much memory as the rows.
 #[derive(Debug)]
 struct Pane<W, V> {
     rows: Vec<Row<W, V>>,
-    /// Where the row of each document stands, by the fingerprint of its id.
-    places: HashMap<u64, u32, RandomState>,
+    /// How many of them are in order.
+    settled: usize,
 }
 
 impl<W, V> Default for Pane<W, V> {
     fn default() -> Self {
-        Self { rows: Vec::new(), places: HashMap::default() }
+        Self { rows: Vec::new(), settled: 0 }
     }
 }
 
-impl<W, V> Pane<W, V> {
-    fn put(&mut self, document: u64, row: Row<W, V>) {
-        // A row takes more than a byte, so memory ends before the places do.
-        let next = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let place = *self.places.entry(document).or_insert(next);
-        match self.rows.get_mut(place as usize) {
-            Some(found) => *found = row,
-            None => self.rows.push(row),
+impl<W: Copy, V: Copy> Pane<W, V> {
+    /// Puts what came last of each document in the place of what it was before.
+    fn settle(&mut self, is_full: bool) {
+        if self.settled == self.rows.len() {
+            return;
+        }
+        // Stable: of the same document the later row stays behind the earlier.
+        self.rows.sort_by_key(|row| row.fingerprint);
+        self.rows.dedup_by(|later, earlier| {
+            let is_same = later.fingerprint == earlier.fingerprint;
+            if is_same {
+                *earlier = *later;
+            }
+            is_same
+        });
+        self.settled = self.rows.len();
+        if is_full {
+            self.rows.shrink_to_fit();
         }
     }
 
     fn bytes(&self) -> usize {
-        // A table fills at most seven eighths of its places, each of which has a byte of its own besides.
-        let places = self.places.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1);
-        places + self.rows.capacity() * size_of::<Row<W, V>>()
+        self.rows.capacity() * size_of::<Row<W, V>>()
     }
 }
 
@@ -78,16 +95,25 @@ impl<K, W, V> Default for Panes<K, W, V> {
     }
 }
 
-impl<K: Ord + Copy, W, V> Panes<K, W, V> {
-    /// Puts a document in, instead of what it was before.
+impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
+    /// Puts a document in, instead of what it was before; it counts once it is [settled](Self::settle).
     pub fn put(&mut self, document: DocumentAt<'_>, start: Timestamp, kind: K, row: Row<W, V>) {
-        let DocumentAt { level, index, fingerprint } = document;
+        let DocumentAt { level, index, .. } = document;
         let indices = self.0.entry((level, kind)).or_default();
         if !indices.contains_key(index) {
             indices.insert(index.to_owned(), BTreeMap::new());
         }
         if let Some(panes) = indices.get_mut(index) {
-            panes.entry(start).or_default().put(fingerprint, row);
+            panes.entry(start).or_default().rows.push(row);
+        }
+    }
+
+    /// Makes what was put in count.
+    pub fn settle(&mut self) {
+        for ((level, _), indices) in &mut self.0 {
+            let panes = indices.values_mut().flat_map(BTreeMap::values_mut);
+            // Only what is written in one go has all its rows soon.
+            panes.for_each(|pane| pane.settle(Half::of(*level) == Half::Past));
         }
     }
 
@@ -113,13 +139,14 @@ impl<K: Ord + Copy, W, V> Panes<K, W, V> {
         pieces.iter().flat_map(move |piece| {
             let indices = self.0.get(&(piece.level, kind)).into_iter().flat_map(HashMap::values);
             let panes = indices.flat_map(|panes| panes.range(piece.from..piece.until.max(piece.from)));
-            panes.map(|(start, pane)| (*start, pane.rows.as_slice()))
+            panes.map(|(start, pane)| (*start, pane.rows.get(..pane.settled).unwrap_or_default()))
         })
     }
 
-    /// The memory that is set aside for the rows, in bytes.
-    pub fn bytes(&self) -> usize {
-        let panes = self.0.values().flat_map(HashMap::values).flat_map(BTreeMap::values);
+    /// The memory that is set aside for the rows of one half, in bytes.
+    pub fn bytes(&self, half: Half) -> usize {
+        let of_half = self.0.iter().filter(|((level, _), _)| Half::of(*level) == half);
+        let panes = of_half.flat_map(|(_, indices)| indices.values()).flat_map(BTreeMap::values);
         panes.map(Pane::bytes).sum()
     }
 }
@@ -133,8 +160,8 @@ mod tests {
     }
 
     fn put(panes: &mut Panes<u8, (), u32>, index: &str, minute: i64, fingerprint: u64, counts: u32) {
-        let row = Row { subject: 1, who: (), counts };
-        panes.put(DocumentAt { level: None, index, fingerprint }, at(minute), 0, row);
+        let document = DocumentAt { level: None, index, fingerprint };
+        panes.put(document, at(minute), 0, Row::of(document, 1, (), counts));
     }
 
     fn sum(panes: &Panes<u8, (), u32>, from: i64, until: i64) -> u32 {
@@ -150,8 +177,14 @@ mod tests {
             put(&mut panes, "a", 5, document, count);
         }
         put(&mut panes, "a", 6, 7, 100);
+        assert_eq!(sum(&panes, 5, 7), 0, "it is not settled");
+        panes.settle();
         assert_eq!(sum(&panes, 5, 6), 13);
         assert_eq!((sum(&panes, 5, 7), sum(&panes, 6, 7), sum(&panes, 6, 6)), (113, 100, 0));
+        put(&mut panes, "a", 5, 8, 20);
+        put(&mut panes, "a", 5, 6, 1_000);
+        panes.settle();
+        assert_eq!(sum(&panes, 5, 6), 1_023);
     }
 
     #[test]
@@ -160,6 +193,7 @@ mod tests {
         put(&mut panes, "a", 5, 1, 1);
         put(&mut panes, "a", 6, 2, 10);
         put(&mut panes, "b", 6, 3, 100);
+        panes.settle();
         panes.forget_before(Some(Level::Hour), at(7));
         assert_eq!(sum(&panes, 0, 9), 111, "those are longer panes");
         panes.forget_before(None, at(6));
@@ -167,17 +201,19 @@ mod tests {
         panes.forget_index("b");
         assert_eq!(sum(&panes, 0, 9), 10);
         panes.forget_before(None, at(7));
-        assert_eq!(panes.bytes(), 0);
+        assert_eq!(panes.bytes(Half::Recent), 0);
     }
 
     #[test]
     fn panes_of_other_lengths_and_kinds_are_other_panes() {
         let mut panes = Panes::default();
         put(&mut panes, "a", 0, 1, 1);
-        let row = Row { subject: 1, who: (), counts: 10 };
         let document = DocumentAt { level: Some(Level::Hour), index: "hours", fingerprint: 1 };
+        let row = Row::of(document, 1, (), 10);
         panes.put(document, at(0), 0, row);
         panes.put(DocumentAt { level: None, index: "a", ..document }, at(0), 1, row);
+        panes.settle();
         assert_eq!(sum(&panes, 0, 1), 1);
+        assert!(panes.bytes(Half::Past) > 0 && panes.bytes(Half::Past) < panes.bytes(Half::Recent));
     }
 }

@@ -1,4 +1,4 @@
-//! Which of the suspect sessions of the last hours are no bots', as [`crate::analytics::bots`] defines it.
+//! Which of the suspect sessions are no bots', as [`crate::analytics::bots`] defines it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -51,17 +51,26 @@ impl Verdicts {
         signals * 8 / 7 * (size_of::<(u64, Verdict)>() + 1)
     }
 
-    /// The sessions of which some rule was looked at and none holds, but by a case that is among the dismissed.
-    pub fn cleared(&self, dismissed: &HashSet<u64>) -> HashSet<u64> {
-        let of = |is_bot| {
-            let holds =
-                |(document, verdict): &(&u64, &Verdict)| verdict.is_bot && !dismissed.contains(document);
-            let all = self.0.values().flatten().filter(move |one| holds(one) == is_bot);
-            all.map(|(_, verdict)| verdict.session)
-        };
-        let bots: HashSet<u64> = of(true).collect();
-        of(false).filter(|session| !bots.contains(session)).collect()
+    fn has(&self, document: u64) -> bool {
+        self.0.values().any(|of_index| of_index.contains_key(&document))
     }
+
+    fn all(&self) -> impl Iterator<Item = (u64, &Verdict)> {
+        self.0.values().flatten().map(|(document, verdict)| (*document, verdict))
+    }
+}
+
+/// The sessions of which some rule was looked at and none holds, but by a case that is among the dismissed. What was
+/// read lately says what the same signals of `past` are now.
+pub fn cleared(recent: &Verdicts, past: &Verdicts, dismissed: &HashSet<u64>) -> HashSet<u64> {
+    let all = || recent.all().chain(past.all().filter(|(document, _)| !recent.has(*document)));
+    let of = |is_bot| {
+        let holds = move |document, verdict: &Verdict| verdict.is_bot && !dismissed.contains(&document);
+        let all = all().filter(move |(document, verdict)| holds(*document, verdict) == is_bot);
+        all.map(|(_, verdict)| verdict.session)
+    };
+    let bots: HashSet<u64> = of(true).collect();
+    of(false).filter(|session| !bots.contains(session)).collect()
 }
 
 #[cfg(test)]
@@ -75,18 +84,27 @@ mod tests {
 
     #[test]
     fn a_session_is_cleared_while_every_rule_that_was_looked_at_says_so() {
-        let mut verdicts = Verdicts::default();
+        let (mut verdicts, none) = (Verdicts::default(), Verdicts::default());
         verdicts.put("a", 1, 10, &signal(false, 5));
         verdicts.put("a", 2, 20, &signal(false, 5));
         verdicts.put("b", 3, 20, &signal(true, 6));
         verdicts.put("b", 4, 30, &signal(true, 6));
-        assert_eq!(verdicts.cleared(&HashSet::new()), HashSet::from([10]));
-        assert_eq!(verdicts.cleared(&HashSet::from([4])), HashSet::from([10, 30]));
+        assert_eq!(cleared(&verdicts, &none, &HashSet::new()), HashSet::from([10]));
+        assert_eq!(cleared(&verdicts, &none, &HashSet::from([4])), HashSet::from([10, 30]));
         verdicts.put("b", 3, 20, &signal(false, 7));
-        assert_eq!(verdicts.cleared(&HashSet::new()), HashSet::from([10, 20]));
+        assert_eq!(cleared(&verdicts, &none, &HashSet::new()), HashSet::from([10, 20]));
         verdicts.forget_before(Timestamp::from_millis(6 * 60_000));
-        assert_eq!(verdicts.cleared(&HashSet::new()), HashSet::from([20]));
+        assert_eq!(cleared(&verdicts, &none, &HashSet::new()), HashSet::from([20]));
         verdicts.forget_index("b");
-        assert!(verdicts.cleared(&HashSet::new()).is_empty());
+        assert!(cleared(&verdicts, &none, &HashSet::new()).is_empty());
+    }
+
+    #[test]
+    fn what_was_read_lately_counts_instead_of_what_was_read_of_the_past() {
+        let (mut recent, mut past) = (Verdicts::default(), Verdicts::default());
+        past.put("a", 1, 10, &signal(true, 5));
+        past.put("a", 2, 20, &signal(false, 1));
+        recent.put("a", 1, 10, &signal(false, 6));
+        assert_eq!(cleared(&recent, &past, &HashSet::new()), HashSet::from([10, 20]));
     }
 }

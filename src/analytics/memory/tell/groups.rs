@@ -1,9 +1,11 @@
 //! What the rows in memory count for: products, or the categories of a level.
 
+use std::collections::HashMap;
+
 use smol_str::SmolStr;
 
-use crate::analytics::recent::names::Names;
-use crate::analytics::recent::products::{Subject, Subjects};
+use crate::analytics::memory::names::{Names, Places};
+use crate::analytics::memory::products::{Subject, Subjects};
 use crate::analytics::trending::Among;
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
@@ -72,36 +74,31 @@ impl<'a> Groups<'a> {
         self.keys.get(group).copied()
     }
 
+    fn number(&self, subject: u32) -> Option<u32> {
+        self.of_subject.get(subject as usize).copied().flatten()
+    }
+
     /// The group that a subject counts for.
     pub fn of(&self, subject: u32) -> Option<usize> {
-        self.of_subject.get(subject as usize).copied().flatten().map(|group| group as usize)
+        self.number(subject).map(|group| group as usize)
+    }
+
+    /// The places that the groups with these keys have in their list.
+    pub fn places(&self, keys: &[&str]) -> Places {
+        let numbers: HashMap<&str, u32> = self.keys.iter().copied().zip(0..).collect();
+        // What is no group's key has its place too, which no subject counts for.
+        let number = |key: &&str| numbers.get(key).copied().unwrap_or(u32::MAX);
+        Places::new(self.keys.len(), &keys.iter().map(number).collect::<Vec<_>>())
+    }
+
+    /// The place that a subject counts for.
+    pub fn place(&self, subject: u32, places: &Places) -> Option<usize> {
+        places.of(self.number(subject)?)
     }
 
     /// Whether a subject is among what may be listed.
     pub fn is_asked_for(&self, subject: u32) -> bool {
         self.is_asked_for.get(subject as usize).is_some_and(|is| *is)
-    }
-}
-
-/// Which place of a list each subject counts for.
-pub struct Places<'a> {
-    groups: &'a Groups<'a>,
-    /// By the number of the group.
-    of_group: Vec<Option<usize>>,
-}
-
-impl Groups<'_> {
-    /// The places that these keys have in their list.
-    pub fn places(&self, keys: &[&str]) -> Places<'_> {
-        let place = |key: &&str| keys.iter().position(|listed| listed == key);
-        Places { groups: self, of_group: self.keys.iter().map(place).collect() }
-    }
-}
-
-impl Places<'_> {
-    /// The place that a subject counts for.
-    pub fn of(&self, subject: u32) -> Option<usize> {
-        self.of_group.get(self.groups.of(subject)?).copied().flatten()
     }
 }
 
@@ -146,8 +143,8 @@ mod tests {
         assert_eq!(keys(&groups), expected.map(|key| key.map(str::to_owned)));
         let asked_for: Vec<bool> = (0..5).map(|subject| groups.is_asked_for(subject)).collect();
         assert_eq!(asked_for, [true, false, false, false, false]);
-        assert_eq!(groups.places(&["p3", "p1"]).of(1), Some(1));
-        assert_eq!(groups.places(&["p3", "p1"]).of(2), None);
+        assert_eq!(groups.place(1, &groups.places(&["p3", "p1"])), Some(1));
+        assert_eq!(groups.place(2, &groups.places(&["p3", "p1"])), None);
     }
 
     #[test]

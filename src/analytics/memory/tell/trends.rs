@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use crate::analytics::memory::names::Places;
+use crate::analytics::memory::products::{Amount, Deed, Products};
+use crate::analytics::memory::tables::Tables;
+use crate::analytics::memory::tell::groups::Groups;
 use crate::analytics::progress::TRENDS;
 use crate::analytics::range::Range;
-use crate::analytics::recent::held::Held;
-use crate::analytics::recent::products::{Amount, Deed, Products};
-use crate::analytics::trending::groups::{Groups, Places};
 use crate::analytics::trending::query::KEYS_MAX;
 use crate::analytics::trending::score::{SPANS, spans};
 use crate::analytics::trending::store::{Ranked, Trends, listed};
@@ -19,11 +20,11 @@ use crate::store::schema::Schema;
 
 /// What trends at `now`, and in which window; `None` where not all that this takes is held, or a category in which
 /// nobody did anything must be looked up.
-pub fn trends(held: &Held, question: &Question, now: Timestamp) -> Option<(Range, Trends)> {
+pub fn trends(tables: &Tables, question: &Question, now: Timestamp) -> Option<(Range, Trends)> {
     let asked = Range::last(question.minutes, now);
-    let window = asked.read_from(held.rolled(&Schema::PRODUCT_TRENDS));
-    let groups = Groups::new(&held.subjects, &question.among);
-    let sums = Sums { held, groups: &groups, by: question.by };
+    let window = asked.read_from(tables.rolled(&Schema::PRODUCT_TRENDS));
+    let groups = Groups::new(&tables.subjects, &question.among);
+    let sums = Sums { tables, groups: &groups, by: question.by };
     let (current, before) = (sums.ranked(window)?, sums.ranked(window.before())?);
     if current.is_idle && question.among.category().is_some() {
         return None;
@@ -33,9 +34,9 @@ pub fn trends(held: &Held, question: &Question, now: Timestamp) -> Option<(Range
     let keys: Vec<&str> = trends.iter().map(|trend| trend.key.as_str()).collect();
     let figures = sums.figures(window, &keys)?;
     let trends = Trends {
-        progress: held.progress(TRENDS),
+        progress: tables.progress(TRENDS),
         bots_share: current.bots_share,
-        bots_told_apart: held.bots_told_apart,
+        bots_told_apart: tables.bots_told_apart(),
         listed: listed(trends, before.trends, &figures),
     };
     Some((window, trends))
@@ -60,7 +61,7 @@ fn deed(by: Measure) -> Deed {
 }
 
 struct Sums<'a> {
-    held: &'a Held,
+    tables: &'a Tables,
     groups: &'a Groups<'a>,
     by: Measure,
 }
@@ -88,22 +89,23 @@ impl Stretches {
 impl Sums<'_> {
     /// Everything that trends in a window.
     fn ranked(&self, window: Range) -> Option<Ranked> {
-        let panes = Stretches::new(window, |range, stretch| self.held.product_pieces(range, stretch))?;
+        let panes = Stretches::new(window, |range, stretch| self.tables.product_pieces(range, stretch))?;
         let leaders = self.leaders(&panes.now);
-        let all = self.seen(&self.held.products, &panes, |()| true, &leaders);
-        let panes = Stretches::new(self.for_bots(window), |range, stretch| self.held.pieces(range, stretch))?;
-        let bots = self.seen(&self.held.suspect_products, &panes, self.held.is_bot(), &leaders);
+        let all = self.seen(&self.tables.products, &panes, |()| true, &leaders);
+        let panes =
+            Stretches::new(self.for_bots(window), |range, stretch| self.tables.pieces(range, stretch))?;
+        let bots = self.seen(&self.tables.suspect_products, &panes, self.tables.is_bot(), &leaders);
         Some(Ranked::new(all, &bots, self.by, window, leaders.is_empty()))
     }
 
     fn for_bots(&self, window: Range) -> Range {
-        Range { rolled: self.held.rolled(&Schema::SUSPECT_PRODUCTS), ..window }
+        Range { rolled: self.tables.rolled(&Schema::SUSPECT_PRODUCTS), ..window }
     }
 
     /// The groups with the greatest counts, as [`crate::analytics::trending::query::leaders`] has them.
     fn leaders(&self, window: &[Piece]) -> Vec<usize> {
         let mut sessions = vec![0; self.groups.len()];
-        for (_, rows) in self.held.products.did(deed(self.by), window) {
+        for (_, rows) in self.tables.products.did(deed(self.by), window) {
             for row in rows.iter().filter(|row| self.groups.is_asked_for(row.subject)) {
                 if let Some(sum) = self.groups.of(row.subject).and_then(|group| sessions.get_mut(group)) {
                     *sum += u64::from(row.counts.sessions);
@@ -184,11 +186,11 @@ impl Sums<'_> {
     /// What people did in the window with what is listed.
     fn figures(&self, window: Range, keys: &[&str]) -> Option<HashMap<String, Figures>> {
         let places = self.groups.places(keys);
-        let all = self.held.product_pieces(window, window.stretch())?;
-        let all = Self::done(&self.held.products, &all, |()| true, &places);
+        let all = self.tables.product_pieces(window, window.stretch())?;
+        let all = self.done(&self.tables.products, &all, |()| true, &places);
         let window = self.for_bots(window);
-        let bots = self.held.pieces(window, window.stretch())?;
-        let bots = Self::done(&self.held.suspect_products, &bots, self.held.is_bot(), &places);
+        let bots = self.tables.pieces(window, window.stretch())?;
+        let bots = self.done(&self.tables.suspect_products, &bots, self.tables.is_bot(), &places);
         let people = all
             .into_iter()
             .map(|(place, all)| (place, bots.get(&place).map_or(all, |bots| all.without(*bots))));
@@ -197,22 +199,23 @@ impl Sums<'_> {
 
     /// What was done with what stands at these places, by the place.
     fn done<W: Copy>(
+        &self,
         products: &Products<W>,
         pieces: &[Piece],
         counts: impl Fn(W) -> bool,
-        places: &Places<'_>,
+        places: &Places,
     ) -> HashMap<usize, Figures> {
         let mut done: HashMap<usize, Figures> = HashMap::new();
         for deed in Deed::ALL {
             let rows = products.did(deed, pieces).flat_map(|(_, rows)| rows).filter(|row| counts(row.who));
             for row in rows {
-                if let Some(place) = places.of(row.subject) {
+                if let Some(place) = self.groups.place(row.subject, places) {
                     done.entry(place).or_default().add(deed, row.counts);
                 }
             }
         }
         for row in products.revenue(pieces).filter(|row| counts(row.who)) {
-            if let Some(place) = places.of(row.subject) {
+            if let Some(place) = self.groups.place(row.subject, places) {
                 done.entry(place).or_default().revenue += row.counts;
             }
         }
