@@ -176,7 +176,8 @@ impl Store {
     }
 
     /// Hands out, page by page, each document of the marked indices that the filter finds and that was written since the
-    /// last call; some of the latest again. Ends early when `take` says `false`.
+    /// last call; some of the latest again. Ends early when `take` says `false`; an index that was not read to its end yet is
+    /// then read from its beginning by the next call.
     ///
     /// # Errors
     /// As [`Store::send`]; what was not handed out will be by the next call.

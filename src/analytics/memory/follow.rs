@@ -10,13 +10,16 @@ use thiserror::Error;
 use tokio::try_join;
 
 use crate::analytics::bots::{self, Dismissed};
-use crate::analytics::memory::Half;
+use crate::analytics::funnels::Sums;
+use crate::analytics::memory::panes::Row;
+use crate::analytics::memory::products::Amount;
+use crate::analytics::memory::shelf::{Half, Shelf};
 use crate::analytics::memory::source::Source;
 use crate::analytics::memory::tables::{PAST_REACH, REACH, Stated, Tables, minutes_from};
+use crate::analytics::queries::tally::Tally;
 use crate::analytics::store::frontiers;
 use crate::model::event::SESSION_MAX;
 use crate::model::time::Timestamp;
-use crate::rollup::Level;
 use crate::rollup::state::State;
 use crate::store::changes::Change;
 use crate::store::schema::Schema;
@@ -29,7 +32,7 @@ pub enum RoundError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is more than may be held.
-    #[error("results of the {} take more than {} MiB in memory", name(*.half), .limit >> 20)]
+    #[error("results of the {} take more than {} MiB in memory", .half.name(), .limit >> 20)]
     TooMuch {
         /// Of which half.
         half: Half,
@@ -41,13 +44,6 @@ pub enum RoundError {
     /// What is held has begun anew; so will the next round.
     #[error("what is held in memory has begun anew")]
     Superseded,
-}
-
-fn name(half: Half) -> &'static str {
-    match half {
-        Half::Recent => "last hours",
-        Half::Past => "days before",
-    }
 }
 
 /// The results of one generation, and how far one half of them has been read.
@@ -62,7 +58,8 @@ pub struct Following {
     suspect_searches: Vec<Source>,
     funnels: Vec<Source>,
     signals: Source,
-    has_hours: bool,
+    /// What is read; what is dispensed with first comes last.
+    shelves: Vec<Shelf>,
     is_first: bool,
 }
 
@@ -82,29 +79,48 @@ impl Following {
             Half::Recent => REACH,
             Half::Past => PAST_REACH,
         };
-        let panes = |minutes| Source::panes(minutes, half, reach);
+        let panes = |minutes, row| Source::panes(minutes, half, reach, row);
         Self {
             half,
             results,
             epoch,
-            products: panes(&Schema::PRODUCT_TRENDS),
-            suspect_products: panes(&Schema::SUSPECT_PRODUCTS),
-            searches: panes(&Schema::QUERY_STATS),
-            suspect_searches: panes(&Schema::SUSPECT_QUERIES),
-            funnels: panes(&Schema::CATEGORY_FUNNELS),
-            signals: Source::new(&Schema::FRAUD_SIGNALS, "last_seen", reach + SESSION_MAX),
-            has_hours: half == Half::Past,
+            products: panes(&Schema::PRODUCT_TRENDS, size_of::<Row<(), Amount>>()),
+            suspect_products: panes(&Schema::SUSPECT_PRODUCTS, size_of::<Row<u64, Amount>>()),
+            searches: panes(&Schema::QUERY_STATS, size_of::<Row<(), Tally>>()),
+            suspect_searches: panes(&Schema::SUSPECT_QUERIES, size_of::<Row<u64, Tally>>()),
+            funnels: panes(&Schema::CATEGORY_FUNNELS, size_of::<Row<(), Sums>>()),
+            signals: Source::signals(half, reach + SESSION_MAX),
+            shelves: Shelf::of(half).to_vec(),
             is_first: true,
         }
     }
 
-    /// The same from the beginning, but for hours; `None` where they are left out already.
-    pub fn without_hours(self) -> Option<Self> {
-        let mut days = self.has_hours.then(|| Self::new(self.half, self.results, self.epoch))?;
-        for sources in days.kinds_mut() {
-            sources.retain(|source| source.level != Some(Level::Hour));
+    /// Dispenses with a shelf; `None` where only one is left.
+    pub fn leave_out(&mut self) -> Option<Shelf> {
+        let [_, .., left_out] = *self.shelves else { return None };
+        self.shelves.pop();
+        for sources in self.kinds_mut() {
+            sources.retain(|source| source.shelf != left_out);
         }
-        Some(Self { has_hours: false, ..days })
+        tracing::warn!(
+            ?left_out,
+            "not all results fit into memory; Elasticsearch is asked for these (API_MEMORY_MB)"
+        );
+        Some(left_out)
+    }
+
+    /// Leaves out what cannot fit into so many bytes, which to read would take minutes.
+    async fn leave_out_what_cannot_fit(&mut self, limit: usize, now: Timestamp) -> Result<(), StoreError> {
+        while self.bytes(now).await? > limit && self.leave_out().is_some() {}
+        Ok(())
+    }
+
+    async fn bytes(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut bytes = 0_usize;
+        for source in self.panes() {
+            bytes = bytes.saturating_add(source.bytes(&self.results, now).await?);
+        }
+        Ok(bytes)
     }
 
     /// Whether these results are read into these tables, and go on being.
@@ -126,43 +142,48 @@ impl Following {
         let since = read(tables).since(now);
         let stated = Stated::read(&results, since, now).await?;
         if self.half == Half::Recent {
-            let minutes = self.products.iter_mut().filter(|source| source.level.is_none());
+            let minutes = self.products.iter_mut().filter(|source| source.shelf == Shelf::Minutes);
             minutes.for_each(|source| source.reach = now - minutes_from(now, &stated.state));
+        }
+        if self.is_first && self.half == Half::Past {
+            self.leave_out_what_cannot_fit(limit, now).await?;
         }
         let existing = self.existing(now).await?;
         let Self { half, epoch, is_first, .. } = *self;
         let round = Round { results: &results, tables, existing, now, half, epoch, limit, is_first };
-        round.read_levels(&mut self.products, Tables::put_product).await?;
-        round.read_levels(&mut self.suspect_products, Tables::put_suspect_product).await?;
-        round.read_levels(&mut self.searches, Tables::put_search).await?;
-        round.read_levels(&mut self.suspect_searches, Tables::put_suspect_search).await?;
-        round.read_levels(&mut self.funnels, Tables::put_funnel).await?;
+        round.read_panes(&mut self.products, Tables::put_product).await?;
+        round.read_panes(&mut self.suspect_products, Tables::put_suspect_product).await?;
+        round.read_panes(&mut self.searches, Tables::put_search).await?;
+        round.read_panes(&mut self.suspect_searches, Tables::put_suspect_search).await?;
+        round.read_panes(&mut self.funnels, Tables::put_funnel).await?;
         round
             .read(&mut self.signals, &bots::of_rules(), |tables, change| tables.put_signal(half, change))
             .await?;
         let mut tables = round.tables()?;
         match half {
             Half::Recent => tables.end_recent(now, &results, stated),
-            Half::Past => tables.end_past(now, stated, self.has_hours),
+            Half::Past => tables.end_past(now, stated, self.shelves.clone()),
         }
         if std::mem::take(&mut self.is_first) {
-            let (mib, with_hours) = (tables.bytes(half) >> 20, self.has_hours);
-            tracing::info!(mib, with_hours, "the results of the {} are held in memory", name(half));
+            let (mib, shelves) = (tables.bytes(half) >> 20, &self.shelves);
+            tracing::info!(mib, ?shelves, "the results of the {} are held in memory", half.name());
         }
         Ok(())
     }
 
     fn kinds_mut(&mut self) -> [&mut Vec<Source>; 5] {
-        let products = [&mut self.products, &mut self.suspect_products];
-        let [products, suspect_products] = products;
-        [products, suspect_products, &mut self.searches, &mut self.suspect_searches, &mut self.funnels]
+        let Self { products, suspect_products, searches, suspect_searches, funnels, .. } = self;
+        [products, suspect_products, searches, suspect_searches, funnels]
+    }
+
+    fn panes(&self) -> impl Iterator<Item = &Source> {
+        let products = self.products.iter().chain(&self.suspect_products);
+        products.chain(&self.searches).chain(&self.suspect_searches).chain(&self.funnels)
     }
 
     /// The indices that there are of all that is followed.
     async fn existing(&self, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError> {
-        let products = self.products.iter().chain(&self.suspect_products);
-        let searches = self.searches.iter().chain(&self.suspect_searches);
-        let sources = products.chain(searches).chain(&self.funnels).chain([&self.signals]);
+        let sources = self.panes().chain([&self.signals]);
         let patterns: BTreeSet<String> = sources.flat_map(|source| source.patterns(now)).collect();
         self.results.existing(&patterns.into_iter().collect::<Vec<_>>()).await
     }
@@ -198,15 +219,14 @@ impl Round<'_> {
     }
 
     /// Reads what is new of the panes of one kind.
-    async fn read_levels<S: DeserializeOwned>(
+    async fn read_panes<S: DeserializeOwned>(
         &self,
         sources: &mut [Source],
-        put: impl Fn(&mut Tables, Option<Level>, &Change<S>),
+        put: impl Fn(&mut Tables, Shelf, &Change<S>),
     ) -> Result<(), RoundError> {
         for source in sources {
-            let level = source.level;
-            let all = json!({ "match_all": {} });
-            self.read(source, &all, |tables, change| put(tables, level, change)).await?;
+            let (shelf, all) = (source.shelf, json!({ "match_all": {} }));
+            self.read(source, &all, |tables, change| put(tables, shelf, change)).await?;
         }
         Ok(())
     }

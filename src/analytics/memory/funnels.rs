@@ -52,7 +52,7 @@ struct StoredTimes {
     purchase: HashMap<SmolStr, u64>,
 }
 
-/// The panes of minutes, and the longer ones. A row's subject is the number of its category.
+/// The panes of all shelves. A row's subject is the number of its category.
 pub type Funnels = Panes<(), (), Sums>;
 
 /// Puts a document in, instead of what it was before; it counts once it is [settled](Panes::settle).

@@ -14,6 +14,7 @@ pub mod names;
 pub mod panes;
 pub mod products;
 pub mod searches;
+pub mod shelf;
 mod source;
 pub mod suspects;
 pub mod tables;
@@ -25,44 +26,16 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::analytics::memory::follow::{Following, RoundError};
+use crate::analytics::memory::shelf::{Half, Shelf};
 use crate::analytics::memory::tables::Tables;
 use crate::analytics::results::Results;
 use crate::model::time::Timestamp;
-use crate::rollup::Level;
 use crate::store::Store;
 
 /// How long the service rests at most while it cannot read.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// How long it rests where there is more than may be held.
 const PAUSE_WHEN_TOO_MUCH: Duration = Duration::from_secs(600);
-
-/// What is read apart, so that the last hours are soon at hand and always new, however much there was before. Each may
-/// take half of the memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Half {
-    /// Minutes and quarters of the last hours.
-    Recent,
-    /// Hours and days.
-    Past,
-}
-
-impl Half {
-    /// To which panes of a level belong; `None` for minutes.
-    pub fn of(level: Option<Level>) -> Self {
-        match level {
-            None | Some(Level::Quarter) => Self::Recent,
-            Some(Level::Hour | Level::Day) => Self::Past,
-        }
-    }
-
-    /// How long the service rests between two rounds of reading. Hours and days change seldom.
-    fn pause(self) -> Duration {
-        match self {
-            Self::Recent => Duration::from_secs(1),
-            Self::Past => Duration::from_secs(10),
-        }
-    }
-}
 
 /// The results in memory. Cheap to clone.
 #[derive(Clone)]
@@ -96,13 +69,14 @@ impl Memory {
         let mut pause = half.pause();
         loop {
             match self.catch_up(half, Timestamp::now()).await {
-                Ok(()) | Err(RoundError::Superseded) => pause = half.pause(),
+                Ok(()) => pause = half.pause(),
+                Err(RoundError::Superseded) => pause = Half::Recent.pause(),
                 Err(error @ RoundError::TooMuch { at_first: true, .. }) => {
                     tracing::warn!(%error, "Elasticsearch is asked each time, which is slower (API_MEMORY_MB)");
                     pause = PAUSE_WHEN_TOO_MUCH;
                 }
                 Err(error) => {
-                    if pause == half.pause() {
+                    if pause <= half.pause() {
                         tracing::warn!(%error, ?half, "results are not at hand in memory; reading on");
                     }
                     pause = (pause * 2).min(PAUSE_MAX);
@@ -116,8 +90,8 @@ impl Memory {
     /// before the last hours were.
     ///
     /// # Errors
-    /// [`RoundError`]. After [`RoundError::TooMuch`] of the last hours nothing is held, and after that of the past
-    /// nothing of it.
+    /// [`RoundError`]. After [`RoundError::TooMuch`] of the last hours nothing is held; of the past that shelf is left out
+    /// that can be dispensed with first.
     pub async fn catch_up(&self, half: Half, now: Timestamp) -> Result<(), RoundError> {
         let mut following = match half {
             Half::Recent => self.recent.lock().await,
@@ -137,9 +111,12 @@ impl Memory {
         match (&read, half) {
             (Err(RoundError::TooMuch { .. }), Half::Recent) => drop(self.forget_all()),
             (Err(RoundError::TooMuch { .. }), Half::Past) => {
-                follow::write(&self.tables).forget_past();
-                // Once with days alone.
-                *following = known.without_hours();
+                if let Some(shelf) = known.leave_out() {
+                    follow::write(&self.tables).forget_shelf(shelf);
+                    *following = Some(known);
+                    return Ok(());
+                }
+                follow::write(&self.tables).forget_shelf(Shelf::Days);
             }
             _ => *following = Some(known),
         }

@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::analytics::memory::Half;
+use crate::analytics::memory::shelf::{Half, Part, Shelf};
 use crate::model::time::Timestamp;
-use crate::rollup::Level;
-use crate::rollup::cover::Piece;
 
 /// Where a document lies.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentAt<'a> {
-    /// How long its pane is; `None` for minutes.
-    pub level: Option<Level>,
+    /// Where its pane stands.
+    pub shelf: Shelf,
     /// The full name of its index.
     pub index: &'a str,
     /// What stands for its id.
@@ -85,9 +83,9 @@ type OfIndex<W, V> = BTreeMap<Timestamp, Pane<W, V>>;
 /// The panes of each index, by its full name.
 type Indices<W, V> = HashMap<String, OfIndex<W, V>>;
 
-/// Panes of minutes (`None`) and longer ones, told apart by what they count (`K`).
+/// The panes of all shelves, told apart by what they count (`K`).
 #[derive(Debug)]
-pub struct Panes<K, W, V>(BTreeMap<(Option<Level>, K), Indices<W, V>>);
+pub struct Panes<K, W, V>(BTreeMap<(Shelf, K), Indices<W, V>>);
 
 impl<K, W, V> Default for Panes<K, W, V> {
     fn default() -> Self {
@@ -98,8 +96,8 @@ impl<K, W, V> Default for Panes<K, W, V> {
 impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
     /// Puts a document in, instead of what it was before; it counts once it is [settled](Self::settle).
     pub fn put(&mut self, document: DocumentAt<'_>, start: Timestamp, kind: K, row: Row<W, V>) {
-        let DocumentAt { level, index, .. } = document;
-        let indices = self.0.entry((level, kind)).or_default();
+        let DocumentAt { shelf, index, .. } = document;
+        let indices = self.0.entry((shelf, kind)).or_default();
         if !indices.contains_key(index) {
             indices.insert(index.to_owned(), BTreeMap::new());
         }
@@ -110,42 +108,43 @@ impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
 
     /// Makes what was put in count.
     pub fn settle(&mut self) {
-        for ((level, _), indices) in &mut self.0 {
+        for ((shelf, _), indices) in &mut self.0 {
             let panes = indices.values_mut().flat_map(BTreeMap::values_mut);
             // Only what is written in one go has all its rows soon.
-            panes.for_each(|pane| pane.settle(Half::of(*level) == Half::Past));
+            panes.for_each(|pane| pane.settle(shelf.half() == Half::Past));
         }
     }
 
-    /// Forgets the documents of an index that is gone.
-    pub fn forget_index(&mut self, index: &str) {
-        self.0.values_mut().for_each(|indices| drop(indices.remove(index)));
+    /// Forgets what one half has of the documents of an index that is gone.
+    pub fn forget_index(&mut self, half: Half, index: &str) {
+        let of_half = self.0.iter_mut().filter(|((shelf, _), _)| shelf.half() == half);
+        of_half.for_each(|(_, indices)| drop(indices.remove(index)));
     }
 
-    /// Forgets the panes of a level that start before an instant.
-    pub fn forget_before(&mut self, level: Option<Level>, start: Timestamp) {
-        for (_, indices) in self.0.iter_mut().filter(|((of, _), _)| *of == level) {
+    /// Forgets the panes of a shelf that start before an instant.
+    pub fn forget_before(&mut self, shelf: Shelf, start: Timestamp) {
+        for (_, indices) in self.0.iter_mut().filter(|((of, _), _)| *of == shelf) {
             indices.values_mut().for_each(|panes| *panes = panes.split_off(&start));
             indices.retain(|_, panes| !panes.is_empty());
         }
     }
 
-    /// The rows of these pieces that count this, pane by pane.
+    /// The rows of these parts that count this, pane by pane.
     pub fn of<'a>(
         &'a self,
         kind: K,
-        pieces: &'a [Piece],
+        parts: &'a [Part],
     ) -> impl Iterator<Item = (Timestamp, &'a [Row<W, V>])> {
-        pieces.iter().flat_map(move |piece| {
-            let indices = self.0.get(&(piece.level, kind)).into_iter().flat_map(HashMap::values);
-            let panes = indices.flat_map(|panes| panes.range(piece.from..piece.until.max(piece.from)));
+        parts.iter().flat_map(move |part| {
+            let indices = self.0.get(&(part.shelf, kind)).into_iter().flat_map(HashMap::values);
+            let panes = indices.flat_map(|panes| panes.range(part.from..part.until.max(part.from)));
             panes.map(|(start, pane)| (*start, pane.rows.get(..pane.settled).unwrap_or_default()))
         })
     }
 
     /// The memory that is set aside for the rows of one half, in bytes.
     pub fn bytes(&self, half: Half) -> usize {
-        let of_half = self.0.iter().filter(|((level, _), _)| Half::of(*level) == half);
+        let of_half = self.0.iter().filter(|((shelf, _), _)| shelf.half() == half);
         let panes = of_half.flat_map(|(_, indices)| indices.values()).flat_map(BTreeMap::values);
         panes.map(Pane::bytes).sum()
     }
@@ -160,13 +159,13 @@ mod tests {
     }
 
     fn put(panes: &mut Panes<u8, (), u32>, index: &str, minute: i64, fingerprint: u64, counts: u32) {
-        let document = DocumentAt { level: None, index, fingerprint };
+        let document = DocumentAt { shelf: Shelf::Minutes, index, fingerprint };
         panes.put(document, at(minute), 0, Row::of(document, 1, (), counts));
     }
 
     fn sum(panes: &Panes<u8, (), u32>, from: i64, until: i64) -> u32 {
-        let pieces = [Piece { level: None, from: at(from), until: at(until) }];
-        let rows: Vec<_> = panes.of(0, &pieces).flat_map(|(_, rows)| rows).collect();
+        let parts = [Part { shelf: Shelf::Minutes, from: at(from), until: at(until) }];
+        let rows: Vec<_> = panes.of(0, &parts).flat_map(|(_, rows)| rows).collect();
         rows.into_iter().map(|row| row.counts).sum()
     }
 
@@ -194,13 +193,15 @@ mod tests {
         put(&mut panes, "a", 6, 2, 10);
         put(&mut panes, "b", 6, 3, 100);
         panes.settle();
-        panes.forget_before(Some(Level::Hour), at(7));
+        panes.forget_before(Shelf::Hours, at(7));
         assert_eq!(sum(&panes, 0, 9), 111, "those are longer panes");
-        panes.forget_before(None, at(6));
+        panes.forget_before(Shelf::Minutes, at(6));
         assert_eq!(sum(&panes, 0, 9), 110);
-        panes.forget_index("b");
+        panes.forget_index(Half::Past, "b");
+        assert_eq!(sum(&panes, 0, 9), 110, "those are the other half's");
+        panes.forget_index(Half::Recent, "b");
         assert_eq!(sum(&panes, 0, 9), 10);
-        panes.forget_before(None, at(7));
+        panes.forget_before(Shelf::Minutes, at(7));
         assert_eq!(panes.bytes(Half::Recent), 0);
     }
 
@@ -208,10 +209,10 @@ mod tests {
     fn panes_of_other_lengths_and_kinds_are_other_panes() {
         let mut panes = Panes::default();
         put(&mut panes, "a", 0, 1, 1);
-        let document = DocumentAt { level: Some(Level::Hour), index: "hours", fingerprint: 1 };
+        let document = DocumentAt { shelf: Shelf::Hours, index: "hours", fingerprint: 1 };
         let row = Row::of(document, 1, (), 10);
         panes.put(document, at(0), 0, row);
-        panes.put(DocumentAt { level: None, index: "a", ..document }, at(0), 1, row);
+        panes.put(DocumentAt { shelf: Shelf::Minutes, index: "a", ..document }, at(0), 1, row);
         panes.settle();
         assert_eq!(sum(&panes, 0, 1), 1);
         assert!(panes.bytes(Half::Past) > 0 && panes.bytes(Half::Past) < panes.bytes(Half::Recent));

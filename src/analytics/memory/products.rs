@@ -4,15 +4,13 @@
 use serde::Deserialize;
 use smol_str::SmolStr;
 
-use crate::analytics::memory::Half;
 use crate::analytics::memory::names::Names;
 use crate::analytics::memory::panes::{DocumentAt, Panes, Row};
+use crate::analytics::memory::shelf::{Half, Part, Shelf};
 use crate::model::category::CategoryPath;
 use crate::model::ids::ProductId;
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
-use crate::rollup::Level;
-use crate::rollup::cover::Piece;
 
 /// A document of either kind, as far as it is read.
 #[derive(Debug, Clone, Deserialize)]
@@ -106,7 +104,7 @@ impl Subjects {
     }
 }
 
-/// The panes of minutes, and the longer ones.
+/// The panes of all shelves.
 #[derive(Debug)]
 pub struct Products<W> {
     /// Hardly a document counts more than one deed.
@@ -143,30 +141,30 @@ impl<W: Copy> Products<W> {
         self.revenue.settle();
     }
 
-    /// Forgets the documents of an index that is gone.
-    pub fn forget_index(&mut self, index: &str) {
-        self.deeds.forget_index(index);
-        self.revenue.forget_index(index);
+    /// Forgets what one half has of the documents of an index that is gone.
+    pub fn forget_index(&mut self, half: Half, index: &str) {
+        self.deeds.forget_index(half, index);
+        self.revenue.forget_index(half, index);
     }
 
-    /// Forgets the panes of a level that start before an instant.
-    pub fn forget_before(&mut self, level: Option<Level>, start: Timestamp) {
-        self.deeds.forget_before(level, start);
-        self.revenue.forget_before(level, start);
+    /// Forgets the panes of a shelf that start before an instant.
+    pub fn forget_before(&mut self, shelf: Shelf, start: Timestamp) {
+        self.deeds.forget_before(shelf, start);
+        self.revenue.forget_before(shelf, start);
     }
 
-    /// The rows of these pieces that count a deed, pane by pane.
+    /// The rows of these parts that count a deed, pane by pane.
     pub fn did<'a>(
         &'a self,
         deed: Deed,
-        pieces: &'a [Piece],
+        parts: &'a [Part],
     ) -> impl Iterator<Item = (Timestamp, &'a [Row<W, Amount>])> {
-        self.deeds.of(deed, pieces)
+        self.deeds.of(deed, parts)
     }
 
-    /// The rows of these pieces that say what was paid.
-    pub fn revenue<'a>(&'a self, pieces: &'a [Piece]) -> impl Iterator<Item = &'a Row<W, Cents>> {
-        self.revenue.of((), pieces).flat_map(|(_, rows)| rows)
+    /// The rows of these parts that say what was paid.
+    pub fn revenue<'a>(&'a self, parts: &'a [Part]) -> impl Iterator<Item = &'a Row<W, Cents>> {
+        self.revenue.of((), parts).flat_map(|(_, rows)| rows)
     }
 
     /// The memory that is set aside for the rows of one half, in bytes.
@@ -189,15 +187,15 @@ mod tests {
         });
         let found: Document = serde_json::from_value(given_away).unwrap();
         let (mut products, mut subjects) = (Products::default(), Subjects::default());
-        let document = DocumentAt { level: None, index: "a", fingerprint: 1 };
+        let document = DocumentAt { shelf: Shelf::Minutes, index: "a", fingerprint: 1 };
         products.put(document, (), &found, &mut subjects);
         products.settle();
         let minute = found.minute;
-        let pieces =
-            [Piece { level: None, from: minute, until: Timestamp::from_millis(minute.millis() + 1) }];
+        let until = Timestamp::from_millis(minute.millis() + 1);
+        let parts = [Part { shelf: Shelf::Minutes, from: minute, until }];
         let amounts: Vec<Amount> =
-            products.did(Deed::Purchase, &pieces).flat_map(|(_, rows)| rows).map(|row| row.counts).collect();
+            products.did(Deed::Purchase, &parts).flat_map(|(_, rows)| rows).map(|row| row.counts).collect();
         assert_eq!(amounts, [Amount { sessions: 2, quantity: 3 }]);
-        assert_eq!(products.revenue(&pieces).map(|row| row.counts).sum::<Cents>(), Cents(0));
+        assert_eq!(products.revenue(&parts).map(|row| row.counts).sum::<Cents>(), Cents(0));
     }
 }

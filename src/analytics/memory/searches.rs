@@ -23,7 +23,7 @@ pub struct Document {
     counts: Stored,
 }
 
-/// The panes of minutes, and the longer ones, by scope. A row's subject is the number of its key.
+/// The panes of all shelves, by scope. A row's subject is the number of its key.
 pub type Searches<W> = Panes<Scope, W, Tally>;
 
 /// Puts a document in, instead of what it was before; it counts once it is [settled](Panes::settle).

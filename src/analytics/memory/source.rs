@@ -5,46 +5,72 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::analytics::memory::Half;
+use crate::analytics::memory::shelf::{Half, Shelf};
+use crate::analytics::memory::tables::OLD_MINUTES_REACH;
 use crate::model::time::{DAY_MS, Timestamp};
-use crate::rollup::{self, Level};
-use crate::store::Store;
+use crate::rollup;
 use crate::store::changes::Marks;
+use crate::store::found::Found;
 use crate::store::schema::Schema;
+use crate::store::{Missing, Store, StoreError};
 
-/// Documents of one kind and level.
+/// Documents of one kind that stand on one shelf.
 #[derive(Debug)]
 pub struct Source {
     schema: &'static Schema,
-    /// `None` for minutes, and for what are no panes.
-    pub level: Option<Level>,
+    /// Where their panes stand; of signals, which are no panes, any of the half.
+    pub shelf: Shelf,
     /// The field with the time of a document.
     time: &'static str,
     /// How far back they are read.
     pub reach: TimeDelta,
+    /// The memory that a document takes at least.
+    row: usize,
     /// How far they have been read.
     pub marks: Marks,
 }
 
 impl Source {
-    /// Documents whose time stands in this field.
-    pub fn new(schema: &'static Schema, time: &'static str, reach: TimeDelta) -> Self {
-        Self { schema, level: None, time, reach, marks: Marks::default() }
+    /// The signals of rules on bots, as far back as this.
+    pub fn signals(half: Half, reach: TimeDelta) -> Self {
+        let shelf = if half == Half::Recent { Shelf::Minutes } else { Shelf::Days };
+        let (schema, time) = (&Schema::FRAUD_SIGNALS, "last_seen");
+        Self { schema, shelf, time, reach, row: 0, marks: Marks::default() }
     }
 
-    /// The panes of one half of a kind, named by its minutes.
-    pub fn panes(minutes: &'static Schema, half: Half, reach: TimeDelta) -> Vec<Self> {
-        let longer = rollup::levels(minutes).map(|(level, schema)| (Some(level), schema));
-        let all = [(None, minutes)].into_iter().chain(longer).filter(|(level, _)| Half::of(*level) == half);
-        all.map(|(level, schema)| Self { level, ..Self::new(schema, "minute", reach) }).collect()
+    /// The panes of one half of a kind, named by its minutes, as far back as this; each takes at least a row of so many
+    /// bytes.
+    pub fn panes(minutes: &'static Schema, half: Half, reach: TimeDelta, row: usize) -> Vec<Self> {
+        let of_level = |level| match level {
+            None => Some(minutes),
+            Some(level) => rollup::levels(minutes).find(|(of, _)| *of == level).map(|(_, schema)| schema),
+        };
+        let source = |shelf: &Shelf| {
+            let schema = of_level(shelf.level()).filter(|_| shelf.has(minutes))?;
+            let reach = if *shelf == Shelf::OldMinutes { OLD_MINUTES_REACH } else { reach };
+            Some(Self { schema, shelf: *shelf, time: "minute", reach, row, marks: Marks::default() })
+        };
+        Shelf::of(half).iter().filter_map(source).collect()
     }
 
     /// What the indices that may hold something are called, without prefix.
     pub fn patterns(&self, now: Timestamp) -> BTreeSet<String> {
-        match self.level {
-            Some(Level::Hour | Level::Day) => [format!("{}-*", self.schema.name)].into(),
-            None | Some(Level::Quarter) => self.names(now),
+        match self.shelf {
+            Shelf::Minutes | Shelf::Quarters => self.names(now),
+            Shelf::Days | Shelf::Hours | Shelf::OldMinutes => [format!("{}-*", self.schema.name)].into(),
         }
+    }
+
+    /// The memory that its documents take at least, in bytes.
+    ///
+    /// # Errors
+    /// As [`Store::search`].
+    pub async fn bytes(&self, store: &Store, now: Timestamp) -> Result<usize, StoreError> {
+        let all = self.filter(&json!({ "match_all": {} }), now);
+        let body = json!({ "size": 0, "track_total_hits": true, "query": all });
+        let what = "count results that may be held in memory";
+        let found: Found<Value> = store.search(what, self.schema.name, Missing::IsEmpty, &body).await?;
+        Ok(usize::try_from(found.total()).unwrap_or(usize::MAX).saturating_mul(self.row))
     }
 
     /// Of these indices, by their full names in this store with their ids, those that may hold something.
@@ -78,24 +104,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_half_reads_the_panes_of_its_levels_from_the_indices_that_may_hold_them() {
+    fn each_half_reads_the_panes_of_its_shelves_from_the_indices_that_may_hold_them() {
         let now = Timestamp::parse("2026-11-21T00:30:00Z").unwrap();
-        let levels = |half| {
-            let sources = Source::panes(&Schema::PRODUCT_TRENDS, half, TimeDelta::hours(8));
-            sources.iter().map(|source| source.level).collect::<Vec<_>>()
+        let shelves = |minutes, half| {
+            let sources = Source::panes(minutes, half, TimeDelta::hours(8), 24);
+            sources.iter().map(|source| source.shelf).collect::<Vec<_>>()
         };
-        assert_eq!(levels(Half::Recent), [None, Some(Level::Quarter)]);
-        assert_eq!(levels(Half::Past), [Some(Level::Hour), Some(Level::Day)]);
+        assert_eq!(shelves(&Schema::PRODUCT_TRENDS, Half::Recent), [Shelf::Minutes, Shelf::Quarters]);
+        assert_eq!(
+            shelves(&Schema::PRODUCT_TRENDS, Half::Past),
+            [Shelf::Days, Shelf::Hours, Shelf::OldMinutes]
+        );
+        assert_eq!(shelves(&Schema::QUERY_STATS, Half::Recent), [Shelf::Minutes]);
+        assert_eq!(shelves(&Schema::QUERY_STATS, Half::Past), [Shelf::Days, Shelf::Hours]);
 
-        let [minutes, ..] = &*Source::panes(&Schema::QUERY_STATS, Half::Recent, TimeDelta::hours(8)) else {
-            panic!("minutes come first")
+        let [minutes] = &*Source::panes(&Schema::QUERY_STATS, Half::Recent, TimeDelta::hours(8), 24) else {
+            panic!("minutes alone")
         };
         let patterns = minutes.patterns(now);
         let days = ["query-stats-2026-11-20", "query-stats-2026-11-21", "query-stats-2026-11-22"];
         assert!(days.iter().all(|day| patterns.contains(*day)), "{patterns:?}");
         assert!(!patterns.contains("query-stats-2026-11-17"));
-        let [hours, _] = &*Source::panes(&Schema::QUERY_STATS, Half::Past, TimeDelta::days(90)) else {
-            panic!("hours and days")
+        let [_, hours] = &*Source::panes(&Schema::QUERY_STATS, Half::Past, TimeDelta::days(90), 24) else {
+            panic!("days and hours")
         };
         assert_eq!(hours.patterns(now), ["query-stats-hours-*".to_owned()].into());
     }

@@ -9,18 +9,18 @@ use foldhash::quality::RandomState;
 use smol_str::SmolStr;
 
 use crate::analytics::bots::Dismissed;
-use crate::analytics::memory::Half;
 use crate::analytics::memory::funnels::{self, Funnels};
 use crate::analytics::memory::names::Names;
 use crate::analytics::memory::panes::DocumentAt;
 use crate::analytics::memory::products::{self, Products, Subjects};
 use crate::analytics::memory::searches::{self, Searches};
+use crate::analytics::memory::shelf::{Half, Part, Shelf};
 use crate::analytics::memory::suspects::{Signal, Verdicts, cleared};
 use crate::analytics::progress::{Frontier, Progress};
 use crate::analytics::range::{MINUTES_MAX, Range};
 use crate::model::event::SESSION_MAX;
 use crate::model::time::Timestamp;
-use crate::rollup::cover::{Held, Piece};
+use crate::rollup::cover::Held;
 use crate::rollup::state::State;
 use crate::rollup::{Level, Rolled};
 use crate::store::Store;
@@ -35,6 +35,8 @@ pub const PAST_REACH: TimeDelta = TimeDelta::minutes(6 * MINUTES_MAX as i64 + 24
 /// How far back everybody's minutes of products are held where quarters of an hour are there: an hour, the hour before, and
 /// the quarter in which that begins. They are the most by far.
 const MINUTES_REACH: TimeDelta = TimeDelta::minutes(140);
+/// How far back weeks of minutes are held: what they are kept by default, and a few days.
+pub const OLD_MINUTES_REACH: TimeDelta = TimeDelta::days(35);
 /// How old what was read last of the last hours may be and still answer.
 const AGE_MAX: Duration = Duration::from_secs(5);
 /// The same of what was before, which changes when something is rolled up or repaired.
@@ -71,9 +73,12 @@ struct Recent {
 struct Past {
     /// When the round began.
     read: Instant,
-    /// Since when hours and days are held.
+    /// Since when its shelves are held, but for minutes.
     from: Timestamp,
-    has_hours: bool,
+    /// Since when minutes are.
+    minutes_from: Timestamp,
+    /// What is held.
+    shelves: Vec<Shelf>,
     /// All that is rolled up by it is held.
     state: State,
 }
@@ -123,40 +128,39 @@ impl Tables {
         self.epoch
     }
 
-    fn place<'a, S>(&self, level: Option<Level>, change: &'a Change<S>) -> DocumentAt<'a> {
-        DocumentAt { level, index: &change.index, fingerprint: self.fingerprints.hash_one(&change.id) }
+    fn place<'a, S>(&self, shelf: Shelf, change: &'a Change<S>) -> DocumentAt<'a> {
+        DocumentAt { shelf, index: &change.index, fingerprint: self.fingerprints.hash_one(&change.id) }
     }
 
-    /// Puts in what was done with a product, of a level (`None` for minutes). This and the like count once they are
-    /// [settled](Self::settle).
-    pub fn put_product(&mut self, level: Option<Level>, change: &Change<products::Document>) {
-        let document = self.place(level, change);
+    /// Puts in what was done with a product. This and the like count once they are [settled](Self::settle).
+    pub fn put_product(&mut self, shelf: Shelf, change: &Change<products::Document>) {
+        let document = self.place(shelf, change);
         self.products.put(document, (), &change.source, &mut self.subjects);
     }
 
     /// Puts in what a suspect session did with one.
-    pub fn put_suspect_product(&mut self, level: Option<Level>, change: &Change<products::Document>) {
-        let document = self.place(level, change);
+    pub fn put_suspect_product(&mut self, shelf: Shelf, change: &Change<products::Document>) {
+        let document = self.place(shelf, change);
         let session = self.fingerprints.hash_one(&change.source.session_id);
         self.suspect_products.put(document, session, &change.source, &mut self.subjects);
     }
 
     /// Puts in what was searched.
-    pub fn put_search(&mut self, level: Option<Level>, change: &Change<searches::Document>) {
-        let document = self.place(level, change);
+    pub fn put_search(&mut self, shelf: Shelf, change: &Change<searches::Document>) {
+        let document = self.place(shelf, change);
         searches::put(&mut self.searches, document, (), &change.source, &mut self.keys);
     }
 
     /// Puts in what a suspect session searched.
-    pub fn put_suspect_search(&mut self, level: Option<Level>, change: &Change<searches::Document>) {
-        let document = self.place(level, change);
+    pub fn put_suspect_search(&mut self, shelf: Shelf, change: &Change<searches::Document>) {
+        let document = self.place(shelf, change);
         let session = self.fingerprints.hash_one(&change.source.session_id);
         searches::put(&mut self.suspect_searches, document, session, &change.source, &mut self.keys);
     }
 
     /// Puts in how far sessions came in a category.
-    pub fn put_funnel(&mut self, level: Option<Level>, change: &Change<funnels::Document>) {
-        let document = self.place(level, change);
+    pub fn put_funnel(&mut self, shelf: Shelf, change: &Change<funnels::Document>) {
+        let document = self.place(shelf, change);
         funnels::put(&mut self.funnels, document, &change.source, &mut self.categories);
     }
 
@@ -189,30 +193,27 @@ impl Tables {
             Half::Recent => self.recent.iter_mut().for_each(|recent| recent.read = None),
             Half::Past => self.past = None,
         }
-        self.products.forget_index(index);
-        self.suspect_products.forget_index(index);
-        self.searches.forget_index(index);
-        self.suspect_searches.forget_index(index);
-        self.funnels.forget_index(index);
+        self.products.forget_index(half, index);
+        self.suspect_products.forget_index(half, index);
+        self.searches.forget_index(half, index);
+        self.suspect_searches.forget_index(half, index);
+        self.funnels.forget_index(half, index);
         self.verdicts(half).forget_index(index);
     }
 
-    /// Forgets the panes of a level that start before an instant.
-    fn forget_before(&mut self, level: Option<Level>, start: Timestamp) {
-        self.products.forget_before(level, start);
-        self.suspect_products.forget_before(level, start);
-        self.searches.forget_before(level, start);
-        self.suspect_searches.forget_before(level, start);
-        self.funnels.forget_before(level, start);
+    /// Forgets the panes of a shelf that start before an instant.
+    fn forget_before(&mut self, shelf: Shelf, start: Timestamp) {
+        self.products.forget_before(shelf, start);
+        self.suspect_products.forget_before(shelf, start);
+        self.searches.forget_before(shelf, start);
+        self.suspect_searches.forget_before(shelf, start);
+        self.funnels.forget_before(shelf, start);
     }
 
-    /// Forgets all hours and days.
-    pub fn forget_past(&mut self) {
-        self.past = None;
-        self.past_verdicts = Verdicts::default();
-        for level in [Level::Hour, Level::Day] {
-            self.forget_before(Some(level), Timestamp::MAX);
-        }
+    /// Forgets all of a shelf of the past.
+    pub fn forget_shelf(&mut self, shelf: Shelf) {
+        self.past.iter_mut().for_each(|past| past.shelves.retain(|held| *held != shelf));
+        self.forget_before(shelf, Timestamp::MAX);
     }
 
     /// Ends a round of reading the last hours of the results in this store that began at `now`, with what was stated then.
@@ -225,9 +226,9 @@ impl Tables {
         let from = not_before(now - REACH, before.as_ref().map(|before| before.from));
         let minutes_from =
             not_before(minutes_from(now, &state), before.as_ref().map(|before| before.minutes_from));
-        self.products.forget_before(None, minutes_from);
-        self.forget_before(None, from);
-        self.forget_before(Some(Level::Quarter), from);
+        self.products.forget_before(Shelf::Minutes, minutes_from);
+        self.forget_before(Shelf::Minutes, from);
+        self.forget_before(Shelf::Quarters, from);
         self.recent_verdicts.forget_before(from - SESSION_MAX);
         let bots_told_apart = !dismissed.is_cut;
         let dismissed = dismissed.cases.iter().map(|case| self.fingerprints.hash_one(case)).collect();
@@ -236,15 +237,20 @@ impl Tables {
         self.recent = Some(Recent { results, read, from, minutes_from, state, frontiers, bots_told_apart });
     }
 
-    /// Ends a round of reading what was before that began at `now`, with what was stated then; with or without hours.
-    pub fn end_past(&mut self, now: Timestamp, stated: Stated, has_hours: bool) {
+    /// Ends a round of reading these shelves of what was before that began at `now`, with what was stated then.
+    pub fn end_past(&mut self, now: Timestamp, stated: Stated, shelves: Vec<Shelf>) {
         let Stated { asked: read, state, .. } = stated;
-        let from = now - PAST_REACH;
-        let from = self.past.take().map_or(from, |before| before.from.max(from));
-        self.forget_before(Some(Level::Hour), from);
-        self.forget_before(Some(Level::Day), from);
+        let before = self.past.take();
+        let not_before =
+            |at: Timestamp, before: Option<Timestamp>| before.map_or(at, |before| before.max(at));
+        let from = not_before(now - PAST_REACH, before.as_ref().map(|before| before.from));
+        let minutes_from =
+            not_before(now - OLD_MINUTES_REACH, before.as_ref().map(|before| before.minutes_from));
+        self.forget_before(Shelf::Hours, from);
+        self.forget_before(Shelf::Days, from);
+        self.forget_before(Shelf::OldMinutes, minutes_from);
         self.past_verdicts.forget_before(from - SESSION_MAX);
-        self.past = Some(Past { read, from, has_hours, state });
+        self.past = Some(Past { read, from, minutes_from, shelves, state });
     }
 
     /// Whose results these are; `None` before the first round ended.
@@ -309,32 +315,48 @@ impl Tables {
         if let Some(recent) = &self.recent {
             longer.quarters = since(recent.from);
         }
-        if let Some(past) = self.past() {
-            longer.days = since(past.from);
-            longer.hours = if past.has_hours { since(past.from) } else { Held::default() };
+        for (past, shelf) in
+            self.past().into_iter().flat_map(|past| past.shelves.iter().map(move |shelf| (past, shelf)))
+        {
+            if let Some(level) = shelf.level() {
+                *longer.held_mut(level) = since(past.from);
+            }
         }
         longer
     }
 
-    /// The panes of a stretch of time; `None` where they are not all held.
-    pub fn pieces(&self, range: Range, stretch: (Timestamp, Timestamp)) -> Option<Vec<Piece>> {
-        self.pieces_since(self.recent.as_ref()?.from, range, stretch)
-    }
-
-    /// The same of what everybody did with products.
-    pub fn product_pieces(&self, range: Range, stretch: (Timestamp, Timestamp)) -> Option<Vec<Piece>> {
-        self.pieces_since(self.recent.as_ref()?.minutes_from, range, stretch)
-    }
-
-    fn pieces_since(
+    /// Where the panes of a stretch of time stand, of the results whose minutes are these; `None` where not all of them are
+    /// held.
+    pub fn parts(
         &self,
-        minutes_from: Timestamp,
+        minutes: &Schema,
         Range { rolled, .. }: Range,
         (from, until): (Timestamp, Timestamp),
-    ) -> Option<Vec<Piece>> {
-        let pieces = rolled.and(self.longer()).cover(rolled.align(from), rolled.align(until));
-        let are_held = pieces.iter().all(|piece| piece.level.is_some() || piece.from >= minutes_from);
-        are_held.then_some(pieces)
+    ) -> Option<Vec<Part>> {
+        let recent = self.recent.as_ref()?;
+        let is_of_products = minutes.name == Schema::PRODUCT_TRENDS.name;
+        let minutes_from = if is_of_products { recent.minutes_from } else { recent.from };
+        let has_old_minutes =
+            |past: &&Past| past.shelves.contains(&Shelf::OldMinutes) && Shelf::OldMinutes.has(minutes);
+        let old_minutes_from = self.past().filter(has_old_minutes).map(|past| past.minutes_from);
+        let mut parts = Vec::new();
+        for piece in rolled.and(self.longer()).cover(rolled.align(from), rolled.align(until)) {
+            let part = |shelf| Part { shelf, from: piece.from, until: piece.until };
+            match piece.level {
+                Some(Level::Quarter) => parts.push(part(Shelf::Quarters)),
+                Some(Level::Hour) => parts.push(part(Shelf::Hours)),
+                Some(Level::Day) => parts.push(part(Shelf::Days)),
+                None if piece.from >= minutes_from => parts.push(part(Shelf::Minutes)),
+                None if old_minutes_from.is_some_and(|old| piece.from >= old) => {
+                    parts.push(Part { until: piece.until.min(minutes_from), ..part(Shelf::OldMinutes) });
+                    if minutes_from < piece.until {
+                        parts.push(Part { from: minutes_from, ..part(Shelf::Minutes) });
+                    }
+                }
+                None => return None,
+            }
+        }
+        Some(parts)
     }
 
     /// The memory that one half takes, in bytes: its rows, and those of the last hours with all names.
@@ -399,57 +421,71 @@ mod tests {
     const HOURS: (&Schema, &str) = (&Schema::PRODUCT_TRENDS_HOURS, "2026-11-21T11:00:00Z");
     const DAYS: (&Schema, &str) = (&Schema::PRODUCT_TRENDS_DAYS, "2026-11-21T00:00:00Z");
 
-    /// The levels of the pieces since an instant.
-    fn levels(tables: &Tables, from: &str) -> Option<Vec<Option<Level>>> {
+    /// Where the panes since an instant stand.
+    fn shelves(tables: &Tables, from: &str) -> Option<Vec<Shelf>> {
         let range = Range::last(30, now()).read_from(tables.rolled(&Schema::PRODUCT_TRENDS));
-        let pieces = tables.product_pieces(range, (at(from), now()))?;
-        Some(pieces.iter().map(|piece| piece.level).collect())
+        let parts = tables.parts(&Schema::PRODUCT_TRENDS, range, (at(from), now()))?;
+        Some(parts.iter().map(|part| part.shelf).collect())
     }
 
     #[test]
     fn a_stretch_is_told_where_its_minutes_and_its_quarters_are_all_held() {
         let tables = tables(rolled_up(&[QUARTERS]));
-        let quarters_and_minutes = Some(vec![Some(Level::Quarter), None]);
-        assert_eq!(levels(&tables, "2026-11-21T08:15:00Z"), quarters_and_minutes);
-        assert_eq!(levels(&tables, "2026-11-21T08:14:00Z"), None, "a minute is gone");
-        assert_eq!(levels(&tables, "2026-11-21T03:45:00Z"), None, "a quarter is gone");
+        let quarters_and_minutes = Some(vec![Shelf::Quarters, Shelf::Minutes]);
+        assert_eq!(shelves(&tables, "2026-11-21T08:15:00Z"), quarters_and_minutes);
+        assert_eq!(shelves(&tables, "2026-11-21T08:14:00Z"), None, "a minute is gone");
+        assert_eq!(shelves(&tables, "2026-11-21T03:45:00Z"), None, "a quarter is gone");
         let range = Range::last(30, now()).read_from(tables.rolled(&Schema::PRODUCT_TRENDS));
-        let others = tables.pieces(range, (at("2026-11-21T08:14:00Z"), now()));
+        let others = tables.parts(&Schema::SUSPECT_PRODUCTS, range, (at("2026-11-21T08:14:00Z"), now()));
         assert!(others.is_some(), "other minutes are held longer");
     }
 
     #[test]
     fn hours_and_days_are_told_once_they_were_read_and_the_last_hours_without_them_before() {
-        let (quarter, hour, day) = (Some(Level::Quarter), Some(Level::Hour), Some(Level::Day));
+        let (minutes, quarter, hour, day) = (Shelf::Minutes, Shelf::Quarters, Shelf::Hours, Shelf::Days);
+        let both = || vec![Shelf::Days, Shelf::Hours];
         let state = || rolled_up(&[QUARTERS, HOURS, DAYS]);
         let mut tables = tables(state());
         let (yesterday, this_morning) = ("2026-11-20T00:00:00Z", "2026-11-21T06:00:00Z");
-        assert_eq!(levels(&tables, this_morning), Some(vec![quarter, None]));
-        assert_eq!(levels(&tables, yesterday), None);
+        assert_eq!(shelves(&tables, this_morning), Some(vec![quarter, minutes]));
+        assert_eq!(shelves(&tables, yesterday), None);
 
-        tables.end_past(now(), stated(rolled_up(&[QUARTERS, DAYS])), true);
-        let only_days = levels(&tables, this_morning);
-        assert_eq!(only_days, Some(vec![quarter, None]), "hours were stated after the last round");
-        tables.end_past(now(), stated(state()), true);
-        assert_eq!(levels(&tables, this_morning), Some(vec![hour, quarter, None]));
-        assert_eq!(levels(&tables, yesterday), Some(vec![day, hour, quarter, None]));
+        tables.end_past(now(), stated(rolled_up(&[QUARTERS, DAYS])), both());
+        let only_days = shelves(&tables, this_morning);
+        assert_eq!(only_days, Some(vec![quarter, minutes]), "hours were stated after the last round");
+        tables.end_past(now(), stated(state()), both());
+        assert_eq!(shelves(&tables, this_morning), Some(vec![hour, quarter, minutes]));
+        assert_eq!(shelves(&tables, yesterday), Some(vec![day, hour, quarter, minutes]));
         let long_ago = (now() - PAST_REACH - TimeDelta::hours(1)).to_string();
-        assert_eq!(levels(&tables, &long_ago), None, "so far back nothing is held");
+        assert_eq!(shelves(&tables, &long_ago), None, "so far back nothing is held");
 
         tables.forget_index(Half::Past, "t-product-trends-days-2026");
-        assert_eq!(levels(&tables, yesterday), None);
-        assert_eq!(levels(&tables, this_morning), Some(vec![quarter, None]));
+        assert_eq!(shelves(&tables, yesterday), None);
+        assert_eq!(shelves(&tables, this_morning), Some(vec![quarter, minutes]));
     }
 
     #[test]
     fn without_hours_what_is_cut_at_full_days_is_told() {
         let mut tables = tables(rolled_up(&[QUARTERS, HOURS, DAYS]));
-        tables.end_past(now(), stated(rolled_up(&[QUARTERS, HOURS, DAYS])), false);
+        tables.end_past(now(), stated(rolled_up(&[QUARTERS, HOURS, DAYS])), vec![Shelf::Days]);
         let range = Range::last(30, now()).read_from(tables.rolled(&Schema::PRODUCT_TRENDS));
         let midnight = at("2026-11-21T00:00:00Z");
-        let days = tables.product_pieces(range, (at("2026-11-01T00:00:00Z"), midnight)).unwrap();
-        assert_eq!(days.iter().map(|piece| piece.level).collect::<Vec<_>>(), [Some(Level::Day)]);
-        assert_eq!(tables.product_pieces(range, (at("2026-11-01T01:00:00Z"), midnight)), None);
+        let parts = |from| tables.parts(&Schema::PRODUCT_TRENDS, range, (at(from), midnight));
+        let days = parts("2026-11-01T00:00:00Z").unwrap();
+        assert_eq!(days.iter().map(|part| part.shelf).collect::<Vec<_>>(), [Shelf::Days]);
+        assert_eq!(parts("2026-11-01T01:00:00Z"), None);
+    }
+
+    #[test]
+    fn what_begins_within_an_hour_of_last_week_is_told_from_the_minutes_of_weeks() {
+        let mut tables = tables(rolled_up(&[QUARTERS, HOURS, DAYS]));
+        let state = rolled_up(&[QUARTERS, HOURS, DAYS]);
+        tables.end_past(now(), stated(state), Shelf::of(Half::Past).to_vec());
+        let last_week = "2026-11-14T23:30:00Z";
+        let expected = [Shelf::OldMinutes, Shelf::Days, Shelf::Hours, Shelf::Quarters, Shelf::Minutes];
+        assert_eq!(shelves(&tables, last_week), Some(expected.to_vec()));
+        tables.forget_shelf(Shelf::OldMinutes);
+        assert_eq!(shelves(&tables, last_week), None);
     }
 
     #[test]

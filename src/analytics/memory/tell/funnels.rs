@@ -26,11 +26,11 @@ pub fn funnels(tables: &Tables, asked: Range, category: Option<&CategoryPath>) -
 }
 
 fn sums(tables: &Tables, range: Range, shown: &str) -> Option<Vec<Funnel>> {
-    let pieces = tables.pieces(range, range.stretch())?;
+    let parts = tables.parts(&Schema::CATEGORY_FUNNELS, range, range.stretch())?;
     let categories = tables.categories.all();
     let is_shown: Vec<bool> = categories.iter().map(|category| is_shown(category, shown)).collect();
     let mut sums: Vec<Option<Sums>> = vec![None; categories.len()];
-    for row in tables.funnels.of((), &pieces).flat_map(|(_, rows)| rows) {
+    for row in tables.funnels.of((), &parts).flat_map(|(_, rows)| rows) {
         let place = row.subject as usize;
         if let (Some(true), Some(sum)) = (is_shown.get(place), sums.get_mut(place)) {
             sum.get_or_insert_default().add(&row.counts);

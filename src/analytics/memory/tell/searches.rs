@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 use crate::analytics::memory::names::Places;
 use crate::analytics::memory::panes::Row;
 use crate::analytics::memory::searches::Searches;
+use crate::analytics::memory::shelf::Part;
 use crate::analytics::memory::tables::Tables;
 use crate::analytics::progress::SESSIONS;
 use crate::analytics::queries::body::{CANDIDATES_MAX, Scope};
@@ -20,7 +21,6 @@ use crate::analytics::range::Range;
 use crate::analytics::trending::score::spans;
 use crate::analytics::trending::{self, Counted, Seen, Trend};
 use crate::model::time::Timestamp;
-use crate::rollup::cover::Piece;
 use crate::store::schema::Schema;
 
 /// The key of the only row of a pane of [`Scope::All`].
@@ -118,11 +118,16 @@ struct Sums<'a> {
 }
 
 impl<'a> Sums<'a> {
+    /// Everybody's searches and those of suspects are held alike.
+    fn parts(&self, range: Range, stretch: (Timestamp, Timestamp)) -> Option<Vec<Part>> {
+        self.tables.parts(&Schema::QUERY_STATS, range, stretch)
+    }
+
     /// The keys with the most of a stored field, of those in which the text stands when there is one.
     fn candidates(&self, range: Range, measure: &str, text: Option<&str>) -> Option<Candidates<'a>> {
-        let (measure, pieces) = (Tally::field(measure)?, self.tables.pieces(range, range.stretch())?);
+        let (measure, parts) = (Tally::field(measure)?, self.parts(range, range.stretch())?);
         let mut sums = vec![0_u64; self.tables.keys.all().len()];
-        for row in rows(&self.tables.searches, self.scope, &pieces) {
+        for row in rows(&self.tables.searches, self.scope, &parts) {
             if let Some(sum) = sums.get_mut(row.subject as usize) {
                 *sum = sum.saturating_add(measure(&row.counts));
             }
@@ -138,21 +143,21 @@ impl<'a> Sums<'a> {
 
     /// What people's searches came to, by key.
     fn people(&self, range: Range, keys: &Candidates<'_>) -> Option<HashMap<String, Tally>> {
-        let pieces = self.tables.pieces(range, range.stretch())?;
-        let everybody = self.by_key(&self.tables.searches, &pieces, keys, |()| true);
-        let bots = self.by_key(&self.tables.suspect_searches, &pieces, keys, self.tables.is_bot());
+        let parts = self.parts(range, range.stretch())?;
+        let everybody = self.by_key(&self.tables.searches, &parts, keys, |()| true);
+        let bots = self.by_key(&self.tables.suspect_searches, &parts, keys, self.tables.is_bot());
         Some(without(everybody, &bots).collect())
     }
 
     fn by_key<W: Copy>(
         &self,
         searches: &Searches<W>,
-        pieces: &[Piece],
+        parts: &[Part],
         keys: &Candidates<'_>,
         counts: impl Fn(W) -> bool,
     ) -> HashMap<String, Tally> {
         let mut sums: Vec<Option<Tally>> = vec![None; keys.keys.len()];
-        for row in rows(searches, self.scope, pieces).filter(|row| counts(row.who)) {
+        for row in rows(searches, self.scope, parts).filter(|row| counts(row.who)) {
             if let Some(sum) = keys.places.of(row.subject).and_then(|place| sums.get_mut(place)) {
                 *sum = Some(sum.unwrap_or_default().and(&row.counts));
             }
@@ -166,11 +171,11 @@ impl<'a> Sums<'a> {
         let interval = Interval::of(range);
         // A point of the series must not be read from panes that are longer than it.
         let range = Range { rolled: range.rolled.up_to(interval.longest_pane()), ..range };
-        let pieces = self.tables.pieces(range, range.stretch())?;
+        let parts = self.parts(range, range.stretch())?;
         let (is_bot, wanted) =
             (self.tables.is_bot(), |subject| key.is_none_or(|key| key.places.of(subject).is_some()));
-        let everybody = self.by_start(&self.tables.searches, &pieces, interval, |row| wanted(row.subject));
-        let bots = self.by_start(&self.tables.suspect_searches, &pieces, interval, |row| {
+        let everybody = self.by_start(&self.tables.searches, &parts, interval, |row| wanted(row.subject));
+        let bots = self.by_start(&self.tables.suspect_searches, &parts, interval, |row| {
             is_bot(row.who) && wanted(row.subject)
         });
         let of_bots = bots.values().fold(Tally::default(), |sum, tally| sum.and(tally));
@@ -180,12 +185,12 @@ impl<'a> Sums<'a> {
     fn by_start<W: Copy>(
         &self,
         searches: &Searches<W>,
-        pieces: &[Piece],
+        parts: &[Part],
         interval: Interval,
         wanted: impl Fn(&Row<W, Tally>) -> bool,
     ) -> BTreeMap<Timestamp, Tally> {
         let mut sums: BTreeMap<Timestamp, Tally> = BTreeMap::new();
-        for (start, rows) in searches.of(self.scope, pieces) {
+        for (start, rows) in searches.of(self.scope, parts) {
             for row in rows.iter().filter(|row| wanted(row)) {
                 let sum = sums.entry(interval.start(start)).or_default();
                 *sum = sum.and(&row.counts);
@@ -210,13 +215,13 @@ impl<'a> Sums<'a> {
         keys: &Candidates<'_>,
         counts: impl Fn(W) -> bool + Copy,
     ) -> Option<Seen> {
-        let now = self.sessions(searches, &self.tables.pieces(window, window.stretch())?, keys, counts);
+        let now = self.sessions(searches, &self.parts(window, window.stretch())?, keys, counts);
         let mut seen = Seen { now, ..Seen::default() };
         for (tally, span) in seen.before.iter_mut().zip(spans(window)) {
-            let pieces = self.tables.pieces(window, (span.from, span.to))?;
-            let first = searches.of(Scope::All, &pieces).map(|(start, _)| start).min();
+            let parts = self.parts(window, (span.from, span.to))?;
+            let first = searches.of(Scope::All, &parts).map(|(start, _)| start).min();
             seen.first_pane = [seen.first_pane, first].into_iter().flatten().min();
-            *tally = self.sessions(searches, &pieces, keys, counts);
+            *tally = self.sessions(searches, &parts, keys, counts);
         }
         Some(seen)
     }
@@ -224,14 +229,14 @@ impl<'a> Sums<'a> {
     fn sessions<W: Copy>(
         &self,
         searches: &Searches<W>,
-        pieces: &[Piece],
+        parts: &[Part],
         keys: &Candidates<'_>,
         counts: impl Fn(W) -> bool,
     ) -> trending::Tally {
-        let whole = rows(searches, Scope::All, pieces).filter(|row| counts(row.who));
+        let whole = rows(searches, Scope::All, parts).filter(|row| counts(row.who));
         let whole = whole.map(|row| row.counts.sessions).sum();
         let mut sums = vec![0; keys.keys.len()];
-        for row in rows(searches, self.scope, pieces).filter(|row| counts(row.who)) {
+        for row in rows(searches, self.scope, parts).filter(|row| counts(row.who)) {
             if let Some(sum) = keys.places.of(row.subject).and_then(|place| sums.get_mut(place)) {
                 *sum += row.counts.sessions;
             }
@@ -245,7 +250,7 @@ impl<'a> Sums<'a> {
 fn rows<'a, W: Copy>(
     searches: &'a Searches<W>,
     scope: Scope,
-    pieces: &'a [Piece],
+    parts: &'a [Part],
 ) -> impl Iterator<Item = &'a Row<W, Tally>> {
-    searches.of(scope, pieces).flat_map(|(_, rows)| rows)
+    searches.of(scope, parts).flat_map(|(_, rows)| rows)
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::analytics::memory::names::Places;
 use crate::analytics::memory::products::{Amount, Deed, Products};
+use crate::analytics::memory::shelf::Part;
 use crate::analytics::memory::tables::Tables;
 use crate::analytics::memory::tell::groups::Groups;
 use crate::analytics::progress::TRENDS;
@@ -15,7 +16,6 @@ use crate::analytics::trending::store::{Ranked, Trends, listed};
 use crate::analytics::trending::{Counted, Figures, Measure, Question, Seen, Tally};
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
-use crate::rollup::cover::Piece;
 use crate::store::schema::Schema;
 
 /// What trends at `now`, and in which window; `None` where not all that this takes is held, or a category in which
@@ -68,19 +68,16 @@ struct Sums<'a> {
 
 /// The panes of a window and of the spans before it.
 struct Stretches {
-    now: Vec<Piece>,
-    before: [Vec<Piece>; SPANS],
+    now: Vec<Part>,
+    before: [Vec<Part>; SPANS],
 }
 
 impl Stretches {
     /// As the panes of each stretch of time are held; `None` where those of one are not.
-    fn new(
-        window: Range,
-        held: impl Fn(Range, (Timestamp, Timestamp)) -> Option<Vec<Piece>>,
-    ) -> Option<Self> {
+    fn new(window: Range, held: impl Fn(Range, (Timestamp, Timestamp)) -> Option<Vec<Part>>) -> Option<Self> {
         let mut panes = Self { now: held(window, window.stretch())?, before: Default::default() };
-        for (pieces, span) in panes.before.iter_mut().zip(spans(window)) {
-            *pieces = held(window, (span.from, span.to))?;
+        for (parts, span) in panes.before.iter_mut().zip(spans(window)) {
+            *parts = held(window, (span.from, span.to))?;
         }
         Some(panes)
     }
@@ -89,11 +86,14 @@ impl Stretches {
 impl Sums<'_> {
     /// Everything that trends in a window.
     fn ranked(&self, window: Range) -> Option<Ranked> {
-        let panes = Stretches::new(window, |range, stretch| self.tables.product_pieces(range, stretch))?;
+        let panes = Stretches::new(window, |range, stretch| {
+            self.tables.parts(&Schema::PRODUCT_TRENDS, range, stretch)
+        })?;
         let leaders = self.leaders(&panes.now);
         let all = self.seen(&self.tables.products, &panes, |()| true, &leaders);
-        let panes =
-            Stretches::new(self.for_bots(window), |range, stretch| self.tables.pieces(range, stretch))?;
+        let panes = Stretches::new(self.for_bots(window), |range, stretch| {
+            self.tables.parts(&Schema::SUSPECT_PRODUCTS, range, stretch)
+        })?;
         let bots = self.seen(&self.tables.suspect_products, &panes, self.tables.is_bot(), &leaders);
         Some(Ranked::new(all, &bots, self.by, window, leaders.is_empty()))
     }
@@ -103,7 +103,7 @@ impl Sums<'_> {
     }
 
     /// The groups with the greatest counts, as [`crate::analytics::trending::query::leaders`] has them.
-    fn leaders(&self, window: &[Piece]) -> Vec<usize> {
+    fn leaders(&self, window: &[Part]) -> Vec<usize> {
         let mut sessions = vec![0; self.groups.len()];
         for (_, rows) in self.tables.products.did(deed(self.by), window) {
             for row in rows.iter().filter(|row| self.groups.is_asked_for(row.subject)) {
@@ -136,8 +136,8 @@ impl Sums<'_> {
         };
         let now = self.stretch(products, &panes.now, counts).tally(self.groups, leaders, &revenue);
         let mut seen = Seen { now, ..Seen::default() };
-        for (tally, pieces) in seen.before.iter_mut().zip(&panes.before) {
-            let counted = self.stretch(products, pieces, counts);
+        for (tally, parts) in seen.before.iter_mut().zip(&panes.before) {
+            let counted = self.stretch(products, parts, counts);
             seen.first_pane = [seen.first_pane, counted.first].into_iter().flatten().min();
             *tally = counted.tally(self.groups, leaders, &[]);
         }
@@ -147,11 +147,11 @@ impl Sums<'_> {
     fn stretch<W: Copy>(
         &self,
         products: &Products<W>,
-        pieces: &[Piece],
+        parts: &[Part],
         counts: impl Fn(W) -> bool,
     ) -> Stretch {
         let mut sums = Stretch { whole: 0, sessions: vec![0; self.groups.len()], first: None };
-        for (start, rows) in products.did(deed(self.by), pieces) {
+        for (start, rows) in products.did(deed(self.by), parts) {
             let before = sums.whole;
             for row in rows.iter().filter(|row| counts(row.who)) {
                 let sessions = u64::from(row.counts.sessions);
@@ -171,11 +171,11 @@ impl Sums<'_> {
     fn revenue<W: Copy>(
         &self,
         products: &Products<W>,
-        pieces: &[Piece],
+        parts: &[Part],
         counts: impl Fn(W) -> bool,
     ) -> Vec<Cents> {
         let mut sums = vec![Cents(0); self.groups.len()];
-        for row in products.revenue(pieces).filter(|row| counts(row.who)) {
+        for row in products.revenue(parts).filter(|row| counts(row.who)) {
             if let Some(sum) = self.groups.of(row.subject).and_then(|group| sums.get_mut(group)) {
                 *sum += row.counts;
             }
@@ -186,10 +186,10 @@ impl Sums<'_> {
     /// What people did in the window with what is listed.
     fn figures(&self, window: Range, keys: &[&str]) -> Option<HashMap<String, Figures>> {
         let places = self.groups.places(keys);
-        let all = self.tables.product_pieces(window, window.stretch())?;
+        let all = self.tables.parts(&Schema::PRODUCT_TRENDS, window, window.stretch())?;
         let all = self.done(&self.tables.products, &all, |()| true, &places);
         let window = self.for_bots(window);
-        let bots = self.tables.pieces(window, window.stretch())?;
+        let bots = self.tables.parts(&Schema::SUSPECT_PRODUCTS, window, window.stretch())?;
         let bots = self.done(&self.tables.suspect_products, &bots, self.tables.is_bot(), &places);
         let people = all
             .into_iter()
@@ -201,20 +201,20 @@ impl Sums<'_> {
     fn done<W: Copy>(
         &self,
         products: &Products<W>,
-        pieces: &[Piece],
+        parts: &[Part],
         counts: impl Fn(W) -> bool,
         places: &Places,
     ) -> HashMap<usize, Figures> {
         let mut done: HashMap<usize, Figures> = HashMap::new();
         for deed in Deed::ALL {
-            let rows = products.did(deed, pieces).flat_map(|(_, rows)| rows).filter(|row| counts(row.who));
+            let rows = products.did(deed, parts).flat_map(|(_, rows)| rows).filter(|row| counts(row.who));
             for row in rows {
                 if let Some(place) = self.groups.place(row.subject, places) {
                     done.entry(place).or_default().add(deed, row.counts);
                 }
             }
         }
-        for row in products.revenue(pieces).filter(|row| counts(row.who)) {
+        for row in products.revenue(parts).filter(|row| counts(row.who)) {
             if let Some(place) = self.groups.place(row.subject, places) {
                 done.entry(place).or_default().revenue += row.counts;
             }

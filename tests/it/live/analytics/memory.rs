@@ -8,7 +8,8 @@ use poem_openapi::OpenApiService;
 use serde_json::json;
 use shoplens::analytics::funnels;
 use shoplens::analytics::memory::follow::RoundError;
-use shoplens::analytics::memory::{Half, tell};
+use shoplens::analytics::memory::shelf::{Half, Shelf};
+use shoplens::analytics::memory::tell;
 use shoplens::analytics::panes;
 use shoplens::analytics::queries;
 use shoplens::analytics::queries::body::Scope;
@@ -24,7 +25,7 @@ use shoplens::model::money::Currency;
 use shoplens::model::time::Timestamp;
 use shoplens::rollup::repairs::LookedAt;
 use shoplens::rollup::run::pass;
-use shoplens::rollup::{self, Level, Retention, Rolled, rolled};
+use shoplens::rollup::{self, Retention, Rolled, rolled};
 use shoplens::store::generations::Generations;
 use shoplens::store::schema::Schema;
 use shoplens::traffic::{Assortment, Simulator};
@@ -157,7 +158,8 @@ async fn a_window_that_is_not_held_or_not_read_lately_is_not_told_from_memory() 
         assert_eq!(ask(5).await, None, "nothing was read yet");
         catch_up(&memory, now()).await;
         assert!(ask(5).await.is_some());
-        assert_eq!(ask(24 * 60).await, None, "yesterday is not rolled up");
+        assert!(ask(24 * 60).await.is_some());
+        assert_eq!(ask(40 * 24 * 60).await, None, "so long ago nothing is held that is not rolled up");
         let nothing = Memory::new(shop.store.clone(), 0).catch_up(Half::Recent, now()).await;
         let expected = RoundError::TooMuch { half: Half::Recent, limit: 0, at_first: true };
         assert_eq!(nothing.unwrap_err().to_string(), expected.to_string());
@@ -202,8 +204,8 @@ async fn the_endpoints_answer_from_memory_and_what_is_not_held_from_elasticsearc
         write(shop, &Schema::CATEGORY_FUNNELS, just_now(vec![funnel(0, 1, "all", 24)])).await;
         assert_eq!(get(&service, "/trending?minutes=10").await["items"][0]["sessions"], 5);
         assert_eq!(get(&service, "/funnels?minutes=10").await["categories"][0]["entered"], 24);
-        assert_eq!(get(&service, "/trending?minutes=3000").await["items"][0]["sessions"], 10);
-        assert_eq!(get(&service, "/funnels?minutes=3000").await["categories"][0]["entered"], 48);
+        assert_eq!(get(&service, "/trending?minutes=60000").await["items"][0]["sessions"], 10);
+        assert_eq!(get(&service, "/funnels?minutes=60000").await["categories"][0]["entered"], 48);
         catch_up(&memory, Timestamp::now()).await;
         assert_eq!(get(&service, "/trending?minutes=11").await["items"][0]["sessions"], 10);
         assert_eq!(get(&service, "/funnels?minutes=11").await["categories"][0]["entered"], 48);
@@ -290,27 +292,35 @@ async fn what_the_processor_counted_and_rolled_up_is_told_alike_from_memory_and_
         for schema in rollup::writes() {
             shop.store.ensure(schema).await.unwrap();
         }
+        let retained = async |keep: &str| {
+            let retention = Flags::parse_from(["it", keep]).retention;
+            pass(&shop.store, 1, &retention, &mut LookedAt::default(), Timestamp::now()).await.unwrap();
+        };
+        retained("--keep-minutes-days=30").await;
+        same_trends(shop, &memory, now, SHORT_AND_LONG).await;
+        is_told_from(&memory, now, &[Shelf::OldMinutes, Shelf::Hours, Shelf::Days]).await;
+
         // The minutes and quarters of the first hour are dropped: long ranges begin at full hours then.
-        let retention = Flags::parse_from(["it", "--keep-minutes-days=2"]).retention;
-        pass(&shop.store, 1, &retention, &mut LookedAt::default(), Timestamp::now()).await.unwrap();
+        retained("--keep-minutes-days=2").await;
         let longer = rolled(&shop.store, &[&Schema::PRODUCT_TRENDS]).await.unwrap();
         assert_ne!(longer, Rolled::default());
         same_trends(shop, &memory, now, SHORT_AND_LONG).await;
         same_searches(shop, &memory, now, SHORT_AND_LONG).await;
         same_funnels(shop, &memory, now, SHORT_AND_LONG).await;
-        is_told_of_days(&memory, now).await;
+        is_told_from(&memory, now, &[Shelf::Hours, Shelf::Days]).await;
     })
     .await;
 }
 
-/// Days, too, are told from memory, and something is in them.
-async fn is_told_of_days(memory: &Memory, now: Timestamp) {
+/// A week, too, is told from memory, from these shelves first, and something is listed.
+async fn is_told_from(memory: &Memory, now: Timestamp, shelves: &'static [Shelf]) {
     catch_up(memory, now).await;
     let question = Question { minutes: 7 * 24 * 60, ..products(None) };
     let told = memory.tell(move |tables| {
         let (window, trends) = tell::trends::trends(tables, &question, now)?;
-        let pieces = tables.product_pieces(window, window.stretch())?;
-        assert!(pieces.iter().any(|piece| piece.level == Some(Level::Day)), "{pieces:?}");
+        let parts = tables.parts(&Schema::PRODUCT_TRENDS, window, window.stretch())?;
+        let found: Vec<Shelf> = parts.iter().map(|part| part.shelf).collect();
+        assert!(found.starts_with(shelves), "{found:?}");
         Some(trends.listed.len())
     });
     assert!(told.await.unwrap() > 0);
