@@ -16,6 +16,7 @@ mod evaluate;
 mod filters;
 mod generations;
 mod own_catalogue;
+mod own_categories;
 mod processor;
 mod recount;
 mod relevance;

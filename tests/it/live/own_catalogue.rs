@@ -17,13 +17,15 @@ use crate::live::small_shop::service;
 
 const LINES: u64 = 2_000;
 
-async fn fill(shop: &Shop, source: Source, synonyms: &[&str]) -> Result<Report, LoadError> {
+/// Loads a catalogue.
+pub async fn fill(shop: &Shop, source: Source, synonyms: &[&str]) -> Result<Report, LoadError> {
     let synonyms = synonyms.iter().map(|rule| (*rule).to_owned()).collect();
     let connections = NonZeroUsize::new(2).unwrap();
     load(&shop.store, &Plan { source, connections, synonyms, kept: 1 }, |_| ()).await
 }
 
-fn own(folder: &TempDir, text: &str) -> Source {
+/// A table of a shop's own.
+pub fn own(folder: &TempDir, text: &str) -> Source {
     let path = folder.path().join("shop.csv");
     std::fs::write(&path, text).unwrap();
     let rejects = folder.path().join("rejects.ndjson");
