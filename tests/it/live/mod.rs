@@ -29,5 +29,6 @@ mod shop;
 mod small_log;
 mod small_shop;
 mod store;
+mod synonyms;
 mod traffic;
 mod whole_way;
