@@ -195,6 +195,8 @@ fn whole(term: &str, relevance: &Relevance) -> Value {
     let phrase = json!({ "multi_match": {
         "query": term,
         "type": "phrase",
+        // With synonyms of its own a phrase would weigh what all of them do.
+        "analyzer": "stemmed",
         "fields": weighted(&relevance.text.fields),
         "tie_breaker": relevance.text.tie_breaker,
     }});
