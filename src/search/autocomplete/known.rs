@@ -20,6 +20,8 @@ use crate::store::{Method, Missing, Store, StoreError};
 const FRESH_FOR: Duration = Duration::from_secs(60);
 /// How soon they may be read again, however many searches find them to be of another version of the catalogue.
 const REST: Duration = Duration::from_secs(1);
+/// How long a search waits for what categories are called, where nothing was read yet.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// What can be suggested besides products, as last read. Cheap to clone; all clones share it.
 #[derive(Clone)]
@@ -74,19 +76,21 @@ impl Known {
         Ok(vocabulary)
     }
 
-    /// What categories are called, as last read: what was found in this index is called so. Where that is another version
-    /// of the catalogue, it is read again, but not in this search's way. Categories whose names cannot be read are
-    /// called what their paths say.
+    /// What categories are called, as last read. `index` is where a search has found its products: where that is
+    /// another version of the catalogue, it is read again, but not in this search's way. Where nothing was read yet
+    /// and cannot be read now, categories are called what their paths say.
     pub async fn labels(&self, index: Option<&str>) -> Labels {
-        match self.as_read().await {
-            Ok(known) => {
+        match tokio::time::timeout(WAIT_MAX, self.as_read()).await {
+            Ok(Ok(known)) => {
                 if index.is_some_and(|index| known.index.as_deref() != Some(index)) {
                     self.outdated.notify_one();
                 }
                 known.labels.clone()
             }
-            Err(error) => {
-                tracing::warn!(%error, "categories are called what their paths say");
+            failed => {
+                let error = failed.ok().and_then(Result::err).map(|error| error.to_string());
+                let error = error.unwrap_or_else(|| "no answer in time".to_owned());
+                tracing::warn!(error, "categories are called what their paths say");
                 Labels::default()
             }
         }
