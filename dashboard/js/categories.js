@@ -6,9 +6,14 @@ import { words } from "./format.js";
 const LABELS_MAX = 2_000; // far more than a taxonomy has; a bound for a page that stays open for weeks
 const labels = new Map([["all", "All categories"]]);
 
-/** Remembers what the API calls a category. */
+/** Remembers what the catalogue calls a category. */
 export function learn(path, label) {
   if (path && label && path !== "all" && labels.size < LABELS_MAX) labels.set(path, label);
+}
+
+/** Remembers what analytics call a category, which know its path alone: not where the catalogue has said it. */
+export function learnFromPath(path, label) {
+  if (!labels.has(path)) learn(path, label);
 }
 
 /** The API's label, or the last level of the path in words. */

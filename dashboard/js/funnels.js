@@ -4,7 +4,7 @@
 
 import { get } from "./api.js";
 import { readChoice, writeChoice } from "./address.js";
-import { categoryName, learn } from "./categories.js";
+import { categoryName, learnFromPath } from "./categories.js";
 import { funnel } from "./chart.js";
 import { choices } from "./choices.js";
 import { byId, h, replace } from "./dom.js";
@@ -38,7 +38,7 @@ export function funnels() {
     load: (signal) => get("/funnels", { minutes, source, category: category === ROOT ? "" : category }, signal),
     fail: (problem) => view.error(problem),
     show(answer) {
-      for (const one of answer.categories) learn(one.category, one.label);
+      for (const one of answer.categories) learnFromPath(one.category, one.label);
       crumbs(category, open); // now that the names are known
       const [top, ...parts] = answer.categories;
       replace(view.body, top ? [picture(top, answer.currency), compared(answer), byOrigin(top), table(parts, answer.currency, open)] : []);

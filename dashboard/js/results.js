@@ -79,11 +79,17 @@ function stock(product) {
   return h("span", { class: "small stock", "data-stock": few ? "few" : "some" }, few ? `${product.stock} left` : "in stock");
 }
 
+/** The category's levels as the catalogue spells them. */
+function breadcrumb(product) {
+  if (!product.category) return undefined;
+  return [...(product.categories_above ?? []), product.category_label ?? categoryName(product.category)].join(" › ");
+}
+
 function open(product) {
   const dialog = byId("product");
   const facts = [
     ["Brand", product.brand],
-    ["Category", product.category?.split(".").map(categoryName).join(" › ")],
+    ["Category", breadcrumb(product)],
     ...Object.entries(product.attributes ?? {}).map(([name, value]) => [words(name), value === true ? "yes" : value === false ? "no" : [value].flat().join(", ")]),
     ["Stock", product.stock == null ? undefined : count(product.stock)],
     ["Product number", product.id],

@@ -3,7 +3,7 @@
 
 import { get } from "./api.js";
 import { readChoice, writeChoice } from "./address.js";
-import { categoryName, learn } from "./categories.js";
+import { categoryName, learnFromPath } from "./categories.js";
 import { choices } from "./choices.js";
 import { byId, h, replace } from "./dom.js";
 import { count, decimal, money, percent } from "./format.js";
@@ -35,7 +35,7 @@ export function trending({ find }) {
     fail: (problem) => view.error(problem),
     show(answer) {
       const best = Math.max(0, ...answer.items.map((item) => item.score));
-      for (const item of answer.items) if (item.label) learn(item.category, item.label);
+      for (const item of answer.items) if (item.label) learnFromPath(item.category, item.label);
       path();
       replace(view.body, answer.items.map((item) => row(item, best, answer.currency, title)));
       replace(byId("trending-bots"), answer.bots_share > 0 ? `${percent(answer.bots_share)} of this was bots and is left out.` : "");
@@ -63,7 +63,7 @@ export function trending({ find }) {
   }
 
   function title(item) {
-    const [name, act] = item.label ? [item.label, () => open(item.category)] : [item.name, () => find(item.name)];
+    const [name, act] = item.label ? [categoryName(item.category), () => open(item.category)] : [item.name, () => find(item.name)];
     const key = item.product_id ?? item.category;
     return h("button", { type: "button", class: "link clip", "data-key": key, title: name, onclick: act }, name);
   }

@@ -1,8 +1,11 @@
 //! What the index of the catalogue looks like: the mapping of `mappings/products.json` with the rules of
 //! `mappings/synonyms.txt` in its synonym filter.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
+use crate::model::words::base_form;
 use crate::store::schema::Schema;
 
 const SYNONYMS: &str = include_str!("../../mappings/synonyms.txt");
@@ -11,8 +14,9 @@ const SYNONYMS: &str = include_str!("../../mappings/synonyms.txt");
 /// searchable before [`serving_settings`] are put back. `more` are rules besides the built-in ones.
 pub fn loading_body(more: &[String]) -> Value {
     let mut body = Schema::PRODUCTS.body();
-    let rules = synonyms(SYNONYMS).chain(more.iter().map(String::as_str));
-    body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] = rules.collect();
+    let built_in = synonyms(SYNONYMS).map(str::to_owned);
+    body["settings"]["analysis"]["filter"]["shop_synonyms"]["synonyms"] =
+        built_in.chain(beside(more)).collect();
     body["settings"]["refresh_interval"] = json!("-1");
     body["settings"]["number_of_replicas"] = json!(0);
     body
@@ -21,6 +25,35 @@ pub fn loading_body(more: &[String]) -> Value {
 /// The rules by which a search takes one word for another, in Solr's format: `tv, television` or `telly => tv`.
 pub fn synonym_rules() -> impl Iterator<Item = &'static str> {
     synonyms(SYNONYMS)
+}
+
+/// Rules as they are compiled beside the built-in ones. `a, b` keeps what was typed and puts the other in, `a => a, b` puts
+/// both in: a term that one rule has so and another so would be there twice, and count twice. So each of its terms is
+/// put in by itself, unless a built-in rule keeps it.
+fn beside(more: &[String]) -> impl Iterator<Item = String> {
+    let kept: BTreeSet<String> =
+        synonyms(SYNONYMS).filter(|rule| !rule.contains("=>")).flat_map(terms).map(plain).collect();
+    more.iter().flat_map(move |rule| {
+        let (from, to) = rule.split_once("=>").unwrap_or((rule, rule));
+        let to: Vec<&str> = terms(to).collect();
+        let of = |term: &str| {
+            let others = to.iter().filter(|other| **other != term).copied();
+            let itself = Some(term).filter(|_| to.contains(&term) && !kept.contains(&plain(term)));
+            let put_in: Vec<&str> = itself.into_iter().chain(others).collect();
+            format!("{term} => {}", put_in.join(", "))
+        };
+        terms(from).map(of).collect::<Vec<_>>()
+    })
+}
+
+/// The terms of one side of a rule.
+fn terms(side: &str) -> impl Iterator<Item = &str> {
+    side.split(',').map(str::trim)
+}
+
+/// A term as the index has it, as far as number and case go.
+fn plain(term: &str) -> String {
+    term.split(' ').map(|word| base_form(&word.to_lowercase())).collect::<Vec<_>>().join(" ")
 }
 
 /// The settings that loading has changed, as the mapping's file has them.
@@ -39,8 +72,6 @@ fn synonyms(file: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -63,6 +94,21 @@ mod tests {
                 assert_eq!(term, term.to_lowercase());
             }
         }
+    }
+
+    #[test]
+    fn no_term_of_a_further_rule_is_put_in_twice() {
+        // The built-in rules keep trainers, and put a desk in for a desk.
+        let more = ["kickers, Trainer", "desk, high table", "kickers => kickers, boots"].map(str::to_owned);
+        let compiled: Vec<String> = beside(&more).collect();
+        let expected = [
+            "kickers => kickers, Trainer",
+            "Trainer => kickers",
+            "desk => desk, high table",
+            "high table => high table, desk",
+            "kickers => kickers, boots",
+        ];
+        assert_eq!(compiled, expected);
     }
 
     #[test]

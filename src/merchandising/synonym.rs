@@ -113,7 +113,7 @@ struct Entry {
 /// What a query is searched as besides itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Alternative {
-    /// Its words.
+    /// Its words; what was put in for a term is one of them, although it may be several words.
     pub words: Vec<String>,
     /// Where it differs from the query, in its order; never empty.
     pub swaps: Vec<Swap>,
@@ -124,20 +124,18 @@ impl Alternative {
     pub fn place(&self, position: usize) -> Option<usize> {
         let before = self.swaps.iter().take_while(|swap| swap.at <= position);
         let mut place = position;
-        for Swap { at, typed, other, .. } in before {
+        for Swap { at, typed, .. } in before {
             if position < at + typed.len() {
                 return None;
             }
-            place = (place + other.len()).saturating_sub(typed.len());
+            place = (place + 1).saturating_sub(typed.len());
         }
         Some(place)
     }
 
     /// The position in the query that its words have come to so far.
     fn position(&self) -> usize {
-        self.swaps
-            .iter()
-            .fold(self.words.len(), |at, swap| (at + swap.typed.len()).saturating_sub(swap.other.len()))
+        self.swaps.iter().fold(self.words.len(), |at, swap| (at + swap.typed.len()).saturating_sub(1))
     }
 }
 
@@ -217,7 +215,7 @@ impl Thesaurus {
             let (typed, later) = words.split_at_checked(after).unwrap_or_default();
             let plain_later = plain.get(after..).unwrap_or_default();
             for other in &entry.others {
-                begun.words.extend(other.iter().cloned());
+                begun.words.push(other.join(" "));
                 let (typed, other) = (typed.to_vec(), other.clone());
                 begun.swaps.push(Swap { synonym: entry.id.clone(), at, typed, other });
                 self.expand(later, plain_later, begun, found);
@@ -310,6 +308,7 @@ mod tests {
             prop_assert!(found.iter().all(|one| one.words != words && !one.swaps.is_empty()));
             for one in &found {
                 let swapped: usize = one.swaps.iter().map(|swap| swap.typed.len()).sum();
+                prop_assert_eq!(one.words.len(), words.len() - swapped + one.swaps.len());
                 let placed = words.iter().enumerate().filter_map(|(at, word)| Some((one.place(at)?, word)));
                 prop_assert_eq!(placed.clone().count(), words.len() - swapped);
                 for (place, word) in placed {

@@ -1,5 +1,6 @@
 //! A product of the catalogue, and the document it becomes in the index `products`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,10 @@ pub struct Product {
     /// The leaf category in words: `In-ear headphones`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category_label: Option<String>,
+    /// The levels above the leaf category in words, from the department down; empty where only the path says
+    /// what they are called. Written by its [document](Product::document) alone.
+    #[serde(default, skip_serializing)]
+    pub categories_above: Vec<String>,
     /// The maker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
@@ -104,6 +109,10 @@ pub struct ProductDocument<'a> {
     /// The levels above the leaf category in words, so that `shoes` finds what lies in a category of shoes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     categories_above: Vec<String>,
+    /// Each level of the category as one term, its path before what it is called, so that the catalogue's
+    /// spellings can be counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    category_pairs: Vec<String>,
     in_stock: bool,
     /// Each attribute as one term, its name before its value, so that the attributes of a result can be counted
     /// without knowing which ones there are.
@@ -127,15 +136,31 @@ impl Product {
             .flat_map(|(name, value)| value.values().iter().map(move |value| (name.as_str(), value.as_str())))
     }
 
+    /// Each level of the category, from the department down: its path and what it is called.
+    fn category_levels(&self) -> Vec<(&str, Cow<'_, str>)> {
+        let paths: Vec<&str> = self.category.iter().flat_map(CategoryPath::prefixes).collect();
+        let leaf = paths.len().saturating_sub(1);
+        let above = Some(&self.categories_above).filter(|above| above.len() == leaf);
+        let spelled = |at: usize| match at == leaf {
+            true => self.category_label.as_ref(),
+            false => above.and_then(|above| above.get(at)),
+        };
+        let named = |(at, path)| {
+            (path, spelled(at).map_or_else(|| category::label(path).into(), |label| label.as_str().into()))
+        };
+        paths.into_iter().enumerate().map(named).collect()
+    }
+
     /// The document to index under [`Product::id`].
     pub fn document(&self) -> ProductDocument<'_> {
         let values: Vec<&str> = self.attribute_values().map(|(_, value)| value).collect();
-        let categories: Vec<&str> = self.category.iter().flat_map(CategoryPath::prefixes).collect();
-        let above = categories.split_last().map(|(_, above)| above).unwrap_or_default();
+        let levels = self.category_levels();
+        let above = levels.split_last().map(|(_, above)| above).unwrap_or_default();
         ProductDocument {
             product: self,
-            categories_above: above.iter().copied().map(category::label).collect(),
-            categories,
+            categories: levels.iter().map(|(path, _)| *path).collect(),
+            categories_above: above.iter().map(|(_, label)| label.clone().into_owned()).collect(),
+            category_pairs: levels.iter().map(|(path, label)| pair(path, label)).collect(),
             in_stock: self.in_stock(),
             attribute_pairs: self.attribute_values().map(|(name, value)| pair(name, value)).collect(),
             attribute_text: values.join(" "),
@@ -143,15 +168,15 @@ impl Product {
     }
 }
 
-/// Stands between name and value: the unit separator, which is in no name.
+/// Stands between the halves of a pair: the unit separator, which is in no name.
 const PAIR_SEPARATOR: char = '\u{1f}';
 
-/// The term of `attribute_pairs` that a name and a value make.
+/// The term of `attribute_pairs` that a name and a value make, or of `category_pairs` that a path and a label do.
 pub fn pair(name: &str, value: &str) -> String {
     format!("{name}{PAIR_SEPARATOR}{value}")
 }
 
-/// Name and value of a term of `attribute_pairs`.
+/// The halves of a term that [`pair`] has made.
 pub fn split_pair(pair: &str) -> Option<(&str, &str)> {
     pair.split_once(PAIR_SEPARATOR)
 }
@@ -159,7 +184,7 @@ pub fn split_pair(pair: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_product_of_which_only_id_and_name_are_known_is_a_whole_document() {
@@ -167,6 +192,34 @@ mod tests {
         let product: Product = serde_json::from_value(document).unwrap();
         let indexed = json!({ "id": "7", "name": "Hammer", "currency": "EUR", "in_stock": true });
         assert_eq!(serde_json::to_value(product.document()).unwrap(), indexed);
+    }
+
+    #[test]
+    fn every_level_of_a_category_is_called_what_the_catalogue_says_else_what_its_path_says() {
+        let of = |labels: Value| {
+            let mut product =
+                json!({ "id": "7", "name": "Pan", "currency": "EUR", "category": "kuche.topfe.pfannen" });
+            product.as_object_mut().unwrap().extend(labels.as_object().unwrap().clone());
+            serde_json::from_value::<Product>(product).unwrap()
+        };
+        let called = |product: &Product| -> Vec<String> {
+            product.category_levels().into_iter().map(|(_, label)| label.into_owned()).collect()
+        };
+        let product = of(json!({ "category_label": "Pfännchen", "categories_above": ["Küche", "Töpfe"] }));
+        assert_eq!(called(&product), ["Küche", "Töpfe", "Pfännchen"]);
+        let document = serde_json::to_value(product.document()).unwrap();
+        let pairs = ["kuche\u{1f}Küche", "kuche.topfe\u{1f}Töpfe", "kuche.topfe.pfannen\u{1f}Pfännchen"];
+        assert_eq!(document["category_pairs"], json!(pairs));
+        assert_eq!(
+            serde_json::from_value::<Product>(document).unwrap(),
+            product,
+            "a rebuild changes nothing"
+        );
+        for above in [json!([]), json!(["Küche"]), json!(["Küche", "Töpfe", "Pfannen"])] {
+            let product = of(json!({ "category_label": "Pfännchen", "categories_above": above }));
+            assert_eq!(called(&product), ["Kuche", "Topfe", "Pfännchen"]);
+        }
+        assert_eq!(called(&of(json!({}))), ["Kuche", "Topfe", "Pfannen"]);
     }
 
     #[test]

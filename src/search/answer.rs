@@ -100,6 +100,8 @@ pub struct Item {
     pub category: Option<Verbatim>,
     /// The leaf category in words.
     pub category_label: Option<Verbatim>,
+    /// The levels above the leaf category in words, from the department down.
+    pub categories_above: Vec<Verbatim>,
     /// The maker.
     pub brand: Option<Verbatim>,
     /// Price of one piece, in major units.
@@ -175,6 +177,11 @@ impl RawAnswer {
         self.aggregations.identified.as_ref().is_some_and(|identified| identified.doc_count > 0)
     }
 
+    /// The index that has answered; `None` where no product is on the page.
+    pub fn index(&self) -> Option<&str> {
+        self.hits.hits.first().map(|hit| &*hit.index)
+    }
+
     /// Where to go on behind these products; `None` when there are no more.
     pub fn next_cursor(&self, request: &SearchRequest) -> Option<String> {
         let last = self.hits.hits.last()?;
@@ -211,6 +218,7 @@ fn item(hit: ListedHit, position: u32, explainer: Option<&Explainer>) -> Item {
         description: product.description,
         category: product.category,
         category_label: product.category_label,
+        categories_above: product.categories_above,
         brand: product.brand,
         price: product.price_cents.map(Cents::to_major),
         currency: product.currency,
@@ -276,6 +284,7 @@ fn example_item() -> Item {
         description: Some("A light laptop with a 14 inch screen.".into()),
         category: Some("electronics.computers.laptops".into()),
         category_label: Some("Laptops".into()),
+        categories_above: vec!["Electronics".into(), "Computers".into()],
         brand: Some("Voltara".into()),
         price: Some(1299.0),
         currency: "EUR".into(),

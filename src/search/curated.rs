@@ -52,7 +52,7 @@ impl<'a> Curated<'a> {
     /// The body of a search, with the synonyms and rules upon it.
     pub fn body(&self, stage: &Stage, relevance: &Relevance) -> Body {
         let alternatives = self.alternatives.iter().map(|alternative| {
-            let words = Words::read(&alternative.words.join(" "));
+            let words = Words::of(&alternative.words);
             let request = SearchRequest { words, ..self.request.clone() };
             query::products(&request, &self.alike(stage, alternative), relevance)
         });

@@ -106,7 +106,7 @@ impl<'a> Explainer<'a> {
         let pieces = plan::pieces(words, stage.doubts().unwrap_or(&none), relevance);
         let unsure = pieces.into_iter().filter_map(|piece| match piece {
             Piece::Unsure(unsure) => Some(unsure),
-            Piece::Words(_) | Piece::Code(_) => None,
+            Piece::Words(_) | Piece::Code(_) | Piece::Term(_) => None,
         });
         let similar = unsure.flat_map(|unsure| {
             let typed = unsure.typed;

@@ -26,6 +26,9 @@ pub struct ListedHits {
 /// A product that was found, and how.
 #[derive(Debug, Deserialize)]
 pub struct ListedHit {
+    /// The index that it lies in.
+    #[serde(rename = "_index")]
+    pub index: Box<str>,
     /// How well it matches; `None` where nothing is scored.
     #[serde(rename = "_score")]
     pub score: Option<f64>,
@@ -61,6 +64,9 @@ pub struct Listed {
     pub category: Option<Verbatim>,
     /// The leaf category in words.
     pub category_label: Option<Verbatim>,
+    /// The levels above the leaf category in words.
+    #[serde(default)]
+    pub categories_above: Vec<Verbatim>,
     /// The maker.
     pub brand: Option<Verbatim>,
     /// Price of one piece, in minor units.

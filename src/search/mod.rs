@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod explain;
 pub mod facets;
 pub mod filter;
+pub mod labels;
 pub mod listed;
 pub mod query;
 pub mod relevance;
@@ -178,6 +179,7 @@ impl Search {
         };
         let next_cursor = raw.next_cursor(request);
         let explainer = request.explain.then(|| Explainer::new(&self.relevance, &curated, &stage));
+        let labels = self.known.labels(raw.index()).await;
         let (items, facets) = raw.into_items(request.offset(), explainer.as_ref());
         Ok(SearchAnswer {
             query_id: Uuid::now_v7().to_string(),
@@ -197,7 +199,7 @@ impl Search {
             sent,
             currency: self.currency.to_string(),
             items,
-            facets: facets.shape(&query::filters(request, &stage)),
+            facets: facets.shape(&query::filters(request, &stage), &labels),
         })
     }
 

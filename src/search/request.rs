@@ -42,6 +42,11 @@ impl Words {
         )
     }
 
+    /// Words of which each may be a term of several that belong together.
+    pub fn of(words: &[String]) -> Self {
+        Self(words.iter().take(WORDS_MAX).cloned().collect())
+    }
+
     /// The words.
     pub fn as_slice(&self) -> &[String] {
         &self.0

@@ -260,6 +260,8 @@ fn tell(records: &Records, mapping: &Mapping, columns: &BTreeSet<String>) {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -328,6 +330,66 @@ mod tests {
         }
         let broken_but_whole = "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"na\n";
         assert_eq!(read(broken_but_whole.as_bytes()).unwrap().len(), 2);
+    }
+
+    /// A file that is made up while it is read, which counts what was read of it.
+    struct Made<I> {
+        parts: I,
+        part: Cursor<Vec<u8>>,
+        read: Arc<AtomicUsize>,
+    }
+
+    impl<I: Iterator<Item = String>> Read for Made<I> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let mut count = self.part.read(into)?;
+            while count == 0
+                && let Some(next) = self.parts.next()
+            {
+                self.part = Cursor::new(next.into_bytes());
+                count = self.part.read(into)?;
+            }
+            self.read.fetch_add(count, Ordering::Relaxed);
+            Ok(count)
+        }
+    }
+
+    const PRODUCTS: usize = 1_000;
+
+    /// The part of a file in which product `n` stands.
+    fn part(format: &str, n: usize, words: &str) -> String {
+        let object = format!("{{\"id\":{n},\"name\":\"x\",\"description\":\"{words}\"}}");
+        match (format, n) {
+            ("table", 0) => format!("id,name,description\n0,x,{words}\n"),
+            ("table", _) => format!("{n},x,{words}\n"),
+            ("lines", _) => object + "\n",
+            (_, 0) => format!("[{object}"),
+            (_, n) if n + 1 == PRODUCTS => format!(",{object}]"),
+            _ => format!(",{object}"),
+        }
+    }
+
+    #[test]
+    fn however_large_a_file_is_little_more_of_it_is_read_than_was_asked_for() {
+        const BUFFERS_BYTES: usize = 1 << 18;
+        let words = "a few words ".repeat(1_000);
+        for format in ["table", "lines", "array"] {
+            let (read, words) = (Arc::new(AtomicUsize::new(0)), words.clone());
+            let product_bytes = part(format, PRODUCTS - 1, &words).len();
+            let parts = (0..PRODUCTS).map(move |n| part(format, n, &words));
+            let input = Box::new(Made { parts, part: Cursor::default(), read: Arc::clone(&read) });
+            let mut catalogue =
+                OwnCatalogue::read(Path::new("shop"), input, Mapping::default(), Currency::EUR).unwrap();
+            for taken in 1..=PRODUCTS {
+                assert!(catalogue.next_row().unwrap().unwrap().product.is_ok(), "{format} {taken}");
+                let ahead = read.load(Ordering::Relaxed).saturating_sub(taken * product_bytes);
+                let sample = SAMPLE_RECORDS.saturating_sub(taken);
+                assert!(
+                    ahead <= sample * product_bytes + BUFFERS_BYTES,
+                    "{format} {taken}: {ahead} bytes ahead"
+                );
+            }
+            assert!(catalogue.next_row().unwrap().is_none(), "{format}");
+        }
     }
 
     #[test]

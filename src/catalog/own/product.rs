@@ -49,14 +49,15 @@ impl Maker {
         within("brand", brand.as_deref().unwrap_or_default(), BRAND_CHARS_MAX)?;
         self.check_currency(fields)?;
         let category = self.category(fields)?;
-        let (category, category_label) =
-            category.map_or((None, None), |(path, label)| (Some(path), Some(label)));
+        let (category, mut labels) =
+            category.map_or((None, Vec::new()), |(path, labels)| (Some(path), labels));
         Ok(Product {
             id: ProductId::parse(&id).map_err(|error| error.to_string())?,
             name,
             description: text(Field::Description),
             category,
-            category_label,
+            category_label: labels.pop(),
+            categories_above: labels,
             brand,
             price_cents: self.price(fields)?,
             currency: self.currency,
@@ -129,7 +130,8 @@ impl Maker {
         }
     }
 
-    fn category(&self, fields: &Fields) -> Result<Option<(CategoryPath, String)>, String> {
+    /// The category's path, and what each of its levels is called.
+    fn category(&self, fields: &Fields) -> Result<Option<(CategoryPath, Vec<String>)>, String> {
         let Some(value) = self.value(fields, Field::Category) else { return Ok(None) };
         let levels: Vec<String> = match value {
             Value::Array(levels) => levels.iter().filter_map(|level| text_of(level, " ")).collect(),
@@ -137,17 +139,19 @@ impl Maker {
         };
         let mut named = levels.iter().map(|level| (slug(level), level)).filter(|(slug, _)| !slug.is_empty());
         let mut path = String::new();
-        let mut label = None;
+        let mut labels = Vec::new();
         for (slug, level) in named.by_ref().take(LEVELS_MAX) {
             if path.len() + 1 + slug.len() > PATH_CHARS_MAX {
                 return Err(format!("the category is longer than {PATH_CHARS_MAX} characters"));
             }
             path = if path.is_empty() { slug } else { format!("{path}.{slug}") };
-            label = Some(level.clone());
+            labels.push(level.clone());
         }
-        let Some(label) = label else { return Ok(None) };
+        if labels.is_empty() {
+            return Ok(None);
+        }
         let path = CategoryPath::parse(&path).map_err(|error| error.to_string())?;
-        Ok(Some((path, label)))
+        Ok(Some((path, labels)))
     }
 
     fn levels(&self, text: &str) -> Vec<String> {
@@ -321,6 +325,7 @@ mod tests {
         assert_eq!((product.id.as_str(), product.name.as_str()), ("17", "Lamp"));
         assert_eq!(product.description.as_deref(), Some("Bright. Small."));
         assert_eq!(product.category.unwrap().as_str(), "mobel-kuche.lights");
+        assert_eq!(product.categories_above, ["Möbel & Küche"]);
         assert_eq!(product.category_label.as_deref(), Some("Lights"));
         assert_eq!((product.price_cents, product.stock), (Some(Cents(1999)), Some(0)));
         let colours = AttributeValue::Several(vec!["red".to_owned(), "blue".to_owned()]);

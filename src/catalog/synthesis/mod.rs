@@ -70,6 +70,7 @@ impl Catalogue {
             description: Some(traits.description(leaf, &mut rng)),
             category: Some(path.clone()),
             category_label: Some(leaf.category.label.clone()),
+            categories_above: Vec::new(),
             brand: Some(traits.brand.to_owned()),
             price_cents: Some(figures.price),
             currency: self.currency,

@@ -5,23 +5,33 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::{Mutex, Notify};
 
 use crate::analytics::{self, Popular};
 use crate::merchandising::Merchandise;
 use crate::model::time::Timestamp;
 use crate::search::autocomplete::vocabulary::{self, RawNames, Vocabulary};
+use crate::search::labels::Labels;
 use crate::store::found::Aggregated;
 use crate::store::schema::Schema;
 use crate::store::{Method, Missing, Store, StoreError};
 
 /// How old suggestions may be.
 const FRESH_FOR: Duration = Duration::from_secs(60);
+/// How soon they may be read again, however many searches find them to be of another version of the catalogue.
+const REST: Duration = Duration::from_secs(1);
+/// How long a search waits for what categories are called, where nothing was read yet.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// What can be suggested besides products, as last read. Cheap to clone; all clones share it.
 #[derive(Clone)]
 pub struct Known {
     store: Store,
     vocabulary: Arc<RwLock<Option<Arc<Vocabulary>>>>,
+    /// Held while it is read for the first time.
+    first: Arc<Mutex<()>>,
+    /// Told when a search was answered by another version of the catalogue.
+    outdated: Arc<Notify>,
     curated: Arc<RwLock<Option<Curated>>>,
 }
 
@@ -35,7 +45,13 @@ struct Curated {
 impl Known {
     /// Nothing is read before it is asked for.
     pub fn new(store: Store) -> Self {
-        Self { store, vocabulary: Arc::default(), curated: Arc::default() }
+        Self {
+            store,
+            vocabulary: Arc::default(),
+            first: Arc::default(),
+            outdated: Arc::default(),
+            curated: Arc::default(),
+        }
     }
 
     /// What was read last, with the synonyms of now.
@@ -60,16 +76,45 @@ impl Known {
         Ok(vocabulary)
     }
 
+    /// What categories are called, as last read. `index` is where a search has found its products: where that is
+    /// another version of the catalogue, it is read again, but not in this search's way. Where nothing was read yet
+    /// and cannot be read now, categories are called what their paths say.
+    pub async fn labels(&self, index: Option<&str>) -> Labels {
+        match tokio::time::timeout(WAIT_MAX, self.as_read()).await {
+            Ok(Ok(known)) => {
+                if index.is_some_and(|index| known.index.as_deref() != Some(index)) {
+                    self.outdated.notify_one();
+                }
+                known.labels.clone()
+            }
+            failed => {
+                let error = failed.ok().and_then(Result::err).map(|error| error.to_string());
+                let error = error.unwrap_or_else(|| "no answer in time".to_owned());
+                tracing::warn!(error, "categories are called what their paths say");
+                Labels::default()
+            }
+        }
+    }
+
     /// What was read last; reads it when nothing was.
     async fn as_read(&self) -> Result<Arc<Vocabulary>, StoreError> {
-        let known = self.vocabulary.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match known {
+        if let Some(known) = self.last() {
+            return Ok(known);
+        }
+        // Held across an await: to wait for it is to wait for the answer.
+        let _first = self.first.lock().await;
+        match self.last() {
             Some(known) => Ok(known),
             None => self.read().await,
         }
     }
 
-    /// Reads it again each minute, for ever. A failure is logged, and what was known stays.
+    fn last(&self) -> Option<Arc<Vocabulary>> {
+        self.vocabulary.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads it again each minute, and when the catalogue was changed, for ever. A failure is logged, and what was
+    /// known stays.
     pub async fn keep_fresh(&self) {
         loop {
             match self.read().await {
@@ -80,7 +125,9 @@ impl Known {
                     tracing::warn!(error, "suggestions stay as they are");
                 }
             }
-            tokio::time::sleep(FRESH_FOR).await;
+            tokio::time::sleep(REST).await;
+            // Whether it was told or not, it is read again.
+            let _ = tokio::time::timeout(FRESH_FOR - REST, self.outdated.notified()).await;
         }
     }
 

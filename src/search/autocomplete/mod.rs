@@ -1,7 +1,7 @@
 //! Suggestions while a shopper types: categories, popular queries, brands and products.
 //!
 //! Products come from Elasticsearch, one question a keystroke; all else is few enough to be held in memory
-//! ([`vocabulary`]) and is read again each minute ([`known`]). Only when nothing begins with what was typed are
+//! ([`vocabulary`]) and is read again each minute, and once another catalogue has answered a search ([`known`]). Only when nothing begins with what was typed are
 //! spelling mistakes forgiven, which costs a second question.
 
 pub mod known;
@@ -224,7 +224,9 @@ mod tests {
             let bucket = |key: &&str| json!({ "key": key, "doc_count": 1 });
             json!({ "buckets": keys.iter().map(bucket).collect::<Vec<_>>() })
         };
-        let names = json!({ "categories": buckets(categories), "brands": buckets(brands) });
+        let names = json!({
+            "categories": buckets(categories), "spellings": buckets(&[]), "brands": buckets(brands), "index": buckets(&[]),
+        });
         Vocabulary::new(serde_json::from_value(names).unwrap(), Vec::new(), &[])
     }
 

@@ -7,20 +7,26 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::analytics::Popular;
-use crate::model::category;
 use crate::model::words::base_form;
 use crate::search::autocomplete::typed::{Likeness, Typed, folded_words};
 use crate::search::autocomplete::{Kind, Suggestion};
+use crate::search::labels::Labels;
 use crate::store::found::{Buckets, Counted};
 
 /// Categories that are looked through, of all levels together.
 const CATEGORIES_MAX: u32 = 1000;
+/// Spellings of categories that are read, of all levels together, the commonest.
+const SPELLINGS_MAX: u32 = 10_000;
 /// Brands that are looked through, those with the most products.
 const BRANDS_MAX: u32 = 2000;
 
 /// All that can be suggested besides products, the popular ones of each kind first.
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
+    /// The index that it is of, which is one version of the catalogue; `None` of a catalogue without products.
+    pub index: Option<String>,
+    /// What categories are called, those too that are too many to be suggested.
+    pub labels: Labels,
     categories: Vec<Entry>,
     queries: Vec<Entry>,
     brands: Vec<Entry>,
@@ -36,14 +42,16 @@ struct Entry {
     aliases: Vec<Vec<String>>,
 }
 
-/// The question for all categories and brands.
+/// The question for all categories with their spellings, and brands. An index from before there were spellings has none.
 pub fn categories_and_brands() -> Value {
     json!({
         "size": 0,
         "track_total_hits": false,
         "aggs": {
             "categories": { "terms": { "field": "categories", "size": CATEGORIES_MAX } },
+            "spellings": { "terms": { "field": "category_pairs", "size": SPELLINGS_MAX } },
             "brands": { "terms": { "field": "brand", "size": BRANDS_MAX } },
+            "index": { "terms": { "field": "_index", "size": 1 } },
         },
     })
 }
@@ -52,22 +60,31 @@ pub fn categories_and_brands() -> Value {
 #[derive(Debug, Deserialize)]
 pub struct RawNames {
     categories: Buckets<Counted<String>>,
+    /// The commonest first, equally common ones by the alphabet.
+    spellings: Buckets<Counted<String>>,
     brands: Buckets<Counted<String>>,
+    index: Buckets<Counted<String>>,
 }
 
 impl Vocabulary {
     /// Puts together what is known; the most popular queries come first. `rules` are the catalogue's synonyms in Solr's
     /// format.
     pub fn new(names: RawNames, queries: Vec<Popular>, rules: &[String]) -> Self {
+        let labels = Labels::read(names.spellings.buckets.iter().map(|term| term.key.as_str()));
         let categories = names.categories.buckets.into_iter().map(|term| {
-            let label = category::label(&term.key);
+            let label = labels.of(&term.key);
             let words = folded_words(&label);
             Entry { text: label, value: term.key, count: term.doc_count, words, aliases: Vec::new() }
         });
         let brands = names.brands.buckets.into_iter().map(|term| Entry::plain(term.key, term.doc_count));
         let queries = queries.into_iter().map(|popular| Entry::plain(popular.query, popular.sessions));
-        let known =
-            Self { categories: categories.collect(), brands: brands.collect(), queries: queries.collect() };
+        let known = Self {
+            categories: categories.collect(),
+            queries: queries.collect(),
+            brands: brands.collect(),
+            index: names.index.buckets.into_iter().next().map(|term| term.key),
+            labels,
+        };
         known.with_synonyms(rules)
     }
 
@@ -177,7 +194,9 @@ mod tests {
                 bucket("fashion.winter-coats", 6), bucket("a.televisions", 5), bucket("a.dresses", 1),
                 bucket("a.batteries", 1),
             ]},
+            "spellings": { "buckets": [bucket("a.on-ear-headphones\u{1f}On-ear headphones", 8)] },
             "brands": { "buckets": [bucket("Élan", 3)] },
+            "index": { "buckets": [] },
         });
         let popular = |query: &str, sessions| Popular { query: query.to_owned(), sessions };
         let queries = vec![popular("head lamp", 5), popular("headset", 4)];
@@ -194,8 +213,8 @@ mod tests {
     #[test]
     fn labels_that_begin_with_the_text_come_first() {
         let categories = |text: &str| texts(Kind::Category, text, Likeness::Begins);
-        assert_eq!(categories("hea"), ["Headphones", "Heating", "On ear headphones"]);
-        assert_eq!(categories("HEAD ear"), ["On ear headphones"]);
+        assert_eq!(categories("hea"), ["Headphones", "Heating", "On-ear headphones"]);
+        assert_eq!(categories("HEAD ear"), ["On-ear headphones"]);
         assert_eq!(categories(""), Vec::<String>::new());
         assert_eq!(texts(Kind::Brand, "ela", Likeness::Begins), ["Élan"]);
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::category::{self, CategoryPath};
+use crate::search::labels::Labels;
 use crate::store::found::{Buckets, Counted};
 
 /// Categories that are counted: those chosen with the levels above them, and the level below.
@@ -19,7 +20,7 @@ const CATEGORIES_MAX: u32 = 300;
 pub struct CategoryCount {
     /// The path, to be given as `category`.
     pub value: String,
-    /// Its last level in words.
+    /// Its last level in words, as the catalogue spells it.
     pub label: String,
     /// 1 for a department.
     pub level: usize,
@@ -50,12 +51,16 @@ fn counts_of(wanted: &str) -> Value {
 }
 
 /// The lines of the chosen categories from their departments down, then their children by count.
-pub fn levels_around(chosen: &[CategoryPath], counts: &Buckets<Counted<String>>) -> Vec<CategoryCount> {
+pub fn levels_around(
+    chosen: &[CategoryPath],
+    counts: &Buckets<Counted<String>>,
+    labels: &Labels,
+) -> Vec<CategoryCount> {
     let by_path: BTreeMap<&str, u64> =
         counts.buckets.iter().map(|term| (term.key.as_str(), term.doc_count)).collect();
     let counted = |path: &str, count: u64| CategoryCount {
         value: path.to_owned(),
-        label: category::label(path),
+        label: labels.of(path),
         level: category::level(path),
         count,
     };
@@ -74,6 +79,10 @@ mod tests {
         Buckets { buckets: counts.iter().map(term).collect() }
     }
 
+    fn around(paths: &[&str], counts: &Buckets<Counted<String>>) -> Vec<CategoryCount> {
+        levels_around(&chosen(paths), counts, &Labels::default())
+    }
+
     fn paths(facet: &[CategoryCount]) -> Vec<(&str, usize, u64)> {
         facet.iter().map(|entry| (entry.value.as_str(), entry.level, entry.count)).collect()
     }
@@ -85,12 +94,21 @@ mod tests {
     #[test]
     fn the_level_below_the_chosen_category_follows_its_line() {
         let departments = terms(&[("a", 9), ("ab", 1)]);
-        assert_eq!(paths(&levels_around(&[], &departments)), [("a", 1, 9), ("ab", 1, 1)]);
-        let around = terms(&[("a", 9), ("a.b", 6), ("a.b.c", 4), ("a.b.d", 2)]);
+        assert_eq!(paths(&around(&[], &departments)), [("a", 1, 9), ("ab", 1, 1)]);
+        let near = terms(&[("a", 9), ("a.b", 6), ("a.b.c", 4), ("a.b.d", 2)]);
         assert_eq!(
-            paths(&levels_around(&chosen(&["a.b"]), &around)),
+            paths(&around(&["a.b"], &near)),
             [("a", 1, 9), ("a.b", 2, 6), ("a.b.c", 3, 4), ("a.b.d", 3, 2)]
         );
+    }
+
+    #[test]
+    fn every_level_is_called_what_the_catalogue_says() {
+        let labels = Labels::read(["kuche\u{1f}Küche", "kuche.topfe\u{1f}Töpfe & Pfannen"].into_iter());
+        let counts = terms(&[("kuche", 3), ("kuche.topfe", 2), ("kuche.besteck", 1)]);
+        let shown = levels_around(&chosen(&["kuche"]), &counts, &labels);
+        let shown: Vec<&str> = shown.iter().map(|one| one.label.as_str()).collect();
+        assert_eq!(shown, ["Küche", "Töpfe & Pfannen", "Besteck"]);
     }
 
     #[test]
@@ -105,8 +123,8 @@ mod tests {
 
     #[test]
     fn several_chosen_categories_share_the_levels_above_them() {
-        let around = terms(&[("a", 9), ("a.b", 6), ("a.c", 3), ("a.b.x", 1)]);
+        let near = terms(&[("a", 9), ("a.b", 6), ("a.c", 3), ("a.b.x", 1)]);
         let expected = [("a", 1, 9), ("a.b", 2, 6), ("a.c", 2, 3), ("a.b.x", 3, 1)];
-        assert_eq!(paths(&levels_around(&chosen(&["a.b", "a.c"]), &around)), expected);
+        assert_eq!(paths(&around(&["a.b", "a.c"], &near)), expected);
     }
 }

@@ -18,6 +18,7 @@ pub use crate::search::facets::attributes::AttributeFacet;
 pub use crate::search::facets::category::CategoryCount;
 pub use crate::search::facets::price::{PriceBucket, PriceFacet};
 use crate::search::filter::{self, Facet};
+use crate::search::labels::Labels;
 use crate::search::request::Filters;
 use crate::store::found::{Buckets, Counted, Passed};
 
@@ -220,12 +221,12 @@ struct Stock {
 }
 
 impl RawFacets {
-    /// The facets beside these filters.
-    pub fn shape(self, filters: &Filters) -> Facets {
+    /// The facets beside these filters, with categories called so.
+    pub fn shape(self, filters: &Filters, labels: &Labels) -> Facets {
         let mut rating: Vec<RatingCount> = self.rating.counts.buckets.iter().map(RatingCount::from).collect();
         rating.sort_by_key(|stars| std::cmp::Reverse(stars.from));
         Facets {
-            category: category::levels_around(&filters.categories, &self.category.counts),
+            category: category::levels_around(&filters.categories, &self.category.counts, labels),
             brand: self.brand.shape(),
             price: self.price.shape(),
             rating,

@@ -52,6 +52,7 @@ pub static SHOWN: LazyLock<Value> = LazyLock::new(|| {
         "description",
         "category",
         "category_label",
+        "categories_above",
         "brand",
         "price_cents",
         "currency",

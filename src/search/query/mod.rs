@@ -27,6 +27,9 @@ use crate::search::{facets, filter};
 
 /// How often the points of an identifier that is a product's own count: they come before those of any words.
 const IDENTIFIER_BOOST: f64 = 10_000.0;
+/// How many of the words beside a term that a synonym has put in: so many that with the term, which is one more, they are
+/// `most_words` as it is shipped.
+const MOST_BESIDE_A_TERM: &str = "1<67%";
 
 /// How strictly a product must match. Each stage is tried when the ones before have found too little.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,19 +129,27 @@ pub fn ranked(query: &Value, relevance: &Relevance) -> Value {
     }})
 }
 
+/// How many parts of a query a product must have.
+#[derive(Debug, Clone, Copy)]
+enum Least {
+    Most,
+    Any,
+}
+
 fn matching(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Value {
     let typed = &request.words;
-    let most = relevance.most_words.as_str();
-    let (must, text) = match stage {
+    let least = match stage {
         Stage::BestSellers => return json!({ "match_all": {} }),
-        _ if typed.as_slice().is_empty() => return json!({ "match_all": {} }),
-        Stage::AsTyped => (piece_by_piece(typed, &Doubts::default(), most, relevance), typed.text()),
-        Stage::SimilarWords(doubts) => (piece_by_piece(typed, doubts, most, relevance), doubts.text(typed)),
-        Stage::AnyWord(doubts) | Stage::Fuzzier(doubts) => {
-            (piece_by_piece(typed, doubts, "1", relevance), doubts.text(typed))
-        }
+        Stage::AsTyped | Stage::SimilarWords(_) => Least::Most,
+        Stage::AnyWord(_) | Stage::Fuzzier(_) => Least::Any,
     };
-    let words = json!({ "bool": { "must": [must], "should": bonuses(&Words::read(&text), relevance) } });
+    if typed.as_slice().is_empty() {
+        return json!({ "match_all": {} });
+    }
+    let none = Doubts::default();
+    let doubts = stage.doubts().unwrap_or(&none);
+    let must = piece_by_piece(typed, doubts, least, relevance);
+    let words = json!({ "bool": { "must": [must], "should": bonuses(&doubts.meant(typed), relevance) } });
     match identified(typed) {
         Some(product) => json!({ "bool": { "should": [words, product], "minimum_should_match": 1 } }),
         None => words,
@@ -164,24 +175,77 @@ fn across_fields(text: &str, minimum: &str, relevance: &Relevance) -> Value {
     }})
 }
 
+/// All words, and of a term that a synonym has put in all words too.
 fn all_words(words: &Words, relevance: &Relevance) -> Value {
-    across_fields(&words.text(), "100%", relevance)
+    let (terms, others): (Vec<&str>, Vec<&str>) =
+        words.as_slice().iter().map(String::as_str).partition(|word| word.contains(' '));
+    let others = (!others.is_empty()).then(|| across_fields(&others.join(" "), "100%", relevance));
+    match others {
+        Some(others) if terms.is_empty() => others,
+        others => {
+            let terms = terms.into_iter().map(|term| whole(term, relevance));
+            json!({ "bool": { "must": terms.chain(others).collect::<Vec<_>>() } })
+        }
+    }
 }
 
-/// The parts of a query, of which a product must have so many.
-fn piece_by_piece(words: &Words, doubts: &Doubts, minimum: &str, relevance: &Relevance) -> Value {
-    let clause = |piece: Piece| match piece {
+/// A term of several words: all of them, or next to each other, whichever counts more. So it weighs at least what it does
+/// where the same synonym is compiled in.
+fn whole(term: &str, relevance: &Relevance) -> Value {
+    let phrase = json!({ "multi_match": {
+        "query": term,
+        "type": "phrase",
+        // With synonyms of its own a phrase would weigh what all of them do.
+        "analyzer": "stemmed",
+        "fields": weighted(&relevance.text.fields),
+        "tie_breaker": relevance.text.tie_breaker,
+    }});
+    json!({ "dis_max": { "queries": [across_fields(term, "100%", relevance), phrase] } })
+}
+
+/// The parts of a query, of which a product must have so many: every term that a synonym has put in, for without it the
+/// query as it was typed finds as much.
+fn piece_by_piece(words: &Words, doubts: &Doubts, least: Least, relevance: &Relevance) -> Value {
+    let pieces = plan::pieces(words, doubts, relevance);
+    let (terms, others): (Vec<Piece>, Vec<Piece>) =
+        pieces.into_iter().partition(|piece| matches!(piece, Piece::Term(_)));
+    let minimum = match least {
+        Least::Any => "1",
+        Least::Most if terms.is_empty() => &relevance.most_words,
+        Least::Most => MOST_BESIDE_A_TERM,
+    };
+    let others = some_of(plan::runs_joined(others), minimum, relevance);
+    if terms.is_empty() {
+        return others.unwrap_or_default();
+    }
+    let terms = terms.into_iter().map(|term| clause(term, minimum, relevance));
+    match least {
+        Least::Most => json!({ "bool": { "must": terms.chain(others).collect::<Vec<_>>() } }),
+        Least::Any => json!({ "bool": {
+            "must": terms.collect::<Vec<_>>(), "should": others.into_iter().collect::<Vec<_>>(),
+        }}),
+    }
+}
+
+/// So many of these parts; `None` of none.
+fn some_of(pieces: Vec<Piece>, minimum: &str, relevance: &Relevance) -> Option<Value> {
+    let mut clauses: Vec<Value> = pieces.into_iter().map(|piece| clause(piece, minimum, relevance)).collect();
+    match clauses.pop() {
+        only if clauses.is_empty() => only,
+        last => {
+            clauses.extend(last);
+            Some(json!({ "bool": { "should": clauses, "minimum_should_match": minimum } }))
+        }
+    }
+}
+
+/// A part of a query; of a part of several words so many.
+fn clause(piece: Piece, minimum: &str, relevance: &Relevance) -> Value {
+    match piece {
         Piece::Words(text) => across_fields(&text, minimum, relevance),
         Piece::Code(code) => in_a_row(&code, &relevance.code),
         Piece::Unsure(unsure) => one_of(&unsure, relevance),
-    };
-    let mut clauses: Vec<Value> = plan::pieces(words, doubts, relevance).into_iter().map(clause).collect();
-    match clauses.pop() {
-        Some(only) if clauses.is_empty() => only,
-        last => {
-            clauses.extend(last);
-            json!({ "bool": { "should": clauses, "minimum_should_match": minimum } })
-        }
+        Piece::Term(term) => whole(&term, relevance),
     }
 }
 
@@ -227,14 +291,17 @@ fn bonuses(words: &Words, relevance: &Relevance) -> Vec<Value> {
         "fields": weighted(&relevance.exact.fields),
         "boost": relevance.exact.boost,
     }})];
-    if words.as_slice().len() > 1 {
+    if text.contains(' ') {
         bonuses.push(json!({ "multi_match": {
             "query": text,
             "fields": weighted(&relevance.pairs.fields),
             "boost": relevance.pairs.boost,
         }}));
         let mut all = all_words(words, relevance);
-        all["multi_match"]["boost"] = json!(relevance.all_words_boost);
+        // Queries of every kind have one.
+        for query in all.as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+            query["boost"] = json!(relevance.all_words_boost);
+        }
         bonuses.push(all);
     }
     bonuses

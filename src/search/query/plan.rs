@@ -14,6 +14,8 @@ pub enum Piece {
     Code(String),
     /// A word that may stand for others.
     Unsure(Unsure),
+    /// Several words that a synonym has put in, which a product must have all.
+    Term(String),
 }
 
 /// A word that may stand for others.
@@ -53,8 +55,8 @@ impl Doubts {
     }
 
     /// The query as it was probably meant.
-    pub fn text(&self, words: &Words) -> String {
-        self.corrections.did_you_mean(words).unwrap_or_else(|| words.text())
+    pub fn meant(&self, words: &Words) -> Words {
+        Words::of(&self.corrections.meant(words))
     }
 }
 
@@ -66,7 +68,9 @@ pub fn pieces(words: &Words, doubts: &Doubts, relevance: &Relevance) -> Vec<Piec
         let similar = doubts.corrections.at(at);
         // A number that goes on is another number.
         let may_be_unfinished = doubts.last_is_unfinished && at + 1 == words.len() && !has_digits(word);
-        if may_be_unfinished || !similar.is_empty() {
+        if word.contains(' ') {
+            pieces.push(Piece::Term(word.clone()));
+        } else if may_be_unfinished || !similar.is_empty() {
             let similar = similar.to_vec();
             pieces.push(Piece::Unsure(Unsure { typed: word.clone(), similar, may_be_unfinished }));
         } else if is_code(word, relevance) {
@@ -79,6 +83,21 @@ pub fn pieces(words: &Words, doubts: &Doubts, relevance: &Relevance) -> Vec<Piec
         }
     }
     pieces
+}
+
+/// The same parts with words that are neighbours now as one.
+pub fn runs_joined(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut joined: Vec<Piece> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match (joined.last_mut(), piece) {
+            (Some(Piece::Words(run)), Piece::Words(text)) => {
+                run.push(' ');
+                run.push_str(&text);
+            }
+            (_, piece) => joined.push(piece),
+        }
+    }
+    joined
 }
 
 /// Whether a word is an identifier or a size (`WH-1000XM5`, `256gb`): it has digits and something else.
@@ -123,7 +142,7 @@ mod tests {
             let corrections = [(at, vec![similar])].into_iter().collect();
             let pieces = pieces(&words, &Doubts { corrections, last_is_unfinished }, &relevance());
             let texts: Vec<String> = pieces.into_iter().map(|piece| match piece {
-                Piece::Words(text) | Piece::Code(text) => text,
+                Piece::Words(text) | Piece::Code(text) | Piece::Term(text) => text,
                 Piece::Unsure(unsure) => unsure.typed,
             }).collect();
             prop_assert_eq!(texts.join(" "), words.text());

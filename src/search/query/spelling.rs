@@ -202,13 +202,15 @@ impl Corrections {
 
     /// The query with the best similar words in place; `None` if nothing seems misspelled.
     pub fn did_you_mean(&self, words: &Words) -> Option<String> {
-        if self.is_empty() {
-            return None;
-        }
+        (!self.is_empty()).then(|| self.meant(words).join(" "))
+    }
+
+    /// The words, with the best similar ones in place.
+    pub fn meant(&self, words: &Words) -> Vec<String> {
         let best = |(at, word): (usize, &String)| {
             self.at(at).first().map_or_else(|| word.clone(), |similar| similar.word.clone())
         };
-        Some(words.as_slice().iter().enumerate().map(best).collect::<Vec<_>>().join(" "))
+        words.as_slice().iter().enumerate().map(best).collect()
     }
 }
 

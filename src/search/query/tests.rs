@@ -114,6 +114,32 @@ fn a_search_with_alternatives_has_each_as_a_query_and_counts_all_their_words() {
 }
 
 #[test]
+fn a_term_that_a_synonym_has_put_in_is_wanted_whole_and_most_of_the_words_beside_it() {
+    let words = ["red", "running shoes", "size", "42"].map(str::to_owned);
+    let request = SearchRequest { words: Words::of(&words), ..typed("") };
+    let strict = sent(&request, &Stage::AsTyped);
+    insta::assert_json_snapshot!(strict["query"]["function_score"]["query"]);
+    let matching =
+        |stage| sent(&request, &stage)["query"]["function_score"]["query"]["bool"]["must"][0].take();
+    let (strict, any) = (matching(Stage::AsTyped), matching(Stage::AnyWord(Doubts::default())));
+    assert_eq!(any["bool"]["must"], json!([strict["bool"]["must"][0]]));
+    assert_eq!(any["bool"]["should"].as_array().unwrap().len(), 1);
+}
+
+/// How many of so many words Elasticsearch wants at least by `1<67%` and `2<75%`.
+fn wanted(words: usize, all_up_to: usize, percent: usize) -> usize {
+    if words <= all_up_to { words } else { words * percent / 100 }
+}
+
+#[test]
+fn with_the_term_that_was_put_in_as_many_words_are_wanted_as_without_synonyms() {
+    assert_eq!((relevance().most_words.as_str(), MOST_BESIDE_A_TERM), ("2<75%", "1<67%"));
+    for others in 1..=6 {
+        assert_eq!(wanted(others, 1, 67) + 1, wanted(others + 1, 2, 75), "{others} words beside a term");
+    }
+}
+
+#[test]
 fn similar_words_are_not_asked_for_when_the_shopper_says_so() {
     let asks = |request: &SearchRequest| sent(request, &Stage::AsTyped)["suggest"].is_object();
     assert!(asks(&typed("headphons")));

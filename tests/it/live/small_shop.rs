@@ -185,6 +185,7 @@ pub fn product(n: usize, (category, brand, name, description, price_cents, popul
         description: Some((*description).to_owned()),
         category: Some(CategoryPath::parse(category).unwrap()),
         category_label: Some(category::label(category)),
+        categories_above: Vec::new(),
         brand: Some((*brand).to_owned()),
         price_cents: Some(Cents(*price_cents)),
         currency: Currency::EUR,
