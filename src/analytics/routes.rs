@@ -87,7 +87,7 @@ impl Api {
         let (now, asked) = (Timestamp::now(), question.clone());
         let tell = move |tables: &Tables| {
             let (window, trends) = tell::trends::trends(tables, &asked, now)?;
-            Some((tables.results()?.clone(), window, trends))
+            Some((tables.rounds.results()?.clone(), window, trends))
         };
         let ask = || async {
             let (results, asked) = (self.results.now().await?, Range::last(question.minutes, now));

@@ -13,9 +13,10 @@ use crate::analytics::bots::{self, Dismissed};
 use crate::analytics::funnels::Sums;
 use crate::analytics::memory::panes::Row;
 use crate::analytics::memory::products::Amount;
+use crate::analytics::memory::rounds::{PAST_REACH, REACH, Stated, minutes_from};
 use crate::analytics::memory::shelf::{Half, Shelf};
 use crate::analytics::memory::source::Source;
-use crate::analytics::memory::tables::{PAST_REACH, REACH, Stated, Tables, minutes_from};
+use crate::analytics::memory::tables::Tables;
 use crate::analytics::queries::tally::Tally;
 use crate::analytics::store::frontiers;
 use crate::model::event::SESSION_MAX;
@@ -139,7 +140,7 @@ impl Following {
         now: Timestamp,
     ) -> Result<(), RoundError> {
         let results = self.results.clone();
-        let since = read(tables).since(now);
+        let since = read(tables).rounds.since(now);
         let stated = Stated::read(&results, since, now).await?;
         if self.half == Half::Recent {
             let minutes = self.products.iter_mut().filter(|source| source.shelf == Shelf::Minutes);

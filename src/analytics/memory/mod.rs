@@ -13,6 +13,7 @@ pub mod funnels;
 pub mod names;
 pub mod panes;
 pub mod products;
+pub mod rounds;
 pub mod searches;
 pub mod shelf;
 mod source;
@@ -103,7 +104,9 @@ impl Memory {
             Some(known) => known,
             None => match half {
                 Half::Recent => Following::recent(results, self.forget_all()),
-                Half::Past if follow::read(&self.tables).are_of(&results) => Following::past(results, epoch),
+                Half::Past if follow::read(&self.tables).rounds.are_of(&results) => {
+                    Following::past(results, epoch)
+                }
                 Half::Past => return Err(RoundError::Superseded),
             },
         };
@@ -162,7 +165,7 @@ impl Memory {
         let tables = Arc::clone(&self.tables);
         let told = tokio::task::spawn_blocking(move || {
             let tables = tables.read().unwrap_or_else(PoisonError::into_inner);
-            tables.are_fresh().then(|| tell(&tables)).flatten()
+            tables.rounds.are_fresh().then(|| tell(&tables)).flatten()
         });
         // A panic in there is told by its hook; Elasticsearch answers then.
         told.await.ok().flatten()

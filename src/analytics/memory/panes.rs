@@ -52,8 +52,16 @@ impl<W, V> Default for Pane<W, V> {
 }
 
 impl<W: Copy, V: Copy> Pane<W, V> {
+    fn push(&mut self, row: Row<W, V>) {
+        if self.rows.len() == self.rows.capacity() {
+            // By an eighth: to double it each time would set half of all memory aside for nothing.
+            self.rows.reserve_exact(self.rows.len() / 8 + 8);
+        }
+        self.rows.push(row);
+    }
+
     /// Puts what came last of each document in the place of what it was before.
-    fn settle(&mut self, is_full: bool) {
+    fn settle(&mut self) {
         if self.settled == self.rows.len() {
             return;
         }
@@ -67,9 +75,6 @@ impl<W: Copy, V: Copy> Pane<W, V> {
             is_same
         });
         self.settled = self.rows.len();
-        if is_full {
-            self.rows.shrink_to_fit();
-        }
     }
 
     fn bytes(&self) -> usize {
@@ -102,17 +107,14 @@ impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
             indices.insert(index.to_owned(), BTreeMap::new());
         }
         if let Some(panes) = indices.get_mut(index) {
-            panes.entry(start).or_default().rows.push(row);
+            panes.entry(start).or_default().push(row);
         }
     }
 
     /// Makes what was put in count.
     pub fn settle(&mut self) {
-        for ((shelf, _), indices) in &mut self.0 {
-            let panes = indices.values_mut().flat_map(BTreeMap::values_mut);
-            // Only what is written in one go has all its rows soon.
-            panes.for_each(|pane| pane.settle(shelf.half() == Half::Past));
-        }
+        let panes = self.0.values_mut().flat_map(HashMap::values_mut).flat_map(BTreeMap::values_mut);
+        panes.for_each(Pane::settle);
     }
 
     /// Forgets what one half has of the documents of an index that is gone.
@@ -140,6 +142,13 @@ impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
             let panes = indices.flat_map(|panes| panes.range(part.from..part.until.max(part.from)));
             panes.map(|(start, pane)| (*start, pane.rows.get(..pane.settled).unwrap_or_default()))
         })
+    }
+
+    /// The start of the first pane of a shelf.
+    pub fn first(&self, shelf: Shelf) -> Option<Timestamp> {
+        let of_shelf = self.0.iter().filter(|((of, _), _)| *of == shelf);
+        let indices = of_shelf.flat_map(|(_, indices)| indices.values());
+        indices.filter_map(|panes| panes.keys().next().copied()).min()
     }
 
     /// The memory that is set aside for the rows of one half, in bytes.
@@ -215,6 +224,7 @@ mod tests {
         panes.put(DocumentAt { shelf: Shelf::Minutes, index: "a", ..document }, at(0), 1, row);
         panes.settle();
         assert_eq!(sum(&panes, 0, 1), 1);
+        assert_eq!([Shelf::Minutes, Shelf::Days].map(|shelf| panes.first(shelf)), [Some(at(0)), None]);
         assert!(panes.bytes(Half::Past) > 0 && panes.bytes(Half::Past) < panes.bytes(Half::Recent));
     }
 }

@@ -153,6 +153,11 @@ impl<W: Copy> Products<W> {
         self.revenue.forget_before(shelf, start);
     }
 
+    /// The start of the first pane of a shelf.
+    pub fn first(&self, shelf: Shelf) -> Option<Timestamp> {
+        self.deeds.first(shelf)
+    }
+
     /// The rows of these parts that count a deed, pane by pane.
     pub fn did<'a>(
         &'a self,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use crate::analytics::memory::rounds::OLD_MINUTES_REACH;
 use crate::analytics::memory::shelf::{Half, Shelf};
-use crate::analytics::memory::tables::OLD_MINUTES_REACH;
 use crate::model::time::{DAY_MS, Timestamp};
 use crate::rollup;
 use crate::store::changes::Marks;

@@ -11,14 +11,14 @@ use crate::store::schema::Schema;
 /// The funnels of the sessions that began in a range, and the range as it is rolled up. `None` too for a category in which
 /// nobody was, which must be looked up.
 pub fn funnels(tables: &Tables, asked: Range, category: Option<&CategoryPath>) -> Option<(Range, Funnels)> {
-    let range = asked.read_from(tables.rolled(&Schema::CATEGORY_FUNNELS));
+    let range = asked.read_from(tables.rounds.rolled(&Schema::CATEGORY_FUNNELS));
     let shown = category.map_or(ROOT, CategoryPath::as_str);
     let (now, before) = (sums(tables, range, shown)?, sums(tables, range.before(), shown)?);
     if now.is_empty() && category.is_some() {
         return None;
     }
     let funnels = Funnels {
-        progress: tables.progress(SESSIONS),
+        progress: tables.rounds.progress(SESSIONS),
         now: arrange(shown, now),
         before: by_category(before),
     };

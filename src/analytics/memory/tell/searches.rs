@@ -28,7 +28,8 @@ const WHOLE: &str = "all";
 
 /// The range as everybody's searches and those of bots both are rolled up.
 pub fn as_rolled_up(tables: &Tables, range: Range) -> Range {
-    let rolled = tables.rolled(&Schema::QUERY_STATS).and(tables.rolled(&Schema::SUSPECT_QUERIES));
+    let rolled =
+        tables.rounds.rolled(&Schema::QUERY_STATS).and(tables.rounds.rolled(&Schema::SUSPECT_QUERIES));
     range.read_from(rolled)
 }
 
@@ -51,8 +52,8 @@ pub fn ranking(tables: &Tables, question: &Question) -> Option<Ranking> {
     }
     let (now, before) = (sums.people(range, &keys)?, sums.people(range.before(), &keys)?);
     Some(Ranking {
-        progress: tables.progress(SESSIONS),
-        bots_told_apart: tables.bots_told_apart(),
+        progress: tables.rounds.progress(SESSIONS),
+        bots_told_apart: tables.rounds.bots_told_apart(),
         items: ranked(now, &before, question),
         points,
     })
@@ -66,8 +67,8 @@ pub fn overview(tables: &Tables, range: Range) -> Option<Overview> {
     let filters = Sums { tables, scope: Scope::Filter };
     let every = filters.candidates(range, "searches", None)?;
     Some(Overview {
-        progress: tables.progress(SESSIONS),
-        bots_told_apart: tables.bots_told_apart(),
+        progress: tables.rounds.progress(SESSIONS),
+        bots_told_apart: tables.rounds.bots_told_apart(),
         now: series::total(&points),
         before: before.into_values().next().unwrap_or_default(),
         bots,
@@ -84,8 +85,8 @@ pub fn trends(tables: &Tables, window: Range, size: usize) -> Option<Trends> {
     let keys = Candidates::of(tables, trends.iter().map(|trend| trend.key.as_str()));
     let figures = sums.people(window, &keys)?;
     Some(Trends {
-        progress: tables.progress(SESSIONS),
-        bots_told_apart: tables.bots_told_apart(),
+        progress: tables.rounds.progress(SESSIONS),
+        bots_told_apart: tables.rounds.bots_told_apart(),
         listed: listed(trends, before, figures),
     })
 }

@@ -22,7 +22,7 @@ use crate::store::schema::Schema;
 /// nobody did anything must be looked up.
 pub fn trends(tables: &Tables, question: &Question, now: Timestamp) -> Option<(Range, Trends)> {
     let asked = Range::last(question.minutes, now);
-    let window = asked.read_from(tables.rolled(&Schema::PRODUCT_TRENDS));
+    let window = asked.read_from(tables.rounds.rolled(&Schema::PRODUCT_TRENDS));
     let groups = Groups::new(&tables.subjects, &question.among);
     let sums = Sums { tables, groups: &groups, by: question.by };
     let (current, before) = (sums.ranked(window)?, sums.ranked(window.before())?);
@@ -34,9 +34,9 @@ pub fn trends(tables: &Tables, question: &Question, now: Timestamp) -> Option<(R
     let keys: Vec<&str> = trends.iter().map(|trend| trend.key.as_str()).collect();
     let figures = sums.figures(window, &keys)?;
     let trends = Trends {
-        progress: tables.progress(TRENDS),
+        progress: tables.rounds.progress(TRENDS),
         bots_share: current.bots_share,
-        bots_told_apart: tables.bots_told_apart(),
+        bots_told_apart: tables.rounds.bots_told_apart(),
         listed: listed(trends, before.trends, &figures),
     };
     Some((window, trends))
@@ -99,7 +99,7 @@ impl Sums<'_> {
     }
 
     fn for_bots(&self, window: Range) -> Range {
-        Range { rolled: self.tables.rolled(&Schema::SUSPECT_PRODUCTS), ..window }
+        Range { rolled: self.tables.rounds.rolled(&Schema::SUSPECT_PRODUCTS), ..window }
     }
 
     /// The groups with the greatest counts, as [`crate::analytics::trending::query::leaders`] has them.

@@ -223,7 +223,7 @@ async fn another_generation_is_told_from_its_own_results_alone() {
             let question = products(None);
             let told = memory.tell(move |tables| {
                 let (_, trends) = tell::trends::trends(tables, &question, Timestamp::now())?;
-                Some((tables.results()?.name(""), trends))
+                Some((tables.rounds.results()?.name(""), trends))
             });
             let (results, trends) = told.await.unwrap();
             let listed = trends.listed.iter().map(|one| (one.trend.key.clone(), one.trend.sessions));
