@@ -51,9 +51,10 @@ fn terms(side: &str) -> impl Iterator<Item = &str> {
     side.split(',').map(str::trim)
 }
 
-/// A term as the index has it, as far as number and case go.
+/// A term as the index has it, as far as number, case and accents go.
 fn plain(term: &str) -> String {
-    term.split(' ').map(|word| base_form(&word.to_lowercase())).collect::<Vec<_>>().join(" ")
+    let plain = |word: &str| base_form(&deunicode::deunicode(word).to_lowercase());
+    term.split(' ').map(plain).collect::<Vec<_>>().join(" ")
 }
 
 /// The settings that loading has changed, as the mapping's file has them.

@@ -36,8 +36,8 @@ pub struct HttpSettings {
     /// Connections that are open at most; further callers wait.
     #[arg(long, env = "API_CONNECTIONS_MAX", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub api_connections_max: u32,
-    /// Most memory for the results from which trends, funnels and search analytics are told, in MiB: half for the last
-    /// hours, half for the days before. Of what takes more, and with 0, Elasticsearch is asked each time.
+    /// Most memory for the results from which trends, funnels and search analytics are told, in MiB: up to
+    /// half for the last hours, the rest for the days before. Of what takes more, and with 0, Elasticsearch is asked each time.
     #[arg(long, env = "API_MEMORY_MB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(0..=1_048_576))]
     pub api_memory_mb: u32,
 }

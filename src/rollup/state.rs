@@ -72,6 +72,12 @@ impl State {
         self.with(Statement { rolled_until: Some(until), ..of(schema) })
     }
 
+    /// That documents are dropped until then besides.
+    #[cfg(test)]
+    pub fn and_dropped(self, schema: &Schema, until: Timestamp) -> Self {
+        self.with(Statement { held_from: Some(until), ..of(schema) })
+    }
+
     /// Until when a level is rolled up; `None` before it has begun.
     pub fn rolled_until(&self, schema: &Schema) -> Option<Timestamp> {
         self.0.get(schema.name)?.rolled_until

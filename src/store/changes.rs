@@ -18,6 +18,8 @@ use crate::store::{Store, StoreError};
 const PAGE_SIZE: usize = 5_000;
 /// After how long every write before one that was seen is visible too: two refreshes and a pause of the cluster.
 const SETTLING: Duration = Duration::from_secs(3);
+/// More writes to an index than are under way at once.
+const UNDER_WAY_MAX: i64 = 50_000;
 
 /// A document as it was written last.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -86,18 +88,25 @@ impl Marks {
     }
 
     /// The documents that were written since, of indices that were read before.
-    fn since(&mut self, now: Instant) -> Value {
-        let settled = |(name, mark): (&String, &mut Mark)| {
-            while let Some((read, number)) = mark.read.front().copied()
-                && now.saturating_duration_since(read) >= SETTLING
-            {
-                (mark.settled, _) = (number, mark.read.pop_front());
-            }
+    fn since(&self) -> Value {
+        let later = |(name, mark): (&String, &Mark)| {
             let later = json!({ "range": { "_seq_no": { "gt": mark.settled } } });
             json!({ "bool": { "filter": [{ "term": { "_index": name } }, later] } })
         };
-        let later: Vec<Value> = self.0.iter_mut().filter(|(_, mark)| mark.is_begun).map(settled).collect();
+        let later: Vec<Value> = self.0.iter().filter(|(_, mark)| mark.is_begun).map(later).collect();
         json!({ "bool": { "should": later, "minimum_should_match": 1 } })
+    }
+
+    /// All that there was [`since`](Self::since) was read by questions of which the first was asked at this time: what was read
+    /// so long before that every write before it was visible by then need not be read again.
+    fn settle(&mut self, asked: Instant) {
+        for mark in self.0.values_mut() {
+            while let Some((read, number)) = mark.read.front().copied()
+                && asked.saturating_duration_since(read) >= SETTLING
+            {
+                (mark.settled, _) = (number, mark.read.pop_front());
+            }
+        }
     }
 
     /// All that is in these indices was read, up to these writes.
@@ -105,6 +114,8 @@ impl Marks {
         for name in indices.split(',') {
             if let Some(mark) = self.0.get_mut(name) {
                 mark.is_begun = true;
+                let read = last.0.get(name).map_or(-1, |(number, _)| *number);
+                mark.settled = (read - UNDER_WAY_MAX).max(-1);
             }
         }
         self.has_read(last, now);
@@ -216,11 +227,12 @@ impl Store {
         filter: &Value,
         take: &mut impl FnMut(Vec<Change<S>>) -> bool,
     ) -> Result<bool, StoreError> {
+        let asked = Instant::now();
         let path = format!("/{indices}/_search?allow_partial_search_results=false");
         let mut body = json!({
             "size": PAGE_SIZE,
             "track_total_hits": false,
-            "query": { "bool": { "filter": [filter, marks.since(Instant::now())] } },
+            "query": { "bool": { "filter": [filter, marks.since()] } },
             "sort": ["_seq_no", "_index"],
             "seq_no_primary_term": true,
         });
@@ -239,6 +251,7 @@ impl Store {
                 return Ok(false);
             }
             if is_last {
+                marks.settle(asked);
                 return Ok(true);
             }
         }
@@ -253,8 +266,9 @@ mod tests {
         indices.iter().map(|(name, uuid)| ((*name).to_owned(), (*uuid).to_owned())).collect()
     }
 
-    fn settled(marks: &mut Marks, now: Instant) -> Vec<Value> {
-        let since = marks.since(now);
+    fn settled(marks: &mut Marks, asked: Instant) -> Vec<Value> {
+        marks.settle(asked);
+        let since = marks.since();
         let should = since["bool"]["should"].as_array().unwrap();
         should.iter().map(|one| one["bool"]["filter"][1]["range"]["_seq_no"]["gt"].clone()).collect()
     }
@@ -275,6 +289,23 @@ mod tests {
         assert_eq!(settled(&mut reading, start), [json!(-1), json!(-1)]);
         assert_eq!(settled(&mut reading, start + SETTLING), [json!(7), json!(-1)]);
         assert_eq!(settled(&mut reading, start + SETTLING * 2), [json!(7), json!(5)]);
+    }
+
+    #[test]
+    fn what_was_read_last_is_read_once_more_however_long_ago_that_was() {
+        let mut reading = Marks::default();
+        let start = Instant::now();
+        reading.set_indices(marks(&[("a", "1")]));
+        reading.begin("a", &last(&[("a", UNDER_WAY_MAX + 7, 1)]), start);
+        let asked_for = |reading: &Marks| reading.since()["bool"]["should"][0]["bool"]["filter"][1].clone();
+        let later_than = |number: i64| json!({ "range": { "_seq_no": { "gt": number } } });
+        assert_eq!(asked_for(&reading), later_than(7), "what was under way then is not left out");
+        // A minute later that was asked for; now nothing before it can be missing.
+        reading.settle(start + SETTLING * 20);
+        assert_eq!(asked_for(&reading), later_than(UNDER_WAY_MAX + 7));
+        reading.has_read(&last(&[("a", UNDER_WAY_MAX + 9, 1)]), start + SETTLING * 20);
+        reading.settle(start + SETTLING * 20);
+        assert_eq!(asked_for(&reading), later_than(UNDER_WAY_MAX + 7));
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! Reads what is new of the results, round by round. The exchanges with Elasticsearch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thiserror::Error;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tokio::try_join;
 
 use crate::analytics::bots::{self, Dismissed};
 use crate::analytics::funnels::Sums;
 use crate::analytics::memory::panes::Row;
 use crate::analytics::memory::products::Amount;
-use crate::analytics::memory::rounds::{PAST_REACH, REACH, Stated, minutes_from};
+use crate::analytics::memory::rounds::{Stated, minutes_from};
 use crate::analytics::memory::shelf::{Half, Shelf};
 use crate::analytics::memory::source::Source;
 use crate::analytics::memory::tables::Tables;
@@ -33,11 +35,11 @@ pub enum RoundError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is more than may be held.
-    #[error("results of the {} take more than {} MiB in memory", .half.name(), .limit >> 20)]
+    #[error("the results of the {} do not fit into {} MiB of memory", .half.name(), .limit >> 20)]
     TooMuch {
         /// Of which half.
         half: Half,
-        /// What it may take, in bytes.
+        /// What all may take, in bytes.
         limit: usize,
         /// Whether it was too much from the beginning.
         at_first: bool,
@@ -76,10 +78,7 @@ impl Following {
     }
 
     fn new(half: Half, results: Store, epoch: u64) -> Self {
-        let reach = match half {
-            Half::Recent => REACH,
-            Half::Past => PAST_REACH,
-        };
+        let reach = half.reach();
         let panes = |minutes, row| Source::panes(minutes, half, reach, row);
         Self {
             half,
@@ -140,14 +139,14 @@ impl Following {
         now: Timestamp,
     ) -> Result<(), RoundError> {
         let results = self.results.clone();
-        let since = read(tables).rounds.since(now);
-        let stated = Stated::read(&results, since, now).await?;
+        let stated = Stated::read(&results, now - self.half.reach(), now).await?;
         if self.half == Half::Recent {
             let minutes = self.products.iter_mut().filter(|source| source.shelf == Shelf::Minutes);
             minutes.for_each(|source| source.reach = now - minutes_from(now, &stated.state));
         }
         if self.is_first && self.half == Half::Past {
-            self.leave_out_what_cannot_fit(limit, now).await?;
+            let rest = limit.saturating_sub(look(tables, Tables::bytes));
+            self.leave_out_what_cannot_fit(rest, now).await?;
         }
         let existing = self.existing(now).await?;
         let Self { half, epoch, is_first, .. } = *self;
@@ -160,13 +159,17 @@ impl Following {
         round
             .read(&mut self.signals, &bots::of_rules(), |tables, change| tables.put_signal(half, change))
             .await?;
-        let mut tables = round.tables()?;
-        match half {
-            Half::Recent => tables.end_recent(now, &results, stated),
-            Half::Past => tables.end_past(now, stated, self.shelves.clone()),
-        }
+        let shelves = self.shelves.clone();
+        let (mib, are_too_much) = round.change(|tables| {
+            match half {
+                Half::Recent => tables.end_recent(now, &results, stated),
+                Half::Past => tables.end_past(now, stated, shelves),
+            }
+            (tables.rows(half) >> 20, tables.are_too_much(half, limit))
+        })?;
+        round.refuse(are_too_much)?;
         if std::mem::take(&mut self.is_first) {
-            let (mib, shelves) = (tables.bytes(half) >> 20, &self.shelves);
+            let shelves = &self.shelves;
             tracing::info!(mib, ?shelves, "the results of the {} are held in memory", half.name());
         }
         Ok(())
@@ -213,10 +216,10 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// The tables, while they are those that are read into.
-    fn tables(&self) -> Result<RwLockWriteGuard<'_, Tables>, RoundError> {
-        let tables = write(self.tables);
-        if tables.epoch() == self.epoch { Ok(tables) } else { Err(RoundError::Superseded) }
+    /// Changes the tables, while they are those that are read into.
+    fn change<T>(&self, by: impl FnOnce(&mut Tables) -> T) -> Result<T, RoundError> {
+        change(self.tables, |tables| (tables.epoch() == self.epoch).then(|| by(tables)))
+            .ok_or(RoundError::Superseded)
     }
 
     /// Reads what is new of the panes of one kind.
@@ -241,7 +244,7 @@ impl Round<'_> {
     ) -> Result<(), RoundError> {
         let indices = source.among(&self.existing, self.results, self.now);
         for index in source.marks.set_indices(indices) {
-            self.tables()?.forget_index(self.half, &index);
+            self.change(|tables| tables.forget_index(self.half, &index))?;
         }
         let filter = source.filter(filter, self.now);
         let mut taken = Ok(());
@@ -258,23 +261,38 @@ impl Round<'_> {
         changes: &[Change<S>],
         put: impl Fn(&mut Tables, &Change<S>),
     ) -> Result<(), RoundError> {
-        let mut tables = self.tables()?;
-        changes.iter().for_each(|change| put(&mut tables, change));
-        tables.settle();
-        if tables.bytes(self.half) > self.limit {
-            let Self { half, limit, is_first: at_first, .. } = *self;
-            return Err(RoundError::TooMuch { half, limit, at_first });
+        if changes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let are_too_much = self.change(|tables| {
+            changes.iter().for_each(|change| put(tables, change));
+            tables.settle();
+            tables.are_too_much(self.half, self.limit)
+        })?;
+        self.refuse(are_too_much)
+    }
+
+    fn refuse(&self, are_too_much: bool) -> Result<(), RoundError> {
+        let Self { half, limit, is_first: at_first, .. } = *self;
+        if are_too_much { Err(RoundError::TooMuch { half, limit, at_first }) } else { Ok(()) }
     }
 }
 
-/// To look at what is held.
-pub fn read(tables: &RwLock<Tables>) -> RwLockReadGuard<'_, Tables> {
-    tables.read().unwrap_or_else(PoisonError::into_inner)
+/// Looks at what is held, once nobody changes it.
+pub fn look<T>(tables: &RwLock<Tables>, at: impl FnOnce(&Tables) -> T) -> T {
+    waiting(|| at(&tables.read().unwrap_or_else(PoisonError::into_inner)))
 }
 
-/// To change what is held. After a panic here nobody reads on, so that it soon counts as too old.
-pub fn write(tables: &RwLock<Tables>) -> RwLockWriteGuard<'_, Tables> {
-    tables.write().unwrap_or_else(PoisonError::into_inner)
+/// Changes what is held, once nobody is told anything. After a panic in there nobody reads on, so that it soon counts as
+/// too old.
+pub fn change<T>(tables: &RwLock<Tables>, by: impl FnOnce(&mut Tables) -> T) -> T {
+    waiting(|| by(&mut tables.write().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// To tell of ninety days takes a while: no other task is to wait with this one.
+fn waiting<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(work),
+        _ => work(),
+    }
 }

@@ -22,7 +22,7 @@ pub mod tables;
 pub mod tell;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
@@ -37,6 +37,8 @@ use crate::store::Store;
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// How long it rests where there is more than may be held.
 const PAUSE_WHEN_TOO_MUCH: Duration = Duration::from_secs(600);
+/// What names take this long to fill is worth to be read again.
+const NAMES_GROW_FOR: Duration = Duration::from_secs(3_600);
 
 /// The results in memory. Cheap to clone.
 #[derive(Clone)]
@@ -45,8 +47,17 @@ pub struct Memory {
     tables: Arc<RwLock<Tables>>,
     recent: Arc<Mutex<Option<Following>>>,
     past: Arc<Mutex<Option<Following>>>,
-    /// What each half may take, in bytes.
+    /// What all may take, in bytes.
     limit: usize,
+    made_room: Arc<Mutex<MadeRoom>>,
+}
+
+/// What was left out when there was no room for all.
+struct MadeRoom {
+    /// How many shelves of the past.
+    left_out: usize,
+    /// When all was forgotten last.
+    at: Instant,
 }
 
 impl Memory {
@@ -57,7 +68,8 @@ impl Memory {
             tables: Arc::default(),
             recent: Arc::default(),
             past: Arc::default(),
-            limit: (limit_mib << 20) / 2,
+            limit: limit_mib << 20,
+            made_room: Arc::new(Mutex::new(MadeRoom { left_out: 0, at: Instant::now() })),
         }
     }
 
@@ -99,39 +111,62 @@ impl Memory {
             Half::Past => self.past.lock().await,
         };
         let results = self.results.now().await?;
-        let epoch = follow::read(&self.tables).epoch();
-        let mut known = match following.take().filter(|known| known.follows(&results, epoch)) {
-            Some(known) => known,
-            None => match half {
-                Half::Recent => Following::recent(results, self.forget_all()),
-                Half::Past if follow::read(&self.tables).rounds.are_of(&results) => {
-                    Following::past(results, epoch)
-                }
-                Half::Past => return Err(RoundError::Superseded),
-            },
+        let (epoch, were_ahead) =
+            follow::look(&self.tables, |tables| (tables.epoch(), tables.rounds.were_ahead_of(now)));
+        let goes_on = |known: &Following| known.follows(&results, epoch) && !were_ahead;
+        let mut known = match (following.take().filter(goes_on), half) {
+            (Some(known), _) => known,
+            (None, Half::Recent) => Following::recent(results, self.forget_all()),
+            (None, Half::Past) => self.begin_past(results, epoch).await?,
         };
         let read = known.round(&self.tables, self.limit, now).await;
         match (&read, half) {
-            (Err(RoundError::TooMuch { .. }), Half::Recent) => drop(self.forget_all()),
+            (Err(RoundError::TooMuch { .. }), Half::Recent) => self.make_room().await,
             (Err(RoundError::TooMuch { .. }), Half::Past) => {
                 if let Some(shelf) = known.leave_out() {
-                    follow::write(&self.tables).forget_shelf(shelf);
+                    follow::change(&self.tables, |tables| tables.forget_shelf(shelf));
                     *following = Some(known);
                     return Ok(());
                 }
-                follow::write(&self.tables).forget_shelf(Shelf::Days);
+                follow::change(&self.tables, |tables| tables.forget_shelf(Shelf::Days));
             }
             _ => *following = Some(known),
         }
         read
     }
 
+    /// To read what was before the last hours, once these are held.
+    async fn begin_past(&self, results: Store, epoch: u64) -> Result<Following, RoundError> {
+        if !follow::look(&self.tables, |tables| tables.rounds.are_of(&results)) {
+            return Err(RoundError::Superseded);
+        }
+        let mut past = Following::past(results, epoch);
+        for _ in 0..self.made_room.lock().await.left_out {
+            let (half, limit) = (Half::Past, self.limit);
+            past.leave_out().ok_or(RoundError::TooMuch { half, limit, at_first: true })?;
+        }
+        Ok(past)
+    }
+
+    /// Forgets all. Where that was done within the last hour, one shelf more of the past is left out: its names, which are only
+    /// forgotten with all else, are too many to stand beside the last hours.
+    async fn make_room(&self) {
+        let mut made = self.made_room.lock().await;
+        let is_soon = made.at.elapsed() < NAMES_GROW_FOR;
+        // Where it is locked it is being read.
+        let had_past = self.past.try_lock().map_or(true, |past| past.is_some());
+        made.left_out = if is_soon { made.left_out + usize::from(had_past) } else { 0 };
+        made.at = Instant::now();
+        self.forget_all();
+    }
+
     /// Begins another epoch, and gives its number.
     fn forget_all(&self) -> u64 {
-        let mut tables = follow::write(&self.tables);
-        let next = Tables::after(&tables);
-        let epoch = next.epoch();
-        let old = std::mem::replace(&mut *tables, next);
+        let (old, epoch) = follow::change(&self.tables, |tables| {
+            let next = Tables::after(tables);
+            let epoch = next.epoch();
+            (std::mem::replace(tables, next), epoch)
+        });
         // Millions of rows: nobody waits for it.
         drop(tokio::task::spawn_blocking(move || drop(old)));
         epoch

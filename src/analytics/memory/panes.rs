@@ -1,6 +1,6 @@
 //! Panes in memory, each as its document is now.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::analytics::memory::shelf::{Half, Part, Shelf};
 use crate::model::time::Timestamp;
@@ -90,11 +90,15 @@ type Indices<W, V> = HashMap<String, OfIndex<W, V>>;
 
 /// The panes of all shelves, told apart by what they count (`K`).
 #[derive(Debug)]
-pub struct Panes<K, W, V>(BTreeMap<(Shelf, K), Indices<W, V>>);
+pub struct Panes<K, W, V> {
+    indices: BTreeMap<(Shelf, K), Indices<W, V>>,
+    /// Where something was put in since the last [`settle`](Self::settle).
+    unsettled: BTreeSet<(Shelf, K)>,
+}
 
 impl<K, W, V> Default for Panes<K, W, V> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { indices: BTreeMap::new(), unsettled: BTreeSet::new() }
     }
 }
 
@@ -102,7 +106,8 @@ impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
     /// Puts a document in, instead of what it was before; it counts once it is [settled](Self::settle).
     pub fn put(&mut self, document: DocumentAt<'_>, start: Timestamp, kind: K, row: Row<W, V>) {
         let DocumentAt { shelf, index, .. } = document;
-        let indices = self.0.entry((shelf, kind)).or_default();
+        self.unsettled.insert((shelf, kind));
+        let indices = self.indices.entry((shelf, kind)).or_default();
         if !indices.contains_key(index) {
             indices.insert(index.to_owned(), BTreeMap::new());
         }
@@ -113,19 +118,21 @@ impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
 
     /// Makes what was put in count.
     pub fn settle(&mut self) {
-        let panes = self.0.values_mut().flat_map(HashMap::values_mut).flat_map(BTreeMap::values_mut);
-        panes.for_each(Pane::settle);
+        for place in std::mem::take(&mut self.unsettled) {
+            let indices = self.indices.get_mut(&place).into_iter().flat_map(HashMap::values_mut);
+            indices.flat_map(BTreeMap::values_mut).for_each(Pane::settle);
+        }
     }
 
     /// Forgets what one half has of the documents of an index that is gone.
     pub fn forget_index(&mut self, half: Half, index: &str) {
-        let of_half = self.0.iter_mut().filter(|((shelf, _), _)| shelf.half() == half);
+        let of_half = self.indices.iter_mut().filter(|((shelf, _), _)| shelf.half() == half);
         of_half.for_each(|(_, indices)| drop(indices.remove(index)));
     }
 
     /// Forgets the panes of a shelf that start before an instant.
     pub fn forget_before(&mut self, shelf: Shelf, start: Timestamp) {
-        for (_, indices) in self.0.iter_mut().filter(|((of, _), _)| *of == shelf) {
+        for (_, indices) in self.indices.iter_mut().filter(|((of, _), _)| *of == shelf) {
             indices.values_mut().for_each(|panes| *panes = panes.split_off(&start));
             indices.retain(|_, panes| !panes.is_empty());
         }
@@ -138,7 +145,7 @@ impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
         parts: &'a [Part],
     ) -> impl Iterator<Item = (Timestamp, &'a [Row<W, V>])> {
         parts.iter().flat_map(move |part| {
-            let indices = self.0.get(&(part.shelf, kind)).into_iter().flat_map(HashMap::values);
+            let indices = self.indices.get(&(part.shelf, kind)).into_iter().flat_map(HashMap::values);
             let panes = indices.flat_map(|panes| panes.range(part.from..part.until.max(part.from)));
             panes.map(|(start, pane)| (*start, pane.rows.get(..pane.settled).unwrap_or_default()))
         })
@@ -146,14 +153,14 @@ impl<K: Ord + Copy, W: Copy, V: Copy> Panes<K, W, V> {
 
     /// The start of the first pane of a shelf.
     pub fn first(&self, shelf: Shelf) -> Option<Timestamp> {
-        let of_shelf = self.0.iter().filter(|((of, _), _)| *of == shelf);
+        let of_shelf = self.indices.iter().filter(|((of, _), _)| *of == shelf);
         let indices = of_shelf.flat_map(|(_, indices)| indices.values());
         indices.filter_map(|panes| panes.keys().next().copied()).min()
     }
 
     /// The memory that is set aside for the rows of one half, in bytes.
     pub fn bytes(&self, half: Half) -> usize {
-        let of_half = self.0.iter().filter(|((shelf, _), _)| shelf.half() == half);
+        let of_half = self.indices.iter().filter(|((shelf, _), _)| shelf.half() == half);
         let panes = of_half.flat_map(|(_, indices)| indices.values()).flat_map(BTreeMap::values);
         panes.map(Pane::bytes).sum()
     }

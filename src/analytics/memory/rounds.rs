@@ -25,6 +25,8 @@ pub const PAST_REACH: TimeDelta = TimeDelta::minutes(6 * MINUTES_MAX as i64 + 24
 const MINUTES_REACH: TimeDelta = TimeDelta::minutes(140);
 /// How far back weeks of minutes are held: what they are kept by default, and a few days.
 pub const OLD_MINUTES_REACH: TimeDelta = TimeDelta::days(35);
+/// How far a clock may go back without all being read anew.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 /// How old what was read last of the last hours may be and still answer.
 const AGE_MAX: Duration = Duration::from_secs(5);
 /// The same of what was before, which changes when something is rolled up or repaired.
@@ -59,8 +61,8 @@ struct Recent {
 
 /// What the last round of what was before ended with.
 struct Past {
-    /// When the round began.
-    read: Instant,
+    /// When the round began; `None` once an index was forgotten since.
+    read: Option<Instant>,
     /// Since when its shelves are held, but for minutes.
     from: Timestamp,
     /// Since when minutes are.
@@ -69,6 +71,7 @@ struct Past {
     shelves: Vec<Shelf>,
     /// All that is rolled up by it is held.
     state: State,
+    bots_told_apart: bool,
 }
 
 /// How far what is held reaches.
@@ -107,20 +110,31 @@ impl Rounds {
     /// Ends a round of reading these shelves of what was before that began at `now`, with what was stated then. What is
     /// before is to be forgotten.
     pub fn end_past(&mut self, now: Timestamp, stated: Stated, shelves: Vec<Shelf>) -> Since {
-        let Stated { asked: read, state, .. } = stated;
+        let Stated { asked, state, dismissed, .. } = stated;
         let (mut from, mut minutes) = (now - PAST_REACH, now - OLD_MINUTES_REACH);
         if let Some(before) = self.past.take() {
             (from, minutes) = (from.max(before.from), minutes.max(before.minutes_from));
         }
-        self.past = Some(Past { read, from, minutes_from: minutes, shelves, state });
+        let (read, bots_told_apart) = (Some(asked), !dismissed.is_cut);
+        self.past = Some(Past { read, from, minutes_from: minutes, shelves, state, bots_told_apart });
         Since { all: from, minutes }
+    }
+
+    /// Whether a clock that was ahead had more forgotten than is old by this one.
+    pub fn were_ahead_of(&self, now: Timestamp) -> bool {
+        self.recent.as_ref().is_some_and(|recent| recent.from > now - REACH + CLOCK_TOLERANCE)
+    }
+
+    /// Whether anything of the past is still held.
+    pub fn have_shelves_of_the_past(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| !past.shelves.is_empty())
     }
 
     /// Nothing of this half is told before its next round has ended.
     pub fn begin_anew(&mut self, half: Half) {
         match half {
             Half::Recent => self.recent.iter_mut().for_each(|recent| recent.read = None),
-            Half::Past => self.past = None,
+            Half::Past => self.past.iter_mut().for_each(|past| past.read = None),
         }
     }
 
@@ -145,14 +159,10 @@ impl Rounds {
         read.is_some_and(|read| read.elapsed() <= AGE_MAX)
     }
 
-    /// Since when anything is held at `now`.
-    pub fn since(&self, now: Timestamp) -> Timestamp {
-        self.past.as_ref().map_or(now - REACH, |past| past.from)
-    }
-
     /// Whether every suspect session could be told from bots'.
     pub fn bots_told_apart(&self) -> bool {
-        self.recent.as_ref().is_some_and(|recent| recent.bots_told_apart)
+        let past = self.past().is_none_or(|past| past.bots_told_apart);
+        past && self.recent.as_ref().is_some_and(|recent| recent.bots_told_apart)
     }
 
     /// How far a group is.
@@ -161,7 +171,8 @@ impl Rounds {
     }
 
     fn past(&self) -> Option<&Past> {
-        self.past.as_ref().filter(|past| past.read.elapsed() <= PAST_AGE_MAX)
+        let is_fresh = |past: &&Past| past.read.is_some_and(|read| read.elapsed() <= PAST_AGE_MAX);
+        self.past.as_ref().filter(is_fresh)
     }
 
     /// What longer panes there are of the results whose minutes are these. Of hours and days, which are read more seldom than
@@ -210,7 +221,8 @@ impl Rounds {
         let minutes_from = if is_of_products { recent.minutes_from } else { recent.from };
         let has_old_minutes =
             |past: &&Past| past.shelves.contains(&Shelf::OldMinutes) && Shelf::OldMinutes.has(minutes);
-        let old_minutes_from = self.past().filter(has_old_minutes).map(|past| past.minutes_from);
+        let old_minutes_from = self.past().filter(has_old_minutes);
+        let old_minutes_from = old_minutes_from.map(|past| past.minutes_from.max(rolled.minutes_from));
         let (mut parts, held) = (Vec::new(), rolled.and(self.longer()));
         for piece in held.cover(rolled.align(from), rolled.align(until)) {
             let part = |shelf| Part { shelf, from: piece.from, until: piece.until };
@@ -357,6 +369,23 @@ mod tests {
     }
 
     #[test]
+    fn minutes_that_were_dropped_are_not_held_though_they_were_once() {
+        let dropped = rolled_up(&[QUARTERS, HOURS, DAYS])
+            .and_dropped(&Schema::PRODUCT_TRENDS, at("2026-11-20T00:00:00Z"));
+        let mut rounds = rounds(dropped.clone());
+        rounds.end_past(now(), stated(dropped), Shelf::of(Half::Past).to_vec());
+        assert_eq!(shelves(&rounds, "2026-11-19T09:20:00Z"), None, "it begins with a quarter");
+        assert!(shelves(&rounds, "2026-11-20T09:20:00Z").is_some());
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_is_noticed() {
+        let rounds = rounds(State::default());
+        let were_ahead = |back: i64| rounds.were_ahead_of(now() - TimeDelta::seconds(back));
+        assert_eq!([0, 59, 61].map(were_ahead), [false, false, true]);
+    }
+
+    #[test]
     fn what_begins_before_the_shop_did_is_told_without_the_minutes_of_then() {
         let mut rounds = rounds(rolled_up(&[QUARTERS, HOURS, DAYS]));
         let state = rolled_up(&[QUARTERS, HOURS, DAYS]);
@@ -387,6 +416,7 @@ mod tests {
         assert!(!held.are_fresh(), "before a round has read what there is instead");
         let mut held = rounds(State::default());
         let long_ago = Instant::now().checked_sub(AGE_MAX * 2);
+        assert!(long_ago.is_some());
         held.recent.iter_mut().for_each(|recent| recent.read = long_ago);
         assert!(!held.are_fresh());
     }

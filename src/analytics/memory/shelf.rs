@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
+use crate::analytics::memory::rounds::{PAST_REACH, REACH};
 use crate::model::time::Timestamp;
 use crate::rollup::Level;
 use crate::store::schema::Schema;
 
-/// What is read apart, so that the last hours are soon at hand and always new, however much there was before. Each may
-/// take half of the memory.
+/// What is read apart, so that the last hours are soon at hand and always new, however much there was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
     /// Minutes and quarters of the last hours.
@@ -22,6 +24,14 @@ impl Half {
         match self {
             Self::Recent => Duration::from_secs(1),
             Self::Past => Duration::from_secs(10),
+        }
+    }
+
+    /// How far back it reaches.
+    pub fn reach(self) -> TimeDelta {
+        match self {
+            Self::Recent => REACH,
+            Self::Past => PAST_REACH,
         }
     }
 

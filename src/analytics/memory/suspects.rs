@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use foldhash::fast::RandomState;
 use serde::Deserialize;
 use smol_str::SmolStr;
 
@@ -25,52 +26,65 @@ struct Verdict {
 
 /// What the rules on bots say of sessions.
 #[derive(Debug, Default)]
-pub struct Verdicts(BTreeMap<String, HashMap<u64, Verdict>>);
+pub struct Verdicts {
+    by_index: BTreeMap<String, HashMap<u64, Verdict, RandomState>>,
+    dismissed: HashSet<u64, RandomState>,
+}
 
 impl Verdicts {
     /// Puts a signal in, instead of what it was before; `document` and `session` stand for their ids.
     pub fn put(&mut self, index: &str, document: u64, session: u64, signal: &Signal) {
         let Signal { active: is_bot, last_seen, .. } = *signal;
-        let of_index = self.0.entry(index.to_owned()).or_default();
+        let of_index = self.by_index.entry(index.to_owned()).or_default();
         of_index.insert(document, Verdict { session, is_bot, last_seen });
     }
 
     /// Forgets the signals of an index that is gone.
     pub fn forget_index(&mut self, index: &str) {
-        self.0.remove(index);
+        self.by_index.remove(index);
     }
 
     /// Forgets the signals that were last seen before an instant.
     pub fn forget_before(&mut self, instant: Timestamp) {
-        self.0.values_mut().for_each(|of_index| of_index.retain(|_, verdict| verdict.last_seen >= instant));
+        self.by_index
+            .values_mut()
+            .for_each(|of_index| of_index.retain(|_, verdict| verdict.last_seen >= instant));
     }
 
     /// The memory that is set aside for them, in bytes.
     pub fn bytes(&self) -> usize {
-        let signals: usize = self.0.values().map(HashMap::capacity).sum();
+        let signals: usize = self.by_index.values().map(HashMap::capacity).sum();
         signals * 8 / 7 * (size_of::<(u64, Verdict)>() + 1)
     }
 
-    fn has(&self, document: u64) -> bool {
-        self.0.values().any(|of_index| of_index.contains_key(&document))
+    /// Which of the cases stand dismissed now.
+    pub fn set_dismissed(&mut self, cases: HashSet<u64, RandomState>) {
+        self.dismissed = cases;
     }
 
-    fn all(&self) -> impl Iterator<Item = (u64, &Verdict)> {
-        self.0.values().flatten().map(|(document, verdict)| (*document, verdict))
+    fn has(&self, document: u64) -> bool {
+        self.by_index.values().any(|of_index| of_index.contains_key(&document))
+    }
+
+    /// The documents with their sessions, and whether these are bots' by them.
+    fn all(&self) -> impl Iterator<Item = (u64, u64, bool)> {
+        self.by_index.values().flatten().map(|(document, verdict)| {
+            (*document, verdict.session, verdict.is_bot && !self.dismissed.contains(document))
+        })
     }
 }
 
-/// The sessions of which some rule was looked at and none holds, but by a case that is among the dismissed. What was
-/// read lately says what the same signals of `past` are now.
-pub fn cleared(recent: &Verdicts, past: &Verdicts, dismissed: &HashSet<u64>) -> HashSet<u64> {
-    let all = || recent.all().chain(past.all().filter(|(document, _)| !recent.has(*document)));
-    let of = |is_bot| {
-        let holds = move |document, verdict: &Verdict| verdict.is_bot && !dismissed.contains(&document);
-        let all = all().filter(move |(document, verdict)| holds(*document, verdict) == is_bot);
-        all.map(|(_, verdict)| verdict.session)
-    };
-    let bots: HashSet<u64> = of(true).collect();
-    of(false).filter(|session| !bots.contains(session)).collect()
+/// The sessions of which some rule was looked at and none holds, but by a case that was dismissed. What was read lately
+/// says what the same signals of `past` are now.
+pub fn cleared(recent: &Verdicts, past: &Verdicts) -> HashSet<u64, RandomState> {
+    let mut bots: HashSet<u64, RandomState> = HashSet::default();
+    let mut others = bots.clone();
+    for (_, session, is_bot) in recent.all().chain(past.all().filter(|(document, ..)| !recent.has(*document)))
+    {
+        if is_bot { &mut bots } else { &mut others }.insert(session);
+    }
+    others.retain(|session| !bots.contains(session));
+    others
 }
 
 #[cfg(test)]
@@ -82,6 +96,10 @@ mod tests {
         Signal { session_id: SmolStr::default(), active, last_seen }
     }
 
+    fn sessions(numbers: &[u64]) -> HashSet<u64, RandomState> {
+        numbers.iter().copied().collect()
+    }
+
     #[test]
     fn a_session_is_cleared_while_every_rule_that_was_looked_at_says_so() {
         let (mut verdicts, none) = (Verdicts::default(), Verdicts::default());
@@ -89,14 +107,17 @@ mod tests {
         verdicts.put("a", 2, 20, &signal(false, 5));
         verdicts.put("b", 3, 20, &signal(true, 6));
         verdicts.put("b", 4, 30, &signal(true, 6));
-        assert_eq!(cleared(&verdicts, &none, &HashSet::new()), HashSet::from([10]));
-        assert_eq!(cleared(&verdicts, &none, &HashSet::from([4])), HashSet::from([10, 30]));
+        assert_eq!(cleared(&verdicts, &none), sessions(&[10]));
+        assert_eq!(cleared(&verdicts, &none), sessions(&[10]));
+        verdicts.set_dismissed(sessions(&[4]));
+        assert_eq!(cleared(&verdicts, &none), sessions(&[10, 30]));
+        verdicts.set_dismissed(sessions(&[]));
         verdicts.put("b", 3, 20, &signal(false, 7));
-        assert_eq!(cleared(&verdicts, &none, &HashSet::new()), HashSet::from([10, 20]));
+        assert_eq!(cleared(&verdicts, &none), sessions(&[10, 20]));
         verdicts.forget_before(Timestamp::from_millis(6 * 60_000));
-        assert_eq!(cleared(&verdicts, &none, &HashSet::new()), HashSet::from([20]));
+        assert_eq!(cleared(&verdicts, &none), sessions(&[20]));
         verdicts.forget_index("b");
-        assert!(cleared(&verdicts, &none, &HashSet::new()).is_empty());
+        assert!(cleared(&verdicts, &none).is_empty());
     }
 
     #[test]
@@ -105,6 +126,6 @@ mod tests {
         past.put("a", 1, 10, &signal(true, 5));
         past.put("a", 2, 20, &signal(false, 1));
         recent.put("a", 1, 10, &signal(false, 6));
-        assert_eq!(cleared(&recent, &past, &HashSet::new()), HashSet::from([10, 20]));
+        assert_eq!(cleared(&recent, &past), sessions(&[10, 20]));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hash::BuildHasher;
 
+use foldhash::fast;
 use foldhash::quality::RandomState;
 use smol_str::SmolStr;
 
@@ -49,7 +50,7 @@ pub struct Tables {
     /// Of all.
     past_verdicts: Verdicts,
     /// Fingerprints of the suspect sessions that are no bots'.
-    cleared: HashSet<u64>,
+    cleared: HashSet<u64, fast::RandomState>,
     fingerprints: RandomState,
 }
 
@@ -151,22 +152,28 @@ impl Tables {
 
     /// Ends a round of reading the last hours of the results in this store that began at `now`, with what was stated then.
     pub fn end_recent(&mut self, now: Timestamp, results: &Store, stated: Stated) {
-        let dismissed = stated.dismissed.cases.iter().map(|case| self.fingerprints.hash_one(case)).collect();
+        self.recent_verdicts.set_dismissed(self.fingerprints_of(&stated.dismissed.cases));
         let since = self.rounds.end_recent(now, results, stated);
         self.products.forget_before(Shelf::Minutes, since.minutes);
         self.forget_before(Shelf::Minutes, since.all);
         self.forget_before(Shelf::Quarters, since.all);
         self.recent_verdicts.forget_before(since.all - SESSION_MAX);
-        self.cleared = cleared(&self.recent_verdicts, &self.past_verdicts, &dismissed);
+        self.cleared = cleared(&self.recent_verdicts, &self.past_verdicts);
     }
 
     /// Ends a round of reading these shelves of what was before that began at `now`, with what was stated then.
     pub fn end_past(&mut self, now: Timestamp, stated: Stated, shelves: Vec<Shelf>) {
+        self.past_verdicts.set_dismissed(self.fingerprints_of(&stated.dismissed.cases));
         let since = self.rounds.end_past(now, stated, shelves);
         self.forget_before(Shelf::Hours, since.all);
         self.forget_before(Shelf::Days, since.all);
         self.forget_before(Shelf::OldMinutes, since.minutes);
         self.past_verdicts.forget_before(since.all - SESSION_MAX);
+        self.cleared = cleared(&self.recent_verdicts, &self.past_verdicts);
+    }
+
+    fn fingerprints_of(&self, ids: &[String]) -> HashSet<u64, fast::RandomState> {
+        ids.iter().map(|id| self.fingerprints.hash_one(id)).collect()
     }
 
     /// Where the panes of a stretch of time stand, of the results whose minutes are these; `None` where not all of them are
@@ -193,17 +200,32 @@ impl Tables {
         |session| !self.cleared.contains(&session)
     }
 
-    /// The memory that one half takes, in bytes: its rows, and those of the last hours with all names.
-    pub fn bytes(&self, half: Half) -> usize {
+    /// The memory that all takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        let names = self.subjects.bytes() + self.keys.bytes() + self.categories.bytes();
+        names + self.rows(Half::Recent) + self.rows(Half::Past)
+    }
+
+    /// The memory that the rows of one half take, in bytes.
+    pub fn rows(&self, half: Half) -> usize {
         let products = self.products.bytes(half) + self.suspect_products.bytes(half);
         let searches = self.searches.bytes(half) + self.suspect_searches.bytes(half);
-        let rows = products + searches + self.funnels.bytes(half);
+        let verdicts = match half {
+            Half::Recent => self.recent_verdicts.bytes(),
+            Half::Past => self.past_verdicts.bytes(),
+        };
+        products + searches + self.funnels.bytes(half) + verdicts
+    }
+
+    /// Whether more is held than so many bytes, so that of this half something must go: of the past where it is too much
+    /// in all; of the last hours where their rows take more than half, or where nothing of the past is left to go.
+    pub fn are_too_much(&self, half: Half, limit: usize) -> bool {
+        let are_all_too_much = self.bytes() > limit;
         match half {
+            Half::Past => are_all_too_much,
             Half::Recent => {
-                let names = self.subjects.bytes() + self.keys.bytes() + self.categories.bytes();
-                rows + names + self.recent_verdicts.bytes()
+                self.rows(half) > limit / 2 || are_all_too_much && !self.rounds.have_shelves_of_the_past()
             }
-            Half::Past => rows + self.past_verdicts.bytes(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, OnceCell};
 
 use crate::analytics::{self, Popular};
 use crate::merchandising::Merchandise;
@@ -20,6 +20,8 @@ use crate::store::{Method, Missing, Store, StoreError};
 const FRESH_FOR: Duration = Duration::from_secs(60);
 /// How soon they may be read again, however many searches find them to be of another version of the catalogue.
 const REST: Duration = Duration::from_secs(1);
+/// The same after they could not be read.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(20);
 /// How long a search waits for what categories are called, where nothing was read yet.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
@@ -30,6 +32,8 @@ pub struct Known {
     vocabulary: Arc<RwLock<Option<Arc<Vocabulary>>>>,
     /// Held while it is read for the first time.
     first: Arc<Mutex<()>>,
+    /// What categories are called, where that was asked for before all else was read.
+    first_labels: Arc<OnceCell<Labels>>,
     /// Told when a search was answered by another version of the catalogue.
     outdated: Arc<Notify>,
     curated: Arc<RwLock<Option<Curated>>>,
@@ -49,6 +53,7 @@ impl Known {
             store,
             vocabulary: Arc::default(),
             first: Arc::default(),
+            first_labels: Arc::default(),
             outdated: Arc::default(),
             curated: Arc::default(),
         }
@@ -80,20 +85,16 @@ impl Known {
     /// another version of the catalogue, it is read again, but not in this search's way. Where nothing was read yet
     /// and cannot be read now, categories are called what their paths say.
     pub async fn labels(&self, index: Option<&str>) -> Labels {
-        match tokio::time::timeout(WAIT_MAX, self.as_read()).await {
-            Ok(Ok(known)) => {
-                if index.is_some_and(|index| known.index.as_deref() != Some(index)) {
-                    self.outdated.notify_one();
-                }
-                known.labels.clone()
+        if let Some(known) = self.last() {
+            if index.is_some_and(|index| known.index.as_deref() != Some(index)) {
+                self.outdated.notify_one();
             }
-            failed => {
-                let error = failed.ok().and_then(Result::err).map(|error| error.to_string());
-                let error = error.unwrap_or_else(|| "no answer in time".to_owned());
-                tracing::warn!(error, "categories are called what their paths say");
-                Labels::default()
-            }
+            return known.labels.clone();
         }
+        // By itself: what else is kept may not be there while the catalogue is.
+        let read = self.first_labels.get_or_try_init(async || Ok(self.names().await?.labels()));
+        let read: Result<Result<&Labels, StoreError>, _> = tokio::time::timeout(WAIT_MAX, read).await;
+        read.ok().and_then(Result::ok).cloned().unwrap_or_default()
     }
 
     /// What was read last; reads it when nothing was.
@@ -117,17 +118,18 @@ impl Known {
     /// known stays.
     pub async fn keep_fresh(&self) {
         loop {
-            match self.read().await {
+            let rest = match self.read().await {
                 // Before the first catalogue there is nothing to suggest.
-                Ok(_) | Err(StoreError::MissingIndex { .. }) => {}
+                Ok(_) | Err(StoreError::MissingIndex { .. }) => REST,
                 Err(error) => {
                     let error = format!("{:#}", anyhow::Error::new(error));
                     tracing::warn!(error, "suggestions stay as they are");
+                    REST_AFTER_FAILURE
                 }
-            }
-            tokio::time::sleep(REST).await;
+            };
+            tokio::time::sleep(rest).await;
             // Whether it was told or not, it is read again.
-            let _ = tokio::time::timeout(FRESH_FOR - REST, self.outdated.notified()).await;
+            let _ = tokio::time::timeout(FRESH_FOR - rest, self.outdated.notified()).await;
         }
     }
 

@@ -66,11 +66,18 @@ pub struct RawNames {
     index: Buckets<Counted<String>>,
 }
 
+impl RawNames {
+    /// What categories are called.
+    pub fn labels(&self) -> Labels {
+        Labels::read(self.spellings.buckets.iter().map(|term| term.key.as_str()))
+    }
+}
+
 impl Vocabulary {
     /// Puts together what is known; the most popular queries come first. `rules` are the catalogue's synonyms in Solr's
     /// format.
     pub fn new(names: RawNames, queries: Vec<Popular>, rules: &[String]) -> Self {
-        let labels = Labels::read(names.spellings.buckets.iter().map(|term| term.key.as_str()));
+        let labels = names.labels();
         let categories = names.categories.buckets.into_iter().map(|term| {
             let label = labels.of(&term.key);
             let words = folded_words(&label);

@@ -167,6 +167,38 @@ async fn a_window_that_is_not_held_or_not_read_lately_is_not_told_from_memory() 
     .await;
 }
 
+#[tokio::test]
+async fn what_does_not_fit_is_left_out_and_the_rest_is_told() {
+    with_shop(async |shop| {
+        let long_ago = |product: u64| pane(product, 20 * 24 * 60 + (product % 60) as i64, 0, 1).remove(0);
+        write(shop, &Schema::PRODUCT_TRENDS, pane(3, 1, 0, 8)).await;
+        write(shop, &Schema::PRODUCT_TRENDS, (0..15_000).map(long_ago).collect()).await;
+        let told = async |memory: &Memory, minutes| {
+            // What does not fit is found out by and by.
+            for half in [Half::Recent, Half::Past].repeat(4) {
+                let read = memory.catch_up(half, now()).await;
+                assert!(
+                    matches!(read, Ok(()) | Err(RoundError::TooMuch { .. } | RoundError::Superseded)),
+                    "{read:?}"
+                );
+            }
+            memory.catch_up(Half::Recent, now()).await.unwrap();
+            let question = Question { minutes, ..products(None) };
+            memory.tell(move |tables| tell::trends::trends(tables, &question, now())).await
+        };
+        let (a_day, ample) = (24 * 60, Memory::new(shop.store.clone(), LIMIT_MIB));
+        assert!(told(&ample, a_day).await.is_some());
+        let scarce = Memory::new(shop.store.clone(), 1);
+        assert_eq!((told(&scarce, a_day).await, told(&scarce, 5).await.is_some()), (None, true));
+
+        // What cannot fit is not read at all.
+        write(shop, &Schema::PRODUCT_TRENDS, (15_000..30_000).map(long_ago).collect()).await;
+        let scarce = Memory::new(shop.store.clone(), 1);
+        assert_eq!((told(&scarce, a_day).await, told(&scarce, 5).await.is_some()), (None, true));
+    })
+    .await;
+}
+
 /// The endpoints of trends and funnels over this memory alone.
 fn endpoints(shop: &Shop, memory: &Memory) -> impl Endpoint<Output = poem::Response> {
     let (store, bus) = (shop.store.clone(), shop.bus.clone());
@@ -308,6 +340,9 @@ async fn what_the_processor_counted_and_rolled_up_is_told_alike_from_memory_and_
         same_searches(shop, &memory, now, SHORT_AND_LONG).await;
         same_funnels(shop, &memory, now, SHORT_AND_LONG).await;
         is_told_from(&memory, now, &[Shelf::Hours, Shelf::Days]).await;
+        // Right after the first round, too, bots of a week ago are told apart.
+        let fresh = Memory::new(shop.store.clone(), LIMIT_MIB);
+        same_trends(shop, &fresh, now, &[7 * 24 * 60]).await;
     })
     .await;
 }
