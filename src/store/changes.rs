@@ -18,8 +18,9 @@ use crate::store::{Store, StoreError};
 const PAGE_SIZE: usize = 5_000;
 /// After how long every write before one that was seen is visible too: two refreshes and a pause of the cluster.
 const SETTLING: Duration = Duration::from_secs(3);
-/// More writes to an index than are under way at once.
-const UNDER_WAY_MAX: i64 = 50_000;
+/// More writes to an index than may be numbered, but not visible yet, while a later one is: a write gets its number just
+/// before it is carried out, so there are as many as threads that write.
+const UNDER_WAY_MAX: i64 = 1_000;
 
 /// A document as it was written last.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
