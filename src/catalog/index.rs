@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::model::words::base_form;
+use crate::model::words;
 use crate::store::schema::Schema;
 
 const SYNONYMS: &str = include_str!("../../mappings/synonyms.txt");
@@ -53,8 +53,7 @@ fn terms(side: &str) -> impl Iterator<Item = &str> {
 
 /// A term as the index has it, as far as number, case and accents go.
 fn plain(term: &str) -> String {
-    let plain = |word: &str| base_form(&deunicode::deunicode(word).to_lowercase());
-    term.split(' ').map(plain).collect::<Vec<_>>().join(" ")
+    term.split(' ').map(words::plain).collect::<Vec<_>>().join(" ")
 }
 
 /// The settings that loading has changed, as the mapping's file has them.

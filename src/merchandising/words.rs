@@ -9,15 +9,14 @@ pub fn words_of(text: &str) -> Vec<String> {
 
 /// A word in lower case, without accents and what is written around it, and in the form that it shares with its plural.
 pub fn plain(word: &str) -> String {
-    words::base_form(&folded(word))
+    words::plain(bare(word))
 }
 
-/// A word in lower case, without accents and what is written around it.
-fn folded(word: &str) -> String {
+/// A word without what is written around it, unless it is nothing else.
+fn bare(word: &str) -> &str {
     // `c++` and `c#` are not `c`.
     let is_around = |c: char| !c.is_alphanumeric() && !matches!(c, '+' | '#');
-    let bare = Some(word.trim_matches(is_around)).filter(|bare| !bare.is_empty()).unwrap_or(word);
-    deunicode::deunicode(bare).to_lowercase()
+    Some(word.trim_matches(is_around)).filter(|bare| !bare.is_empty()).unwrap_or(word)
 }
 
 /// The words of a text, each [`plain`].
@@ -33,8 +32,10 @@ pub fn has_term(text: &[String], term: &[String]) -> bool {
 /// Whether words of which the last may go on begin with a term or become it.
 pub fn may_become(begun: &[String], term: &[String]) -> bool {
     let is_last = |at: usize| at + 1 == begun.len();
+    let begins =
+        |typed: &str, wanted: &str| words::folded(bare(wanted)).starts_with(&words::folded(bare(typed)));
     let fits = |(at, (typed, wanted)): (usize, (&String, &String))| {
-        plain(typed) == plain(wanted) || is_last(at) && folded(wanted).starts_with(&folded(typed))
+        plain(typed) == plain(wanted) || is_last(at) && begins(typed, wanted)
     };
     !begun.is_empty() && !term.is_empty() && begun.iter().zip(term).enumerate().all(fits)
 }

@@ -48,6 +48,16 @@ const WITH_IE: [&str; 24] = [
 /// off both.
 const HISSING: [&str; 6] = ["che", "she", "sse", "use", "xe", "ze"];
 
+/// A word in lower case and without accents.
+pub fn folded(word: &str) -> String {
+    deunicode::deunicode(word).to_lowercase()
+}
+
+/// A word [`folded`], in the form that it shares with its plural.
+pub fn plain(word: &str) -> String {
+    base_form(&folded(word))
+}
+
 /// What a word and its plural have in common, to compare words by: `battery` for both `battery` and `batteries`.
 /// It need not be a word: `cach` is for both `cache` and `caches`. The word must be in lower case.
 pub fn base_form(word: &str) -> String {

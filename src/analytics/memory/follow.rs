@@ -13,6 +13,7 @@ use tokio::try_join;
 
 use crate::analytics::bots::{self, Dismissed};
 use crate::analytics::funnels::Sums;
+use crate::analytics::memory::kind::Kind;
 use crate::analytics::memory::panes::Row;
 use crate::analytics::memory::products::Amount;
 use crate::analytics::memory::rounds::{Stated, minutes_from};
@@ -25,7 +26,6 @@ use crate::model::event::SESSION_MAX;
 use crate::model::time::Timestamp;
 use crate::rollup::state::State;
 use crate::store::changes::Change;
-use crate::store::schema::Schema;
 use crate::store::{Store, StoreError};
 
 /// Why a round failed.
@@ -79,16 +79,16 @@ impl Following {
 
     fn new(half: Half, results: Store, epoch: u64) -> Self {
         let reach = half.reach();
-        let panes = |minutes, row| Source::panes(minutes, half, reach, row);
+        let panes = |kind, row| Source::panes(kind, half, reach, row);
         Self {
             half,
             results,
             epoch,
-            products: panes(&Schema::PRODUCT_TRENDS, size_of::<Row<(), Amount>>()),
-            suspect_products: panes(&Schema::SUSPECT_PRODUCTS, size_of::<Row<u64, Amount>>()),
-            searches: panes(&Schema::QUERY_STATS, size_of::<Row<(), Tally>>()),
-            suspect_searches: panes(&Schema::SUSPECT_QUERIES, size_of::<Row<u64, Tally>>()),
-            funnels: panes(&Schema::CATEGORY_FUNNELS, size_of::<Row<(), Sums>>()),
+            products: panes(Kind::Products, size_of::<Row<(), Amount>>()),
+            suspect_products: panes(Kind::SuspectProducts, size_of::<Row<u64, Amount>>()),
+            searches: panes(Kind::Searches, size_of::<Row<(), Tally>>()),
+            suspect_searches: panes(Kind::SuspectSearches, size_of::<Row<u64, Tally>>()),
+            funnels: panes(Kind::Funnels, size_of::<Row<(), Sums>>()),
             signals: Source::signals(half, reach + SESSION_MAX),
             shelves: Shelf::of(half).to_vec(),
             is_first: true,
@@ -145,8 +145,8 @@ impl Following {
             minutes.for_each(|source| source.reach = now - minutes_from(now, &stated.state));
         }
         if self.is_first && self.half == Half::Past {
-            let rest = limit.saturating_sub(look(tables, Tables::bytes));
-            self.leave_out_what_cannot_fit(rest, now).await?;
+            let room = look(tables, |tables| tables.room_for_past(limit));
+            self.leave_out_what_cannot_fit(room, now).await?;
         }
         let existing = self.existing(now).await?;
         let Self { half, epoch, is_first, .. } = *self;

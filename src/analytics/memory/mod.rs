@@ -10,6 +10,7 @@
 
 pub mod follow;
 pub mod funnels;
+pub mod kind;
 pub mod names;
 pub mod panes;
 pub mod products;

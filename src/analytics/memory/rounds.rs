@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 
 use crate::analytics::bots::Dismissed;
+use crate::analytics::memory::kind::Kind;
 use crate::analytics::memory::shelf::{Half, Part, Shelf};
 use crate::analytics::progress::{Frontier, Progress};
 use crate::analytics::range::{MINUTES_MAX, Range};
@@ -13,7 +14,6 @@ use crate::rollup::cover::Held;
 use crate::rollup::state::State;
 use crate::rollup::{Level, Rolled};
 use crate::store::Store;
-use crate::store::schema::Schema;
 
 /// How far back minutes and quarters are held: an hour, the hour before, the four hours before that, and what begins them.
 pub const REACH: TimeDelta = TimeDelta::hours(8);
@@ -44,16 +44,32 @@ pub struct Stated {
     pub dismissed: Dismissed,
 }
 
+/// Since when something is held.
+#[derive(Clone, Copy)]
+pub struct Since {
+    /// But for the minutes that stand below.
+    pub all: Timestamp,
+    /// Of the last hours everybody's minutes of products, of the past all minutes.
+    pub minutes: Timestamp,
+}
+
+impl Since {
+    /// What was forgotten does not come back when the clock or the roll-up goes back.
+    fn and_no_earlier_than(self, before: Option<Self>) -> Self {
+        before.map_or(self, |before| Self {
+            all: self.all.max(before.all),
+            minutes: self.minutes.max(before.minutes),
+        })
+    }
+}
+
 /// What the last round of the last hours ended with.
 struct Recent {
     /// Whose results these are.
     results: Store,
     /// When the round began; `None` once an index was forgotten since.
     read: Option<Instant>,
-    /// Since when minutes and quarters are held.
-    from: Timestamp,
-    /// Since when everybody's minutes of products are.
-    minutes_from: Timestamp,
+    since: Since,
     state: State,
     frontiers: Vec<Frontier>,
     bots_told_apart: bool,
@@ -63,10 +79,7 @@ struct Recent {
 struct Past {
     /// When the round began; `None` once an index was forgotten since.
     read: Option<Instant>,
-    /// Since when its shelves are held, but for minutes.
-    from: Timestamp,
-    /// Since when minutes are.
-    minutes_from: Timestamp,
+    since: Since,
     /// What is held.
     shelves: Vec<Shelf>,
     /// All that is rolled up by it is held.
@@ -83,46 +96,32 @@ pub struct Rounds {
     past: Option<Past>,
 }
 
-/// Since when something is held.
-pub struct Since {
-    /// But for the minutes that stand below.
-    pub all: Timestamp,
-    /// Of the last hours everybody's minutes of products, of the past all minutes.
-    pub minutes: Timestamp,
-}
-
 impl Rounds {
     /// Ends a round of reading the last hours of the results in this store that began at `now`, with what was stated then.
     /// What is before is to be forgotten.
     pub fn end_recent(&mut self, now: Timestamp, results: &Store, stated: Stated) -> Since {
         let Stated { asked, state, frontiers, dismissed } = stated;
-        let (mut from, mut minutes) = (now - REACH, minutes_from(now, &state));
-        if let Some(before) = self.recent.take() {
-            // What was forgotten does not come back when the clock or the roll-up goes back.
-            (from, minutes) = (from.max(before.from), minutes.max(before.minutes_from));
-        }
+        let since = Since { all: now - REACH, minutes: minutes_from(now, &state) };
+        let since = since.and_no_earlier_than(self.recent.as_ref().map(|before| before.since));
         let (results, read, bots_told_apart) = (results.clone(), Some(asked), !dismissed.is_cut);
-        let recent = Recent { results, read, from, minutes_from: minutes, state, frontiers, bots_told_apart };
-        self.recent = Some(recent);
-        Since { all: from, minutes }
+        self.recent = Some(Recent { results, read, since, state, frontiers, bots_told_apart });
+        since
     }
 
     /// Ends a round of reading these shelves of what was before that began at `now`, with what was stated then. What is
     /// before is to be forgotten.
     pub fn end_past(&mut self, now: Timestamp, stated: Stated, shelves: Vec<Shelf>) -> Since {
         let Stated { asked, state, dismissed, .. } = stated;
-        let (mut from, mut minutes) = (now - PAST_REACH, now - OLD_MINUTES_REACH);
-        if let Some(before) = self.past.take() {
-            (from, minutes) = (from.max(before.from), minutes.max(before.minutes_from));
-        }
+        let since = Since { all: now - PAST_REACH, minutes: now - OLD_MINUTES_REACH };
+        let since = since.and_no_earlier_than(self.past.as_ref().map(|before| before.since));
         let (read, bots_told_apart) = (Some(asked), !dismissed.is_cut);
-        self.past = Some(Past { read, from, minutes_from: minutes, shelves, state, bots_told_apart });
-        Since { all: from, minutes }
+        self.past = Some(Past { read, since, shelves, state, bots_told_apart });
+        since
     }
 
     /// Whether a clock that was ahead had more forgotten than is old by this one.
     pub fn were_ahead_of(&self, now: Timestamp) -> bool {
-        self.recent.as_ref().is_some_and(|recent| recent.from > now - REACH + CLOCK_TOLERANCE)
+        self.recent.as_ref().is_some_and(|recent| recent.since.all > now - REACH + CLOCK_TOLERANCE)
     }
 
     /// Whether anything of the past is still held.
@@ -175,13 +174,13 @@ impl Rounds {
         self.past.as_ref().filter(is_fresh)
     }
 
-    /// What longer panes there are of the results whose minutes are these. Of hours and days, which are read more seldom than
+    /// What longer panes there are of a kind. Of hours and days, which are read more seldom than
     /// it is stated how many there are, those that are held where any is.
-    pub fn rolled(&self, minutes: &Schema) -> Rolled {
+    pub fn rolled(&self, kind: Kind) -> Rolled {
         let Some(recent) = &self.recent else { return Rolled::default() };
-        let mut rolled = recent.state.rolled(minutes);
+        let mut rolled = recent.state.rolled(kind.minutes());
         if let Some(past) = self.past() {
-            let read = past.state.rolled(minutes);
+            let read = past.state.rolled(kind.minutes());
             for level in [Level::Hour, Level::Day] {
                 let held = rolled.held_mut(level);
                 held.until = held.until.min(read.held(level).until);
@@ -195,34 +194,34 @@ impl Rounds {
         let since = |from| Held { from, until: Timestamp::MAX };
         let mut longer = Rolled::default();
         if let Some(recent) = &self.recent {
-            longer.quarters = since(recent.from);
+            longer.quarters = since(recent.since.all);
         }
         for (past, shelf) in
             self.past().into_iter().flat_map(|past| past.shelves.iter().map(move |shelf| (past, shelf)))
         {
             if let Some(level) = shelf.level() {
-                *longer.held_mut(level) = since(past.from);
+                *longer.held_mut(level) = since(past.since.all);
             }
         }
         longer
     }
 
-    /// Where the panes of a stretch of time stand, of the results whose minutes are these and of which the first hour
-    /// that is held starts then; `None` where not all of them are held.
+    /// Where the panes of a stretch of time stand, of a kind of which the first hour that is held starts then; `None`
+    /// where not all of them are held.
     pub fn parts(
         &self,
-        minutes: &Schema,
+        kind: Kind,
         first_hour: Option<Timestamp>,
         Range { rolled, .. }: Range,
         (from, until): (Timestamp, Timestamp),
     ) -> Option<Vec<Part>> {
         let recent = self.recent.as_ref()?;
-        let is_of_products = minutes.name == Schema::PRODUCT_TRENDS.name;
-        let minutes_from = if is_of_products { recent.minutes_from } else { recent.from };
-        let has_old_minutes =
-            |past: &&Past| past.shelves.contains(&Shelf::OldMinutes) && Shelf::OldMinutes.has(minutes);
+        let Since { all, minutes } = recent.since;
+        let minutes_from = if kind == Kind::Products { minutes } else { all };
+        let old = Shelf::OldMinutes;
+        let has_old_minutes = |past: &&Past| past.shelves.contains(&old) && kind.stands_on(old);
         let old_minutes_from = self.past().filter(has_old_minutes);
-        let old_minutes_from = old_minutes_from.map(|past| past.minutes_from.max(rolled.minutes_from));
+        let old_minutes_from = old_minutes_from.map(|past| past.since.minutes.max(rolled.minutes_from));
         let (mut parts, held) = (Vec::new(), rolled.and(self.longer()));
         for piece in held.cover(rolled.align(from), rolled.align(until)) {
             let part = |shelf| Part { shelf, from: piece.from, until: piece.until };
@@ -250,7 +249,7 @@ impl Rounds {
 
 /// Since when everybody's minutes of products are held, given what is rolled up.
 pub fn minutes_from(now: Timestamp, state: &State) -> Timestamp {
-    let quarters = state.rolled(&Schema::PRODUCT_TRENDS).held(Level::Quarter).until;
+    let quarters = state.rolled(Kind::Products.minutes()).held(Level::Quarter).until;
     quarters.clamp(now - REACH, now - MINUTES_REACH)
 }
 
@@ -258,6 +257,7 @@ pub fn minutes_from(now: Timestamp, state: &State) -> Timestamp {
 mod tests {
     use super::*;
     use crate::config::ElasticsearchSettings;
+    use crate::store::schema::Schema;
     use clap::Parser;
 
     fn at(text: &str) -> Timestamp {
@@ -301,8 +301,8 @@ mod tests {
     }
 
     fn shelves_of(rounds: &Rounds, first_hour: Option<Timestamp>, from: &str) -> Option<Vec<Shelf>> {
-        let range = Range::last(30, now()).read_from(rounds.rolled(&Schema::PRODUCT_TRENDS));
-        let parts = rounds.parts(&Schema::PRODUCT_TRENDS, first_hour, range, (at(from), now()))?;
+        let range = Range::last(30, now()).read_from(rounds.rolled(Kind::Products));
+        let parts = rounds.parts(Kind::Products, first_hour, range, (at(from), now()))?;
         Some(parts.iter().map(|part| part.shelf).collect())
     }
 
@@ -313,9 +313,8 @@ mod tests {
         assert_eq!(shelves(&rounds, "2026-11-21T08:15:00Z"), quarters_and_minutes);
         assert_eq!(shelves(&rounds, "2026-11-21T08:14:00Z"), None, "a minute is gone");
         assert_eq!(shelves(&rounds, "2026-11-21T03:45:00Z"), None, "a quarter is gone");
-        let range = Range::last(30, now()).read_from(rounds.rolled(&Schema::PRODUCT_TRENDS));
-        let others =
-            rounds.parts(&Schema::SUSPECT_PRODUCTS, None, range, (at("2026-11-21T08:14:00Z"), now()));
+        let range = Range::last(30, now()).read_from(rounds.rolled(Kind::Products));
+        let others = rounds.parts(Kind::SuspectProducts, None, range, (at("2026-11-21T08:14:00Z"), now()));
         assert!(others.is_some(), "other minutes are held longer");
     }
 
@@ -347,10 +346,9 @@ mod tests {
     fn without_hours_what_is_cut_at_full_days_is_told() {
         let mut rounds = rounds(rolled_up(&[QUARTERS, HOURS, DAYS]));
         rounds.end_past(now(), stated(rolled_up(&[QUARTERS, HOURS, DAYS])), vec![Shelf::Days]);
-        let range = Range::last(30, now()).read_from(rounds.rolled(&Schema::PRODUCT_TRENDS));
+        let range = Range::last(30, now()).read_from(rounds.rolled(Kind::Products));
         let midnight = at("2026-11-21T00:00:00Z");
-        let parts =
-            |from| rounds.parts(&Schema::PRODUCT_TRENDS, Some(Timestamp::MIN), range, (at(from), midnight));
+        let parts = |from| rounds.parts(Kind::Products, Some(Timestamp::MIN), range, (at(from), midnight));
         let days = parts("2026-11-01T00:00:00Z").unwrap();
         assert_eq!(days.iter().map(|part| part.shelf).collect::<Vec<_>>(), [Shelf::Days]);
         assert_eq!(parts("2026-11-01T01:00:00Z"), None);

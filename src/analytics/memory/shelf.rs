@@ -7,7 +7,6 @@ use chrono::TimeDelta;
 use crate::analytics::memory::rounds::{PAST_REACH, REACH};
 use crate::model::time::Timestamp;
 use crate::rollup::Level;
-use crate::store::schema::Schema;
 
 /// What is read apart, so that the last hours are soon at hand and always new, however much there was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,12 +84,6 @@ impl Shelf {
             Self::Hours => Some(Level::Hour),
             Self::Days => Some(Level::Day),
         }
-    }
-
-    /// Whether it has panes of a kind, named by its minutes.
-    pub fn has(self, minutes: &Schema) -> bool {
-        let of_products = [Schema::PRODUCT_TRENDS.name, Schema::SUSPECT_PRODUCTS.name];
-        self != Self::OldMinutes || of_products.contains(&minutes.name)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use crate::analytics::memory::kind::Kind;
 use crate::analytics::memory::rounds::OLD_MINUTES_REACH;
 use crate::analytics::memory::shelf::{Half, Shelf};
 use crate::model::time::{DAY_MS, Timestamp};
@@ -38,15 +39,16 @@ impl Source {
         Self { schema, shelf, time, reach, row: 0, marks: Marks::default() }
     }
 
-    /// The panes of one half of a kind, named by its minutes, as far back as this; each takes at least a row of so many
-    /// bytes.
-    pub fn panes(minutes: &'static Schema, half: Half, reach: TimeDelta, row: usize) -> Vec<Self> {
+    /// The panes of one half of a kind, as far back as this; each takes at least a row of so many bytes.
+    pub fn panes(kind: Kind, half: Half, reach: TimeDelta, row: usize) -> Vec<Self> {
         let of_level = |level| match level {
-            None => Some(minutes),
-            Some(level) => rollup::levels(minutes).find(|(of, _)| *of == level).map(|(_, schema)| schema),
+            None => Some(kind.minutes()),
+            Some(level) => {
+                rollup::levels(kind.minutes()).find(|(of, _)| *of == level).map(|(_, schema)| schema)
+            }
         };
         let source = |shelf: &Shelf| {
-            let schema = of_level(shelf.level()).filter(|_| shelf.has(minutes))?;
+            let schema = of_level(shelf.level()).filter(|_| kind.stands_on(*shelf))?;
             let reach = if *shelf == Shelf::OldMinutes { OLD_MINUTES_REACH } else { reach };
             Some(Self { schema, shelf: *shelf, time: "minute", reach, row, marks: Marks::default() })
         };
@@ -106,26 +108,23 @@ mod tests {
     #[test]
     fn each_half_reads_the_panes_of_its_shelves_from_the_indices_that_may_hold_them() {
         let now = Timestamp::parse("2026-11-21T00:30:00Z").unwrap();
-        let shelves = |minutes, half| {
-            let sources = Source::panes(minutes, half, TimeDelta::hours(8), 24);
+        let shelves = |kind, half| {
+            let sources = Source::panes(kind, half, TimeDelta::hours(8), 24);
             sources.iter().map(|source| source.shelf).collect::<Vec<_>>()
         };
-        assert_eq!(shelves(&Schema::PRODUCT_TRENDS, Half::Recent), [Shelf::Minutes, Shelf::Quarters]);
-        assert_eq!(
-            shelves(&Schema::PRODUCT_TRENDS, Half::Past),
-            [Shelf::Days, Shelf::Hours, Shelf::OldMinutes]
-        );
-        assert_eq!(shelves(&Schema::QUERY_STATS, Half::Recent), [Shelf::Minutes]);
-        assert_eq!(shelves(&Schema::QUERY_STATS, Half::Past), [Shelf::Days, Shelf::Hours]);
+        assert_eq!(shelves(Kind::Products, Half::Recent), [Shelf::Minutes, Shelf::Quarters]);
+        assert_eq!(shelves(Kind::Products, Half::Past), [Shelf::Days, Shelf::Hours, Shelf::OldMinutes]);
+        assert_eq!(shelves(Kind::Searches, Half::Recent), [Shelf::Minutes]);
+        assert_eq!(shelves(Kind::Searches, Half::Past), [Shelf::Days, Shelf::Hours]);
 
-        let [minutes] = &*Source::panes(&Schema::QUERY_STATS, Half::Recent, TimeDelta::hours(8), 24) else {
+        let [minutes] = &*Source::panes(Kind::Searches, Half::Recent, TimeDelta::hours(8), 24) else {
             panic!("minutes alone")
         };
         let patterns = minutes.patterns(now);
         let days = ["query-stats-2026-11-20", "query-stats-2026-11-21", "query-stats-2026-11-22"];
         assert!(days.iter().all(|day| patterns.contains(*day)), "{patterns:?}");
         assert!(!patterns.contains("query-stats-2026-11-17"));
-        let [_, hours] = &*Source::panes(&Schema::QUERY_STATS, Half::Past, TimeDelta::days(90), 24) else {
+        let [_, hours] = &*Source::panes(Kind::Searches, Half::Past, TimeDelta::days(90), 24) else {
             panic!("days and hours")
         };
         assert_eq!(hours.patterns(now), ["query-stats-hours-*".to_owned()].into());

@@ -8,6 +8,7 @@ use foldhash::quality::RandomState;
 use smol_str::SmolStr;
 
 use crate::analytics::memory::funnels::{self, Funnels};
+use crate::analytics::memory::kind::Kind;
 use crate::analytics::memory::names::Names;
 use crate::analytics::memory::panes::DocumentAt;
 use crate::analytics::memory::products::{self, Products, Subjects};
@@ -20,7 +21,6 @@ use crate::model::event::SESSION_MAX;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::changes::Change;
-use crate::store::schema::Schema;
 
 /// What is held.
 #[derive(Default)]
@@ -176,23 +176,17 @@ impl Tables {
         ids.iter().map(|id| self.fingerprints.hash_one(id)).collect()
     }
 
-    /// Where the panes of a stretch of time stand, of the results whose minutes are these; `None` where not all of them are
-    /// held.
-    pub fn parts(
-        &self,
-        minutes: &Schema,
-        range: Range,
-        stretch: (Timestamp, Timestamp),
-    ) -> Option<Vec<Part>> {
+    /// Where the panes of a stretch of time stand; `None` where not all of them are held.
+    pub fn parts(&self, kind: Kind, range: Range, stretch: (Timestamp, Timestamp)) -> Option<Vec<Part>> {
         let hours = Shelf::Hours;
-        let first_hour = match minutes.name {
-            name if name == Schema::PRODUCT_TRENDS.name => self.products.first(hours),
-            name if name == Schema::SUSPECT_PRODUCTS.name => self.suspect_products.first(hours),
-            name if name == Schema::CATEGORY_FUNNELS.name => self.funnels.first(hours),
-            name if name == Schema::QUERY_STATS.name => self.searches.first(hours),
-            _ => self.suspect_searches.first(hours),
+        let first_hour = match kind {
+            Kind::Products => self.products.first(hours),
+            Kind::SuspectProducts => self.suspect_products.first(hours),
+            Kind::Searches => self.searches.first(hours),
+            Kind::SuspectSearches => self.suspect_searches.first(hours),
+            Kind::Funnels => self.funnels.first(hours),
         };
-        self.rounds.parts(minutes, first_hour, range, stretch)
+        self.rounds.parts(kind, first_hour, range, stretch)
     }
 
     /// Whether a suspect session is a bot's, by its fingerprint.
@@ -217,6 +211,12 @@ impl Tables {
         products + searches + self.funnels.bytes(half) + verdicts
     }
 
+    /// What the rows of the past may take, those too that are held already, where all may take so many bytes.
+    pub fn room_for_past(&self, limit: usize) -> usize {
+        let beside = self.bytes().saturating_sub(self.rows(Half::Past));
+        limit.saturating_sub(beside)
+    }
+
     /// Whether more is held than so many bytes, so that of this half something must go: of the past where it is too much
     /// in all; of the last hours where their rows take more than half, or where nothing of the past is left to go.
     pub fn are_too_much(&self, half: Half, limit: usize) -> bool {
@@ -227,5 +227,37 @@ impl Tables {
                 self.rows(half) > limit / 2 || are_all_too_much && !self.rounds.have_shelves_of_the_past()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_held_of_the_past_takes_no_room_from_what_of_it_is_read_again() {
+        let put = |tables: &mut Tables, shelf, ids: std::ops::Range<u32>| {
+            for id in ids {
+                let change = json!({
+                    "_index": "a", "_id": id.to_string(), "_seq_no": 1, "_primary_term": 1, "sort": [1],
+                    "_source": {
+                        "minute": "2026-11-21T10:00:00Z", "product_id": "p1", "category": "garden.tools",
+                        "view": { "sessions": 1, "quantity": 1 },
+                    },
+                });
+                let change: Change<products::Document> = serde_json::from_value(change).unwrap();
+                tables.put_product(shelf, &change);
+            }
+            tables.settle();
+        };
+        let (mut tables, limit) = (Tables::default(), 1 << 20);
+        put(&mut tables, Shelf::Minutes, 0..100);
+        let room = tables.room_for_past(limit);
+        assert_eq!(limit - room, tables.bytes());
+        put(&mut tables, Shelf::Days, 0..100);
+        assert_eq!(tables.room_for_past(limit), room);
+        assert!(limit - room < tables.bytes());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{Mutex, Notify, OnceCell};
+use tokio::sync::{Mutex, Notify};
 
 use crate::analytics::{self, Popular};
 use crate::merchandising::Merchandise;
@@ -32,11 +32,21 @@ pub struct Known {
     vocabulary: Arc<RwLock<Option<Arc<Vocabulary>>>>,
     /// Held while it is read for the first time.
     first: Arc<Mutex<()>>,
-    /// What categories are called, where that was asked for before all else was read.
-    first_labels: Arc<OnceCell<Labels>>,
+    /// Kept by themselves: what else is read may not be there while the catalogue is.
+    named: Arc<RwLock<Option<Named>>>,
+    /// Held while they are read for the first time.
+    first_named: Arc<Mutex<()>>,
     /// Told when a search was answered by another version of the catalogue.
     outdated: Arc<Notify>,
     curated: Arc<RwLock<Option<Curated>>>,
+}
+
+/// What categories are called in a version of the catalogue.
+#[derive(Clone)]
+struct Named {
+    /// Its index; `None` of one without products.
+    index: Option<String>,
+    labels: Labels,
 }
 
 /// A vocabulary with the synonyms of a moment.
@@ -53,7 +63,8 @@ impl Known {
             store,
             vocabulary: Arc::default(),
             first: Arc::default(),
-            first_labels: Arc::default(),
+            named: Arc::default(),
+            first_named: Arc::default(),
             outdated: Arc::default(),
             curated: Arc::default(),
         }
@@ -85,16 +96,26 @@ impl Known {
     /// another version of the catalogue, it is read again, but not in this search's way. Where nothing was read yet
     /// and cannot be read now, categories are called what their paths say.
     pub async fn labels(&self, index: Option<&str>) -> Labels {
-        if let Some(known) = self.last() {
-            if index.is_some_and(|index| known.index.as_deref() != Some(index)) {
+        if let Some(named) = self.named() {
+            if index.is_some_and(|index| named.index.as_deref() != Some(index)) {
                 self.outdated.notify_one();
             }
-            return known.labels.clone();
+            return named.labels;
         }
-        // By itself: what else is kept may not be there while the catalogue is.
-        let read = self.first_labels.get_or_try_init(async || Ok(self.names().await?.labels()));
-        let read: Result<Result<&Labels, StoreError>, _> = tokio::time::timeout(WAIT_MAX, read).await;
-        read.ok().and_then(Result::ok).cloned().unwrap_or_default()
+        let read = tokio::time::timeout(WAIT_MAX, self.first_labels()).await;
+        read.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    async fn first_labels(&self) -> Result<Labels, StoreError> {
+        let _first = self.first_named.lock().await;
+        match self.named() {
+            Some(named) => Ok(named.labels),
+            None => Ok(self.names().await?.labels()),
+        }
+    }
+
+    fn named(&self) -> Option<Named> {
+        self.named.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was read last; reads it when nothing was.
@@ -134,7 +155,8 @@ impl Known {
     }
 
     async fn read(&self) -> Result<Arc<Vocabulary>, StoreError> {
-        let (names, queries, rules) = tokio::try_join!(self.names(), self.queries(), self.synonyms())?;
+        let names = self.names().await?;
+        let (queries, rules) = tokio::try_join!(self.queries(), self.synonyms())?;
         let vocabulary = Arc::new(Vocabulary::new(names, queries, &rules));
         let kept = vocabulary.clone();
         *self.vocabulary.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
@@ -145,7 +167,10 @@ impl Known {
         let body = vocabulary::categories_and_brands();
         let (what, index) = ("read categories and brands", Schema::PRODUCTS.name);
         let found: Aggregated<RawNames> = self.store.search(what, index, Missing::IsError, &body).await?;
-        Ok(found.aggregations)
+        let names = found.aggregations;
+        let named = Named { index: names.index().map(str::to_owned), labels: names.labels() };
+        *self.named.write().unwrap_or_else(PoisonError::into_inner) = Some(named);
+        Ok(names)
     }
 
     async fn queries(&self) -> Result<Vec<Popular>, StoreError> {

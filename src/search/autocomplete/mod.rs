@@ -1,8 +1,8 @@
 //! Suggestions while a shopper types: categories, popular queries, brands and products.
 //!
 //! Products come from Elasticsearch, one question a keystroke; all else is few enough to be held in memory
-//! ([`vocabulary`]) and is read again each minute, and once another catalogue has answered a search ([`known`]). Only when nothing begins with what was typed are
-//! spelling mistakes forgiven, which costs a second question.
+//! ([`vocabulary`]) and is read again each minute, and once another catalogue has answered a search ([`known`]). Only when
+//! nothing begins with what was typed are spelling mistakes forgiven, which costs a second question.
 
 pub mod known;
 mod typed;

@@ -23,10 +23,6 @@ const BRANDS_MAX: u32 = 2000;
 /// All that can be suggested besides products, the popular ones of each kind first.
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
-    /// The index that it is of, which is one version of the catalogue; `None` of a catalogue without products.
-    pub index: Option<String>,
-    /// What categories are called, those too that are too many to be suggested.
-    pub labels: Labels,
     categories: Vec<Entry>,
     queries: Vec<Entry>,
     brands: Vec<Entry>,
@@ -67,7 +63,12 @@ pub struct RawNames {
 }
 
 impl RawNames {
-    /// What categories are called.
+    /// The index that they are of, which is one version of the catalogue; `None` of a catalogue without products.
+    pub fn index(&self) -> Option<&str> {
+        self.index.buckets.first().map(|term| term.key.as_str())
+    }
+
+    /// What categories are called, those too that are too many to be suggested.
     pub fn labels(&self) -> Labels {
         Labels::read(self.spellings.buckets.iter().map(|term| term.key.as_str()))
     }
@@ -85,13 +86,8 @@ impl Vocabulary {
         });
         let brands = names.brands.buckets.into_iter().map(|term| Entry::plain(term.key, term.doc_count));
         let queries = queries.into_iter().map(|popular| Entry::plain(popular.query, popular.sessions));
-        let known = Self {
-            categories: categories.collect(),
-            queries: queries.collect(),
-            brands: brands.collect(),
-            index: names.index.buckets.into_iter().next().map(|term| term.key),
-            labels,
-        };
+        let known =
+            Self { categories: categories.collect(), queries: queries.collect(), brands: brands.collect() };
         known.with_synonyms(rules)
     }
 

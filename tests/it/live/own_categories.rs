@@ -9,7 +9,7 @@ use shoplens::model::money::Currency;
 use shoplens::model::product::Product;
 use shoplens::search::Search;
 use shoplens::search::relevance::Relevance;
-use shoplens::search::request::RawSearch;
+use shoplens::search::request::{RawSearch, Words};
 use shoplens::store::bulk::{Mode, Operation};
 use shoplens::store::schema::Schema;
 
@@ -102,17 +102,46 @@ async fn an_index_from_before_there_were_spellings_is_served_with_what_its_paths
     .await;
 }
 
+/// What the first department is called beside a search without words.
+async fn department(search: &Search) -> String {
+    let answer = search.search(&RawSearch::default().check().unwrap()).await.unwrap();
+    answer.facets.category[0].label.clone()
+}
+
+#[tokio::test]
+async fn categories_are_called_as_the_catalogue_says_while_search_analytics_cannot_be_read() {
+    with_shop(async |shop| {
+        let folder = tempfile::tempdir().unwrap();
+        fill(shop, own(&folder, "id,name,category\n1,Topf,Kuche\n"), &[]).await.unwrap();
+        let search = Search::new(shop.store.clone(), Relevance::embedded().unwrap(), Currency::EUR);
+        assert_eq!(department(&search).await, "Kuche");
+        // Nobody can add up texts.
+        let unreadable = json!({
+            "aliases": { shop.store.name("query-stats"): {} },
+            "mappings": { "properties": { "key": { "type": "text" } } },
+        });
+        shop.store.create_index("query-stats-unreadable", &unreadable).await.unwrap();
+        let suggested = search.suggest(&Words::read("to"), 8).await;
+        assert!(suggested.is_err(), "{suggested:?}");
+        fill(shop, own(&folder, TABLE), &[]).await.unwrap();
+        let shown = eventually("the new spelling is shown", async || {
+            (department(&search).await == "Oświetlenie").then_some(())
+        });
+        tokio::select! {
+            () = search.keep_fresh() => {}
+            () = shown => {}
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_catalogue_that_is_loaded_while_the_service_runs_is_soon_called_what_it_says() {
     with_shop(async |shop| {
         let folder = tempfile::tempdir().unwrap();
         fill(shop, own(&folder, "id,name,category\n1,Topf,Kuche\n"), &[]).await.unwrap();
         let search = Search::new(shop.store.clone(), Relevance::embedded().unwrap(), Currency::EUR);
-        let request = RawSearch::default().check().unwrap();
-        let department = async || {
-            let answer = search.search(&request).await.unwrap();
-            answer.facets.category[0].label.clone()
-        };
+        let department = || department(&search);
         let change = async {
             assert_eq!(department().await, "Kuche");
             fill(shop, own(&folder, TABLE), &[]).await.unwrap();

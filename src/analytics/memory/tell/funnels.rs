@@ -2,16 +2,16 @@
 
 use crate::analytics::funnels::store::{Funnels, by_category};
 use crate::analytics::funnels::{Funnel, ROOT, Sums, arrange, is_shown};
+use crate::analytics::memory::kind::Kind;
 use crate::analytics::memory::tables::Tables;
 use crate::analytics::progress::SESSIONS;
 use crate::analytics::range::Range;
 use crate::model::category::CategoryPath;
-use crate::store::schema::Schema;
 
 /// The funnels of the sessions that began in a range, and the range as it is rolled up. `None` too for a category in which
 /// nobody was, which must be looked up.
 pub fn funnels(tables: &Tables, asked: Range, category: Option<&CategoryPath>) -> Option<(Range, Funnels)> {
-    let range = asked.read_from(tables.rounds.rolled(&Schema::CATEGORY_FUNNELS));
+    let range = asked.read_from(tables.rounds.rolled(Kind::Funnels));
     let shown = category.map_or(ROOT, CategoryPath::as_str);
     let (now, before) = (sums(tables, range, shown)?, sums(tables, range.before(), shown)?);
     if now.is_empty() && category.is_some() {
@@ -26,7 +26,7 @@ pub fn funnels(tables: &Tables, asked: Range, category: Option<&CategoryPath>) -
 }
 
 fn sums(tables: &Tables, range: Range, shown: &str) -> Option<Vec<Funnel>> {
-    let parts = tables.parts(&Schema::CATEGORY_FUNNELS, range, range.stretch())?;
+    let parts = tables.parts(Kind::Funnels, range, range.stretch())?;
     let categories = tables.categories.all();
     let is_shown: Vec<bool> = categories.iter().map(|category| is_shown(category, shown)).collect();
     let mut sums: Vec<Option<Sums>> = vec![None; categories.len()];

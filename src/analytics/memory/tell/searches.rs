@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use smol_str::SmolStr;
 
+use crate::analytics::memory::kind::Kind;
 use crate::analytics::memory::names::Places;
 use crate::analytics::memory::panes::Row;
 use crate::analytics::memory::searches::Searches;
@@ -21,15 +22,13 @@ use crate::analytics::range::Range;
 use crate::analytics::trending::score::spans;
 use crate::analytics::trending::{self, Counted, Seen, Trend};
 use crate::model::time::Timestamp;
-use crate::store::schema::Schema;
 
 /// The key of the only row of a pane of [`Scope::All`].
 const WHOLE: &str = "all";
 
 /// The range as everybody's searches and those of bots both are rolled up.
 pub fn as_rolled_up(tables: &Tables, range: Range) -> Range {
-    let rolled =
-        tables.rounds.rolled(&Schema::QUERY_STATS).and(tables.rounds.rolled(&Schema::SUSPECT_QUERIES));
+    let rolled = tables.rounds.rolled(Kind::Searches).and(tables.rounds.rolled(Kind::SuspectSearches));
     range.read_from(rolled)
 }
 
@@ -121,7 +120,7 @@ struct Sums<'a> {
 impl<'a> Sums<'a> {
     /// Everybody's searches and those of suspects are held alike.
     fn parts(&self, range: Range, stretch: (Timestamp, Timestamp)) -> Option<Vec<Part>> {
-        self.tables.parts(&Schema::QUERY_STATS, range, stretch)
+        self.tables.parts(Kind::Searches, range, stretch)
     }
 
     /// The keys with the most of a stored field, of those in which the text stands when there is one.

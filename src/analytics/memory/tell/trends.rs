@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use crate::analytics::memory::kind::Kind;
 use crate::analytics::memory::names::Places;
 use crate::analytics::memory::products::{Amount, Deed, Products};
 use crate::analytics::memory::shelf::Part;
@@ -16,13 +17,12 @@ use crate::analytics::trending::store::{Ranked, Trends, listed};
 use crate::analytics::trending::{Counted, Figures, Measure, Question, Seen, Tally};
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
-use crate::store::schema::Schema;
 
 /// What trends at `now`, and in which window; `None` where not all that this takes is held, or a category in which
 /// nobody did anything must be looked up.
 pub fn trends(tables: &Tables, question: &Question, now: Timestamp) -> Option<(Range, Trends)> {
     let asked = Range::last(question.minutes, now);
-    let window = asked.read_from(tables.rounds.rolled(&Schema::PRODUCT_TRENDS));
+    let window = asked.read_from(tables.rounds.rolled(Kind::Products));
     let groups = Groups::new(&tables.subjects, &question.among);
     let sums = Sums { tables, groups: &groups, by: question.by };
     let (current, before) = (sums.ranked(window)?, sums.ranked(window.before())?);
@@ -86,20 +86,19 @@ impl Stretches {
 impl Sums<'_> {
     /// Everything that trends in a window.
     fn ranked(&self, window: Range) -> Option<Ranked> {
-        let panes = Stretches::new(window, |range, stretch| {
-            self.tables.parts(&Schema::PRODUCT_TRENDS, range, stretch)
-        })?;
+        let panes =
+            Stretches::new(window, |range, stretch| self.tables.parts(Kind::Products, range, stretch))?;
         let leaders = self.leaders(&panes.now);
         let all = self.seen(&self.tables.products, &panes, |()| true, &leaders);
         let panes = Stretches::new(self.for_bots(window), |range, stretch| {
-            self.tables.parts(&Schema::SUSPECT_PRODUCTS, range, stretch)
+            self.tables.parts(Kind::SuspectProducts, range, stretch)
         })?;
         let bots = self.seen(&self.tables.suspect_products, &panes, self.tables.is_bot(), &leaders);
         Some(Ranked::new(all, &bots, self.by, window, leaders.is_empty()))
     }
 
     fn for_bots(&self, window: Range) -> Range {
-        Range { rolled: self.tables.rounds.rolled(&Schema::SUSPECT_PRODUCTS), ..window }
+        Range { rolled: self.tables.rounds.rolled(Kind::SuspectProducts), ..window }
     }
 
     /// The groups with the greatest counts, as [`crate::analytics::trending::query::leaders`] has them.
@@ -186,10 +185,10 @@ impl Sums<'_> {
     /// What people did in the window with what is listed.
     fn figures(&self, window: Range, keys: &[&str]) -> Option<HashMap<String, Figures>> {
         let places = self.groups.places(keys);
-        let all = self.tables.parts(&Schema::PRODUCT_TRENDS, window, window.stretch())?;
+        let all = self.tables.parts(Kind::Products, window, window.stretch())?;
         let all = self.done(&self.tables.products, &all, |()| true, &places);
         let window = self.for_bots(window);
-        let bots = self.tables.parts(&Schema::SUSPECT_PRODUCTS, window, window.stretch())?;
+        let bots = self.tables.parts(Kind::SuspectProducts, window, window.stretch())?;
         let bots = self.done(&self.tables.suspect_products, &bots, self.tables.is_bot(), &places);
         let people = all
             .into_iter()

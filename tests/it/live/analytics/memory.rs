@@ -8,6 +8,7 @@ use poem_openapi::OpenApiService;
 use serde_json::json;
 use shoplens::analytics::funnels;
 use shoplens::analytics::memory::follow::RoundError;
+use shoplens::analytics::memory::kind::Kind;
 use shoplens::analytics::memory::shelf::{Half, Shelf};
 use shoplens::analytics::memory::tell;
 use shoplens::analytics::panes;
@@ -353,7 +354,7 @@ async fn is_told_from(memory: &Memory, now: Timestamp, shelves: &'static [Shelf]
     let question = Question { minutes: 7 * 24 * 60, ..products(None) };
     let told = memory.tell(move |tables| {
         let (window, trends) = tell::trends::trends(tables, &question, now)?;
-        let parts = tables.parts(&Schema::PRODUCT_TRENDS, window, window.stretch())?;
+        let parts = tables.parts(Kind::Products, window, window.stretch())?;
         let found: Vec<Shelf> = parts.iter().map(|part| part.shelf).collect();
         assert!(found.starts_with(shelves), "{found:?}");
         Some(trends.listed.len())
