@@ -13,7 +13,7 @@ use crate::model::money::Cents;
 use crate::search::cursor::Cursor;
 use crate::search::explain::{Explainer, Reason};
 use crate::search::facets::{Facets, RawFacets};
-use crate::search::listed::{AsText, ListedHit, ListedHits, Marked};
+use crate::search::listed::{ListedHit, ListedHits, Marked};
 use crate::search::query::Stage;
 use crate::search::query::spelling::{Corrections, RawSpelling, Reach};
 use crate::search::relevance::Relevance;
@@ -227,7 +227,7 @@ fn item(hit: ListedHit, position: u32, explainer: Option<&Explainer>) -> Item {
         in_stock: product.in_stock,
         stock: product.stock,
         image: product.image,
-        attributes: product.attributes.into_iter().map(|(name, AsText(value))| (name, value)).collect(),
+        attributes: product.attributes,
         score: hit.score.unwrap_or_default(),
         position,
     }

@@ -19,7 +19,7 @@ use crate::search::listed::Listed;
 use crate::search::query::Stage;
 use crate::search::query::plan::{self, Doubts, Piece};
 use crate::search::query::spelling::Similar;
-use crate::search::relevance::{Boosted, Fields, Relevance};
+use crate::search::relevance::{Boosted, Relevance};
 use crate::store::found::Explained;
 
 /// One part of why a product stands where it does.
@@ -156,7 +156,7 @@ impl<'a> Explainer<'a> {
             Some("prefix") => (ReasonKind::Beginning, self.relevance.prefix.weight(&term.field)),
             Some(_) if term.is_phrase => (ReasonKind::Code, self.relevance.code.weight(&term.field)),
             Some(_) => (ReasonKind::Exact, self.relevance.exact.weight(&term.field)),
-            None => (ReasonKind::Word, weight(&self.relevance.text.fields, &term.field)),
+            None => (ReasonKind::Word, self.relevance.text.fields.weight(&term.field)),
         };
         let cause = self.cause(kind, &term.found);
         let (kind, edits, by) = match cause {
@@ -247,12 +247,8 @@ fn is_scored(part: &Explained) -> bool {
 
 impl Boosted {
     fn weight(&self, field: &str) -> Option<f64> {
-        weight(&self.fields, field).map(|weight| weight * self.boost)
+        self.fields.weight(field).map(|weight| weight * self.boost)
     }
-}
-
-fn weight(fields: &Fields, field: &str) -> Option<f64> {
-    fields.get(field).copied()
 }
 
 /// Whether a term of the index may come from this word: a stem keeps the word's beginning but for its end.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::search::request::Filters;
+use crate::store::query::query;
 
 /// What is filtered by, and counted in a facet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,11 @@ pub enum Facet<'a> {
     Stock,
     /// The attribute of this name.
     Attribute(&'a str),
+}
+
+/// The query for what passes all filters, but for those of the facet that is being counted.
+pub fn all(filters: &Filters, but: Option<Facet<'_>>) -> Value {
+    query("bool", [("filter", clauses(filters, but).into())])
 }
 
 /// The filters as clauses, but for those of the facet that is being counted. The values of one facet are

@@ -7,6 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_with::{DeserializeAs, serde_as};
 
 use crate::http::verbatim::Verbatim;
 use crate::model::ids::ProductId;
@@ -52,6 +53,7 @@ impl ListedHit {
 }
 
 /// The fields of a product's document that are shown of it, or that explain its score.
+#[serde_as]
 #[derive(Debug, Deserialize)]
 pub struct Listed {
     /// As in the catalogue's product, which all of these are.
@@ -75,7 +77,8 @@ pub struct Listed {
     pub currency: Verbatim,
     /// What the category tells apart; of several values the text of all.
     #[serde(default)]
-    pub attributes: BTreeMap<String, AsText>,
+    #[serde_as(as = "BTreeMap<_, AsText>")]
+    pub attributes: BTreeMap<String, Verbatim>,
     /// Mean stars.
     pub rating: Option<f64>,
     /// Reviews that the mean is of.
@@ -101,18 +104,17 @@ pub struct Marked {
     pub description: Vec<Verbatim>,
 }
 
-/// An attribute's value, or all of its values in one text for people.
-#[derive(Debug)]
-pub struct AsText(pub Verbatim);
+/// Reads an attribute's value, or all of its values in one text for people.
+struct AsText;
 
-impl<'de> Deserialize<'de> for AsText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> DeserializeAs<'de, Verbatim> for AsText {
+    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<Verbatim, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         if raw.get().starts_with('[') {
             let values: AttributeValue = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-            return Ok(Self(values.to_text().as_str().into()));
+            return Ok(values.to_text().as_str().into());
         }
-        Verbatim::try_from(raw).map(Self).map_err(D::Error::custom)
+        Verbatim::try_from(raw).map_err(D::Error::custom)
     }
 }
 
@@ -131,7 +133,7 @@ mod tests {
             .to_string();
         let hit: ListedHit = serde_json::from_str(&text).unwrap();
         assert_eq!(hit.sorted_by(), [json!(2.5), json!("7")]);
-        let shown = |(name, value): (&String, &AsText)| format!("{name}: {}", value.0.read());
+        let shown = |(name, value): (&String, &Verbatim)| format!("{name}: {}", value.read());
         let shown: Vec<_> = hit.source.attributes.iter().map(shown).collect();
         assert_eq!(shown, ["colour: red, dark \"blue\"", "size: L"]);
         assert_eq!((hit.source.rating, hit.source.description), (Some(4.3), None));

@@ -241,7 +241,8 @@ impl Search {
         if pairs.is_empty() || !request.fuzzy || !curated.meant.is_empty() {
             return Ok(None);
         }
-        self.joined.get(request.words.text(), self.respelled(&request.words, &pairs)).await
+        let asked = Box::pin(self.respelled(&request.words, &pairs));
+        self.joined.get(request.words.text(), asked).await
     }
 
     /// The query with words in two where products have them so.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::catalog::index;
@@ -41,7 +42,31 @@ pub struct Relevance {
 }
 
 /// Fields with their weights.
-pub type Fields = BTreeMap<String, f64>;
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "BTreeMap<String, f64>")]
+pub struct Fields {
+    weights: BTreeMap<String, f64>,
+    in_queries: Value,
+}
+
+impl From<BTreeMap<String, f64>> for Fields {
+    fn from(weights: BTreeMap<String, f64>) -> Self {
+        let in_queries = weights.iter().map(|(field, weight)| format!("{field}^{weight}")).collect();
+        Self { weights, in_queries }
+    }
+}
+
+impl Fields {
+    /// What a field counts; `None` where it is not looked at.
+    pub fn weight(&self, field: &str) -> Option<f64> {
+        self.weights.get(field).copied()
+    }
+
+    /// As a query names them.
+    pub fn in_queries(&self) -> Value {
+        self.in_queries.clone()
+    }
+}
 
 /// Weights of the full-text layer.
 #[derive(Debug, Clone, Deserialize)]
@@ -124,11 +149,11 @@ impl Relevance {
 
     fn weights(&self) -> impl Iterator<Item = (&str, f64)> {
         let fields = [
-            &self.text.fields,
-            &self.exact.fields,
-            &self.pairs.fields,
-            &self.code.fields,
-            &self.prefix.fields,
+            &self.text.fields.weights,
+            &self.exact.fields.weights,
+            &self.pairs.fields.weights,
+            &self.code.fields.weights,
+            &self.prefix.fields.weights,
         ];
         let of_fields = fields.into_iter().flatten().map(|(name, weight)| (name.as_str(), *weight));
         of_fields.chain([

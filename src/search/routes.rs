@@ -96,7 +96,8 @@ impl Api {
             cursor: cursor.0.0,
             explain: explain.0,
         };
-        Ok(Written(self.search.search(&raw.check()?).await?))
+        // Boxed: every layer around the endpoint would copy its ten thousand bytes.
+        Ok(Written(Box::pin(self.search.search(&raw.check()?)).await?))
     }
 
     /// Suggests categories, popular queries, brands and products while a shopper types.
@@ -113,7 +114,7 @@ impl Api {
         #[oai(default = "suggestions", validator(minimum(value = "1"), maximum(value = "20")))]
         size: Query<u32>,
     ) -> Result<Written<Suggestions>, Failure> {
-        Ok(Written(self.search.suggest(&Words::read(&q), size.0).await?))
+        Ok(Written(Box::pin(self.search.suggest(&Words::read(&q), size.0)).await?))
     }
 }
 

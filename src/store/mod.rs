@@ -12,6 +12,7 @@ pub mod generations;
 pub mod metrics;
 mod outage;
 mod pages;
+pub mod query;
 pub mod schema;
 
 use std::fs;

@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use crate::analytics::memory::kind::Kind;
 use crate::analytics::memory::rounds::OLD_MINUTES_REACH;
 use crate::analytics::memory::shelf::{Half, Shelf};
-use crate::model::time::{DAY_MS, Timestamp};
+use crate::model::time::Timestamp;
 use crate::rollup;
 use crate::store::changes::Marks;
 use crate::store::found::Found;
 use crate::store::schema::Schema;
 use crate::store::{Missing, Store, StoreError};
+
+/// What is not in reach may have an index with what is.
+const A_DAY: TimeDelta = TimeDelta::days(1);
 
 /// Documents of one kind that stand on one shelf.
 #[derive(Debug)]
@@ -58,7 +61,11 @@ impl Source {
     /// What the indices that may hold something are called, without prefix.
     pub fn patterns(&self, now: Timestamp) -> BTreeSet<String> {
         match self.shelf {
-            Shelf::Minutes | Shelf::Quarters => self.names(now),
+            Shelf::Minutes | Shelf::Quarters => {
+                let days = self.reach.num_days() + 2;
+                // The first and the last one counted.
+                (-1..=days).map(|day| self.schema.index_at(now - TimeDelta::days(day))).collect()
+            }
             Shelf::Days | Shelf::Hours | Shelf::OldMinutes => [format!("{}-*", self.schema.name)].into(),
         }
     }
@@ -82,16 +89,10 @@ impl Source {
         store: &Store,
         now: Timestamp,
     ) -> BTreeMap<String, String> {
-        let names: BTreeSet<String> = self.names(now).iter().map(|name| store.name(name)).collect();
-        let found = existing.iter().filter(|(name, _)| names.contains(*name));
+        let index = |at| store.name(&self.schema.index_at(at));
+        // In the order of their names they are in that of their days or months.
+        let found = existing.range(index(now - self.reach - A_DAY)..=index(now + A_DAY));
         found.map(|(name, id)| (name.clone(), id.clone())).collect()
-    }
-
-    fn names(&self, now: Timestamp) -> BTreeSet<String> {
-        let days = self.reach.num_days() + 2;
-        // The first and the last one counted.
-        let times = (-1..=days).map(|day| Timestamp::from_millis(now.millis() - day * DAY_MS));
-        times.map(|at| self.schema.index_at(at)).collect()
     }
 
     /// The filter that those pass which are in reach, and this filter besides.
@@ -104,6 +105,14 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ElasticsearchSettings;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        elasticsearch: ElasticsearchSettings,
+    }
 
     #[test]
     fn each_half_reads_the_panes_of_its_shelves_from_the_indices_that_may_hold_them() {
@@ -128,5 +137,25 @@ mod tests {
             panic!("days and hours")
         };
         assert_eq!(hours.patterns(now), ["query-stats-hours-*".to_owned()].into());
+    }
+
+    #[test]
+    fn of_the_indices_that_there_are_those_are_read_whose_days_are_in_reach() {
+        let store = Store::new(&Flags::parse_from(["t"]).elasticsearch, "t-").unwrap();
+        let now = Timestamp::parse("2026-11-21T00:30:00Z").unwrap();
+        let names = [
+            "product-trends-2026-11-18",
+            "product-trends-2026-11-19",
+            "product-trends-2026-11-22",
+            "product-trends-2026-11-23",
+            "product-trends-hours-2026-11",
+            "query-stats-2026-11-21",
+        ];
+        let existing = names.map(|name| (store.name(name), "id".to_owned())).into();
+        let [minutes, _] = &*Source::panes(Kind::Products, Half::Recent, TimeDelta::hours(8), 24) else {
+            panic!("minutes and quarters")
+        };
+        let among: Vec<String> = minutes.among(&existing, &store, now).into_keys().collect();
+        assert_eq!(among, ["t-product-trends-2026-11-19", "t-product-trends-2026-11-22"]);
     }
 }

@@ -53,7 +53,7 @@ static PAIRS: LazyLock<Value> =
 /// The aggregation beside these filters.
 pub fn aggregation(filters: &Filters) -> Aggregation {
     let names = filters.attributes.keys().map(|name| Some(Facet::Attribute(name)));
-    let filter = |but| json!({ "bool": { "filter": filter::clauses(filters, but) } });
+    let filter = |but| filter::all(filters, but);
     let alternatives = Alternatives { filters: [None].into_iter().chain(names).map(filter).collect() };
     Aggregation { filters: alternatives, aggs: question(&filters.attributes) }
 }

@@ -127,8 +127,8 @@ pub fn aggregations(filters: &Filters) -> Aggregations {
 
 fn made(filters: &Filters) -> Aggregations {
     let counting = |facet: Facet<'_>, aggs: Question| {
-        let others = filter::clauses(filters, Some(facet));
-        written(&json!({ "filter": { "bool": { "filter": others } }, "aggs": aggs }))
+        let filter = filter::all(filters, Some(facet));
+        written(&Filtered { filter, aggs })
     };
     Aggregations {
         category: counting(Facet::Category, category::question(&filters.categories)),
@@ -141,6 +141,13 @@ fn made(filters: &Filters) -> Aggregations {
         all_words: None,
         identified: None,
     }
+}
+
+/// What is counted of a facet's values, without its own filter.
+#[derive(Serialize)]
+struct Filtered {
+    filter: Value,
+    aggs: Question,
 }
 
 /// A value of ours, which cannot fail to be written.

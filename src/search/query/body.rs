@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::search::facets::{Aggregations, Passing};
+use crate::search::query::best_of;
 
 /// Characters of a description that are shown around a match.
 const FRAGMENT_CHARS: u32 = 160;
@@ -98,7 +99,7 @@ impl Body {
             queries.push(other.query);
             filters.extend(other.aggs.all_words);
         }
-        self.query = json!({ "dis_max": { "queries": queries } });
+        self.query = best_of(queries);
         self.aggs.all_words = asks_for_all.then(|| {
             let filters: Vec<Value> = filters.into_iter().map(|passing| passing.filter).collect();
             Passing { filter: json!({ "bool": { "should": filters, "minimum_should_match": 1 } }) }

@@ -1,6 +1,8 @@
 //! Words that were written apart and that the catalogue writes as one (`head phones`), and the other way round
 //! (`gardenhose`). Which words there are is asked of the catalogue: no list of them is kept. Pure.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -75,8 +77,8 @@ fn is_word(word: &str) -> bool {
 
 /// The question how many products have what was typed, and how many what it may be meant for.
 pub fn question(respellings: &[Respelling], relevance: &Relevance) -> Value {
-    let fields = NAMES.iter().map(|name| ((*name).to_owned(), 1.0)).collect();
-    let names = Boosted { fields, boost: 1.0 };
+    let fields: BTreeMap<String, f64> = NAMES.iter().map(|name| ((*name).to_owned(), 1.0)).collect();
+    let names = Boosted { fields: fields.into(), boost: 1.0 };
     let has = |text: &str| match text.contains(' ') {
         true => in_a_row(text, &names),
         false => across_fields(text, "100%", relevance),

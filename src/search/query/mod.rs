@@ -21,9 +21,10 @@ use crate::search::facets::Passing;
 use crate::search::query::body::Body;
 use crate::search::query::plan::{Doubts, Piece, Unsure};
 use crate::search::query::spelling::Reach;
-use crate::search::relevance::{Boosted, Fields, Relevance};
+use crate::search::relevance::{Boosted, Relevance};
 use crate::search::request::{Filters, SearchRequest, Words};
 use crate::search::{facets, filter};
+use crate::store::query::query;
 
 /// How often the points of an identifier that is a product's own count: they come before those of any words.
 const IDENTIFIER_BOOST: f64 = 10_000.0;
@@ -66,8 +67,8 @@ pub fn filters<'r>(request: &'r SearchRequest, stage: &Stage) -> Cow<'r, Filters
 pub fn products(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Body {
     let filters = &*filters(request, stage);
     let mut body = Body {
-        query: ranked(&matching(request, stage, relevance), relevance),
-        post_filter: json!({ "bool": { "filter": filter::clauses(filters, None) } }),
+        query: ranked(matching(request, stage, relevance), relevance),
+        post_filter: filter::all(filters, None),
         aggs: facets::aggregations(filters),
         size: request.page.size,
         from: request.after.is_none().then(|| request.page.offset()),
@@ -110,23 +111,27 @@ pub fn occurrences(words: &Words, relevance: &Relevance) -> Value {
 }
 
 /// Multiplies a match's score by a little more than one for popular products and those in stock.
-pub fn ranked(query: &Value, relevance: &Relevance) -> Value {
+pub fn ranked(matching: Value, relevance: &Relevance) -> Value {
     let popularity = &relevance.popularity;
-    json!({ "function_score": {
-        "query": query,
-        "functions": [
-            { "weight": 1.0 },
-            {
-                "field_value_factor": {
-                    "field": "popularity", "factor": popularity.factor, "modifier": "log1p", "missing": 0.0
-                },
-                "weight": popularity.weight,
+    let functions = json!([
+        { "weight": 1.0 },
+        {
+            "field_value_factor": {
+                "field": "popularity", "factor": popularity.factor, "modifier": "log1p", "missing": 0.0
             },
-            { "filter": { "term": { "in_stock": true } }, "weight": relevance.in_stock_weight },
+            "weight": popularity.weight,
+        },
+        { "filter": { "term": { "in_stock": true } }, "weight": relevance.in_stock_weight },
+    ]);
+    query(
+        "function_score",
+        [
+            ("query", matching),
+            ("functions", functions),
+            ("score_mode", "sum".into()),
+            ("boost_mode", "multiply".into()),
         ],
-        "score_mode": "sum",
-        "boost_mode": "multiply",
-    }})
+    )
 }
 
 /// How many parts of a query a product must have.
@@ -149,9 +154,13 @@ fn matching(request: &SearchRequest, stage: &Stage, relevance: &Relevance) -> Va
     let none = Doubts::default();
     let doubts = stage.doubts().unwrap_or(&none);
     let must = piece_by_piece(typed, doubts, least, relevance);
-    let words = json!({ "bool": { "must": [must], "should": bonuses(&doubts.meant(typed), relevance) } });
+    let bonuses = bonuses(&doubts.meant(typed), relevance);
+    let words = query("bool", [("must", vec![must].into()), ("should", bonuses.into())]);
     match identified(typed) {
-        Some(product) => json!({ "bool": { "should": [words, product], "minimum_should_match": 1 } }),
+        Some(product) => {
+            let either = vec![words, product];
+            query("bool", [("should", either.into()), ("minimum_should_match", 1.into())])
+        }
         None => words,
     }
 }
@@ -166,13 +175,16 @@ fn identified(typed: &Words) -> Option<Value> {
 /// The whole text at once, so that synonyms of several words work, with terms that may lie in different
 /// fields.
 fn across_fields(text: &str, minimum: &str, relevance: &Relevance) -> Value {
-    json!({ "multi_match": {
-        "query": text,
-        "type": "cross_fields",
-        "fields": weighted(&relevance.text.fields),
-        "minimum_should_match": minimum,
-        "tie_breaker": relevance.text.tie_breaker,
-    }})
+    query(
+        "multi_match",
+        [
+            ("query", text.into()),
+            ("type", "cross_fields".into()),
+            ("fields", relevance.text.fields.in_queries()),
+            ("minimum_should_match", minimum.into()),
+            ("tie_breaker", relevance.text.tie_breaker.into()),
+        ],
+    )
 }
 
 /// All words, and of a term that a synonym has put in all words too.
@@ -184,7 +196,7 @@ fn all_words(words: &Words, relevance: &Relevance) -> Value {
         Some(others) if terms.is_empty() => others,
         others => {
             let terms = terms.into_iter().map(|term| whole(term, relevance));
-            json!({ "bool": { "must": terms.chain(others).collect::<Vec<_>>() } })
+            query("bool", [("must", terms.chain(others).collect())])
         }
     }
 }
@@ -192,15 +204,18 @@ fn all_words(words: &Words, relevance: &Relevance) -> Value {
 /// A term of several words: all of them, or next to each other, whichever counts more. So it weighs at least what it does
 /// where the same synonym is compiled in.
 fn whole(term: &str, relevance: &Relevance) -> Value {
-    let phrase = json!({ "multi_match": {
-        "query": term,
-        "type": "phrase",
-        // With synonyms of its own a phrase would weigh what all of them do.
-        "analyzer": "stemmed",
-        "fields": weighted(&relevance.text.fields),
-        "tie_breaker": relevance.text.tie_breaker,
-    }});
-    json!({ "dis_max": { "queries": [across_fields(term, "100%", relevance), phrase] } })
+    let phrase = query(
+        "multi_match",
+        [
+            ("query", term.into()),
+            ("type", "phrase".into()),
+            // With synonyms of its own a phrase would weigh what all of them do.
+            ("analyzer", "stemmed".into()),
+            ("fields", relevance.text.fields.in_queries()),
+            ("tie_breaker", relevance.text.tie_breaker.into()),
+        ],
+    );
+    best_of(vec![across_fields(term, "100%", relevance), phrase])
 }
 
 /// The parts of a query, of which a product must have so many: every term that a synonym has put in, for without it the
@@ -220,10 +235,8 @@ fn piece_by_piece(words: &Words, doubts: &Doubts, least: Least, relevance: &Rele
     }
     let terms = terms.into_iter().map(|term| clause(term, minimum, relevance));
     match least {
-        Least::Most => json!({ "bool": { "must": terms.chain(others).collect::<Vec<_>>() } }),
-        Least::Any => json!({ "bool": {
-            "must": terms.collect::<Vec<_>>(), "should": others.into_iter().collect::<Vec<_>>(),
-        }}),
+        Least::Most => query("bool", [("must", terms.chain(others).collect())]),
+        Least::Any => query("bool", [("must", terms.collect()), ("should", others.into_iter().collect())]),
     }
 }
 
@@ -234,7 +247,7 @@ fn some_of(pieces: Vec<Piece>, minimum: &str, relevance: &Relevance) -> Option<V
         only if clauses.is_empty() => only,
         last => {
             clauses.extend(last);
-            Some(json!({ "bool": { "should": clauses, "minimum_should_match": minimum } }))
+            Some(query("bool", [("should", clauses.into()), ("minimum_should_match", minimum.into())]))
         }
     }
 }
@@ -260,43 +273,61 @@ fn one_of(unsure: &Unsure, relevance: &Relevance) -> Value {
         query["multi_match"]["boost"] = json!(relevance.spelling.boost / similar.edits.max(1) as f64);
         queries.push(query);
     }
-    json!({ "dis_max": { "queries": queries } })
+    best_of(queries)
+}
+
+/// What any of these finds, each product by the best of them.
+pub fn best_of(queries: Vec<Value>) -> Value {
+    query("dis_max", [("queries", queries.into())])
 }
 
 fn begins_with(word: &str, relevance: &Relevance) -> Value {
-    json!({ "multi_match": {
-        "query": word,
-        "operator": "and",
-        "fields": weighted(&relevance.prefix.fields),
-        "boost": relevance.prefix.boost,
-    }})
+    query(
+        "multi_match",
+        [
+            ("query", word.into()),
+            ("operator", "and".into()),
+            ("fields", relevance.prefix.fields.in_queries()),
+            ("boost", relevance.prefix.boost.into()),
+        ],
+    )
 }
 
 /// The parts of an identifier, one after the other in one field.
 fn in_a_row(code: &str, layer: &Boosted) -> Value {
-    json!({ "multi_match": {
-        "query": code,
-        "type": "phrase",
-        "fields": weighted(&layer.fields),
-        "boost": layer.boost,
-    }})
+    query(
+        "multi_match",
+        [
+            ("query", code.into()),
+            ("type", "phrase".into()),
+            ("fields", layer.fields.in_queries()),
+            ("boost", layer.boost.into()),
+        ],
+    )
 }
 
 /// What lifts the better of two matches: the words as written, all of them, next to each other.
 fn bonuses(words: &Words, relevance: &Relevance) -> Vec<Value> {
     let text = words.text();
-    let mut bonuses = vec![json!({ "multi_match": {
-        "query": text,
-        "type": "cross_fields",
-        "fields": weighted(&relevance.exact.fields),
-        "boost": relevance.exact.boost,
-    }})];
+    let as_written = query(
+        "multi_match",
+        [
+            ("query", text.as_str().into()),
+            ("type", "cross_fields".into()),
+            ("fields", relevance.exact.fields.in_queries()),
+            ("boost", relevance.exact.boost.into()),
+        ],
+    );
+    let mut bonuses = vec![as_written];
     if text.contains(' ') {
-        bonuses.push(json!({ "multi_match": {
-            "query": text,
-            "fields": weighted(&relevance.pairs.fields),
-            "boost": relevance.pairs.boost,
-        }}));
+        bonuses.push(query(
+            "multi_match",
+            [
+                ("query", text.into()),
+                ("fields", relevance.pairs.fields.in_queries()),
+                ("boost", relevance.pairs.boost.into()),
+            ],
+        ));
         let mut all = all_words(words, relevance);
         // Queries of every kind have one.
         for query in all.as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
@@ -305,10 +336,6 @@ fn bonuses(words: &Words, relevance: &Relevance) -> Vec<Value> {
         bonuses.push(all);
     }
     bonuses
-}
-
-fn weighted(fields: &Fields) -> Vec<String> {
-    fields.iter().map(|(field, weight)| format!("{field}^{weight}")).collect()
 }
 
 #[cfg(test)]
