@@ -1,8 +1,9 @@
 //! `cargo bench --bench serve`: what the service adds to Elasticsearch's own answer, in time and in CPU.
 //!
 //! Starts the real `api` and asks it, a bare proxy and Elasticsearch in turns, in one run, over one connection each:
-//! the service for an address, the others for the body that the service sends Elasticsearch for that address. The
-//! catalogue must be there: `SHOPLENS_PREFIX=bench- cargo run --release --bin seeder` first, then the bench with
+//! the service for an address, the others for the body that the service sends Elasticsearch for that address. Then
+//! the service and the proxy in turns over many connections, for what a request costs when more than one comes at a
+//! time. The catalogue must be there: `SHOPLENS_PREFIX=bench- cargo run --release --bin seeder` first, then the bench with
 //! the same prefix.
 
 mod proxy;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
+use futures_util::stream::{self, TryStreamExt};
 use reqwest::Client;
 use serde_json::Value;
 use shoplens::config::{ElasticsearchSettings, ShopSettings};
@@ -57,6 +59,10 @@ const TYPED: [&str; 12] = [
 ];
 /// Products on a page, as the endpoint's default has it.
 const RESULTS: u32 = 12;
+/// Connections that are asked over at once.
+const CROWD: usize = 16;
+/// How often the service and the proxy are each asked by the crowd, in turns.
+const CROWDS: u32 = 4;
 /// Suggestions, as the endpoint's default has it.
 const SUGGESTIONS: u32 = 8;
 
@@ -106,8 +112,14 @@ async fn measure(settings: &Settings) -> anyhow::Result<()> {
         "{:14} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
         "", "Elastics.", "service", "more", "CPU", "proxy more", "proxy CPU"
     );
-    for (what, questions) in [("/search", searches()?), ("/autocomplete", suggestions()?)] {
-        compare(what, &questions, settings.rounds, &asked).await?;
+    let all = [("/search", searches()?), ("/autocomplete", suggestions()?)];
+    for (what, questions) in &all {
+        compare(what, questions, settings.rounds, &asked).await?;
+    }
+    println!("CPU of a request, {CROWD} at a time");
+    println!("{:14} {:>10} {:>10}", "", "service", "proxy");
+    for (what, questions) in &all {
+        crowd(what, questions, settings.rounds, &asked).await?;
     }
     Ok(())
 }
@@ -192,6 +204,39 @@ async fn compare(what: &str, questions: &[Question], rounds: u32, asked: &Asked)
     let [straight, served, more, proxied] = [straight, served, more, proxied].map(median).map(millis);
     println!("{what:14} {straight:>10} {served:>10} {more:>10} {:>10} {proxied:>10} {:>10}", cpus.0, cpus.1);
     Ok(())
+}
+
+/// Has a crowd ask the service and the proxy in turns, and prints what a request costs each.
+async fn crowd(what: &str, questions: &[Question], rounds: u32, asked: &Asked) -> anyhow::Result<()> {
+    let Asked { service, proxy, .. } = asked;
+    let client = Client::builder().no_proxy().no_gzip().build()?;
+    let mut cpu = [Duration::ZERO; 2];
+    for _ in 0..CROWDS {
+        let [of_service, of_proxy] = &mut cpu;
+        *of_service +=
+            cpu_of_many(service, questions, rounds, |question| get(&client, service, &question.path)).await?;
+        *of_proxy +=
+            cpu_of_many(proxy, questions, rounds, |question| post(&client, proxy.address(), &question.body))
+                .await?;
+    }
+    let requests = f64::from(CROWDS * rounds) * questions.len() as f64;
+    let [service, proxy] = cpu.map(|cpu| millis(cpu.as_secs_f64() / requests));
+    println!("{what:14} {service:>10} {proxy:>10}");
+    Ok(())
+}
+
+/// The CPU time that these questions cost one that is asked.
+async fn cpu_of_many<'q, F: Future<Output = anyhow::Result<f64>>>(
+    running: &Running,
+    questions: &'q [Question],
+    rounds: u32,
+    ask: impl Fn(&'q Question) -> F,
+) -> anyhow::Result<Duration> {
+    let before = running.cpu()?;
+    let all = (0..rounds).flat_map(|_| questions);
+    let answers = stream::iter(all.map(|question| Ok(ask(question))));
+    answers.try_buffer_unordered(CROWD).try_for_each(async |_| Ok(())).await?;
+    Ok(running.cpu()? - before)
 }
 
 /// Seconds that the service's answer takes.
