@@ -2,9 +2,9 @@
 //!
 //! Preloads events of the generator's making into the topics of a prefix of its own on the real Kafka, then
 //! measures in one run: the bare drain, the drain with the typed decode, and the whole processor (raw events
-//! off) against a server that accepts everything in Elasticsearch's place. With `--real` a part of what that
-//! was sent is then sent to Elasticsearch itself, and the processor drains everything into it once more. What it made is
-//! removed at the end.
+//! off) against a server that accepts everything in Elasticsearch's place. With `--real` all that it was sent, which it
+//! then holds in memory, is sent to Elasticsearch itself, and the processor drains everything into it once more. What it
+//! made is removed at the end.
 
 mod bulk;
 #[path = "../shared/cost.rs"]
@@ -105,7 +105,7 @@ async fn measure(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Resul
     print("bare drain", &drained(false).await?, events);
     let decoded = drained(true).await?;
     print("drain and decode", &decoded, events);
-    let stub = Stub::start()?;
+    let stub = Stub::start(settings.real)?;
     let address = ["--elasticsearch-host", &stub.address];
     let accepting = Store::new(&library(&address).elasticsearch, &settings.prefix)?;
     let (whole, ()) = Cost::of(process(settings, bus, &accepting, "original")).await?;

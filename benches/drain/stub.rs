@@ -16,9 +16,9 @@ use shoplens::store::Store;
 
 /// The argument by which the benchmark starts itself as this server.
 pub const ARGUMENT: &str = "accept-everything";
+/// The argument by which it keeps all requests.
+const KEEPING: &str = "keep-everything";
 const BODY_BYTES_MAX: usize = 64 << 20;
-/// Of so many requests one is kept, to be sent to Elasticsearch.
-const REQUESTS_PER_KEPT: usize = 4;
 
 /// The running server; killed when dropped.
 pub struct Stub {
@@ -28,10 +28,11 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Starts the server and waits for its address.
-    pub fn start() -> anyhow::Result<Self> {
-        let mut child =
-            Command::new(std::env::current_exe()?).arg(ARGUMENT).stdout(Stdio::piped()).spawn()?;
+    /// Starts the server, which keeps all requests or none, and waits for its address.
+    pub fn start(keeps: bool) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(ARGUMENT).args(keeps.then_some(KEEPING));
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut address = String::new();
         let output = child.stdout.take().context("the stub has no output")?;
         BufReader::new(output).read_line(&mut address)?;
@@ -47,7 +48,7 @@ impl Stub {
     pub async fn kept(&self, accepted: &Accepted) -> anyhow::Result<Vec<Bytes>> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let mut requests = Vec::new();
-        for number in 0..accepted.kept {
+        for number in 0..accepted.requests {
             let answer = client.get(format!("{}/kept/{number}", self.address)).send().await?;
             requests.push(answer.error_for_status()?.bytes().await?);
         }
@@ -71,13 +72,12 @@ pub struct Accepted {
     pub documents: usize,
     /// Bytes of all requests.
     pub bytes: usize,
-    /// Requests that were kept.
-    pub kept: usize,
 }
 
 #[derive(Default)]
 struct State {
     accepted: Accepted,
+    keeps: bool,
     kept: Vec<Bytes>,
 }
 
@@ -88,9 +88,8 @@ impl State {
         self.accepted.requests += 1;
         self.accepted.documents += documents;
         self.accepted.bytes += body.len();
-        if self.accepted.requests % REQUESTS_PER_KEPT == 1 {
+        if self.keeps {
             self.kept.push(body);
-            self.accepted.kept = self.kept.len();
         }
     }
 }
@@ -128,10 +127,12 @@ pub fn serve() -> anyhow::Result<()> {
         let address = addresses.first().and_then(|address| address.as_socket_addr());
         println!("http://{}", address.context("the stub has no address")?);
         std::io::stdout().flush()?;
+        let keeps = std::env::args().any(|argument| argument == KEEPING);
+        let state: Shared = Arc::new(Mutex::new(State { keeps, ..State::default() }));
         let routes = Route::new().at("/_bulk", poem::post(bulk)).at("/accepted", poem::get(count));
         let routes = routes.at("/kept/:number", poem::get(kept));
         let routes = routes.at("*", poem::get(anything).put(anything).post(anything).head(anything));
-        Server::new_with_acceptor(acceptor).run(routes.data(Shared::default())).await?;
+        Server::new_with_acceptor(acceptor).run(routes.data(state)).await?;
         Ok(())
     })
 }
