@@ -63,8 +63,8 @@ impl Fields {
     }
 
     /// As a query names them.
-    pub fn in_queries(&self) -> Value {
-        self.in_queries.clone()
+    pub fn in_queries(&self) -> &Value {
+        &self.in_queries
     }
 }
 

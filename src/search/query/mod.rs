@@ -175,16 +175,13 @@ fn identified(typed: &Words) -> Option<Value> {
 /// The whole text at once, so that synonyms of several words work, with terms that may lie in different
 /// fields.
 fn across_fields(text: &str, minimum: &str, relevance: &Relevance) -> Value {
-    query(
-        "multi_match",
-        [
-            ("query", text.into()),
-            ("type", "cross_fields".into()),
-            ("fields", relevance.text.fields.in_queries()),
-            ("minimum_should_match", minimum.into()),
-            ("tie_breaker", relevance.text.tie_breaker.into()),
-        ],
-    )
+    json!({ "multi_match": {
+        "query": text,
+        "type": "cross_fields",
+        "fields": relevance.text.fields.in_queries(),
+        "minimum_should_match": minimum,
+        "tie_breaker": relevance.text.tie_breaker,
+    }})
 }
 
 /// All words, and of a term that a synonym has put in all words too.
@@ -204,17 +201,14 @@ fn all_words(words: &Words, relevance: &Relevance) -> Value {
 /// A term of several words: all of them, or next to each other, whichever counts more. So it weighs at least what it does
 /// where the same synonym is compiled in.
 fn whole(term: &str, relevance: &Relevance) -> Value {
-    let phrase = query(
-        "multi_match",
-        [
-            ("query", term.into()),
-            ("type", "phrase".into()),
-            // With synonyms of its own a phrase would weigh what all of them do.
-            ("analyzer", "stemmed".into()),
-            ("fields", relevance.text.fields.in_queries()),
-            ("tie_breaker", relevance.text.tie_breaker.into()),
-        ],
-    );
+    let phrase = json!({ "multi_match": {
+        "query": term,
+        "type": "phrase",
+        // With synonyms of its own a phrase would weigh what all of them do.
+        "analyzer": "stemmed",
+        "fields": relevance.text.fields.in_queries(),
+        "tie_breaker": relevance.text.tie_breaker,
+    }});
     best_of(vec![across_fields(term, "100%", relevance), phrase])
 }
 
@@ -282,52 +276,40 @@ pub fn best_of(queries: Vec<Value>) -> Value {
 }
 
 fn begins_with(word: &str, relevance: &Relevance) -> Value {
-    query(
-        "multi_match",
-        [
-            ("query", word.into()),
-            ("operator", "and".into()),
-            ("fields", relevance.prefix.fields.in_queries()),
-            ("boost", relevance.prefix.boost.into()),
-        ],
-    )
+    json!({ "multi_match": {
+        "query": word,
+        "operator": "and",
+        "fields": relevance.prefix.fields.in_queries(),
+        "boost": relevance.prefix.boost,
+    }})
 }
 
 /// The parts of an identifier, one after the other in one field.
 fn in_a_row(code: &str, layer: &Boosted) -> Value {
-    query(
-        "multi_match",
-        [
-            ("query", code.into()),
-            ("type", "phrase".into()),
-            ("fields", layer.fields.in_queries()),
-            ("boost", layer.boost.into()),
-        ],
-    )
+    json!({ "multi_match": {
+        "query": code,
+        "type": "phrase",
+        "fields": layer.fields.in_queries(),
+        "boost": layer.boost,
+    }})
 }
 
 /// What lifts the better of two matches: the words as written, all of them, next to each other.
 fn bonuses(words: &Words, relevance: &Relevance) -> Vec<Value> {
     let text = words.text();
-    let as_written = query(
-        "multi_match",
-        [
-            ("query", text.as_str().into()),
-            ("type", "cross_fields".into()),
-            ("fields", relevance.exact.fields.in_queries()),
-            ("boost", relevance.exact.boost.into()),
-        ],
-    );
+    let as_written = json!({ "multi_match": {
+        "query": text,
+        "type": "cross_fields",
+        "fields": relevance.exact.fields.in_queries(),
+        "boost": relevance.exact.boost,
+    }});
     let mut bonuses = vec![as_written];
     if text.contains(' ') {
-        bonuses.push(query(
-            "multi_match",
-            [
-                ("query", text.into()),
-                ("fields", relevance.pairs.fields.in_queries()),
-                ("boost", relevance.pairs.boost.into()),
-            ],
-        ));
+        bonuses.push(json!({ "multi_match": {
+            "query": text,
+            "fields": relevance.pairs.fields.in_queries(),
+            "boost": relevance.pairs.boost,
+        }}));
         let mut all = all_words(words, relevance);
         // Queries of every kind have one.
         for query in all.as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
