@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// An object with these members.
-pub fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
