@@ -33,7 +33,7 @@ impl Live {
     /// The synonyms and rules of now. Where they cannot be read, the last ones that could: a search without
     /// the latest rule is better than none.
     pub async fn now(&self) -> Arc<Merchandise> {
-        let read = self.shared.fresh.get(Box::pin(read(&self.store))).await;
+        let read = self.shared.fresh.get(read(&self.store)).await;
         let mut last = self.shared.last.lock().unwrap_or_else(PoisonError::into_inner);
         match read {
             Ok(merchandise) => *last = merchandise,

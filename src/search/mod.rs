@@ -241,8 +241,7 @@ impl Search {
         if pairs.is_empty() || !request.fuzzy || !curated.meant.is_empty() {
             return Ok(None);
         }
-        let asked = Box::pin(self.respelled(&request.words, &pairs));
-        self.joined.get(request.words.text(), asked).await
+        self.joined.get(request.words.text(), self.respelled(&request.words, &pairs)).await
     }
 
     /// The query with words in two where products have them so.
