@@ -11,6 +11,7 @@ mod bulk;
 mod cost;
 mod drains;
 mod stub;
+mod work;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use shoplens::stream::run::{Edges, ProcessorSettings, run};
 
 use crate::cost::Cost;
 use crate::stub::Stub;
+use crate::work::Work;
 
 /// As the processor has it.
 #[global_allocator]
@@ -134,11 +136,17 @@ async fn measure_real(
     expected: impl FnOnce(f64) -> f64,
 ) -> anyhow::Result<()> {
     let connections = CONNECTIONS * usize::from(settings.workers);
-    let bulk = async || bulk::rate(&settings.elasticsearch, store, requests, connections).await;
+    let bulk = async || {
+        let work = Work::so_far(store).await?;
+        let rate = bulk::rate(&settings.elasticsearch, store, requests, connections).await?;
+        work.print_since(store).await.map(|()| rate)
+    };
     let before = bulk().await?;
     println!("Elasticsearch alone, before: {before:.0} documents/s");
+    let work = Work::so_far(store).await?;
     let (real, ()) = Cost::of(process(settings, bus, store, "real")).await?;
     print("whole processor with Elasticsearch", &real, settings.events);
+    work.print_since(store).await?;
     store.remove_all().await?;
     let after = bulk().await?;
     println!("Elasticsearch alone, after: {after:.0} documents/s");
