@@ -331,7 +331,7 @@ mod tests {
 
     fn refused(reason: &str) -> crate::store::bulk::Refused {
         let operation = Operation {
-            index: "i".to_owned(),
+            index: "i".into(),
             id: "a".to_owned(),
             mode: Mode::Replace,
             source: Vec::new(),

@@ -185,7 +185,7 @@ async fn write(
     let signals = documents.iter().filter(|document| document.schema.name == Schema::FRAUD_SIGNALS.name);
     let news: Vec<News> = signals.map(|signal| News::of(signal, store.generation())).collect();
     let operations = documents.into_iter().map(|document| Operation {
-        index: store.name(&document.schema.index_at(document.at)),
+        index: store.name(&document.schema.index_at(document.at)).into(),
         id: document.id,
         mode: document.mode,
         source: document.source,
@@ -199,7 +199,7 @@ async fn write(
     // Recorded with the time of now: whoever sums windows up looks at what was repaired since its last look.
     let records = counts.into_iter().map(|(start, documents)| record(&batch, start, documents));
     let operations = records.map(|record| Operation {
-        index: index.clone(),
+        index: index.as_str().into(),
         id: id(&record),
         mode: Mode::IfNotOlder(version(&record)),
         source: json(&record),

@@ -136,7 +136,7 @@ impl Bucket {
         let version = self.support.count();
         let source = self.document(kind, level, minute).to_string().into_bytes();
         let index = name(&schema.index_at(minute));
-        Some(Operation { index, id, mode: Mode::IfNewer(version), source, tag: 0 })
+        Some(Operation { index: index.into(), id, mode: Mode::IfNewer(version), source, tag: 0 })
     }
 
     /// `hour|1795255200000|p-1|garden.tools|Arbor`; the last key, which alone may have any length, as its hash where it

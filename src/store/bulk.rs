@@ -5,12 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use elasticsearch::http::Method;
 use elasticsearch::http::headers::HeaderMap;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use smol_str::SmolStr;
 
 use crate::store::chunk::{Chunk, chunks};
 use crate::store::metrics;
@@ -23,8 +24,8 @@ const ATTEMPTS_UNTOLD: u32 = 3;
 /// One document to write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
-    /// The full name of the index.
-    pub index: String,
+    /// The full name of the index, which many have in common.
+    pub index: SmolStr,
     /// The document's id.
     pub id: String,
     /// What to do when there is one with that id.
@@ -149,11 +150,15 @@ impl Store {
     /// Writes all documents, in requests of a bounded size of which `connections` are under way at once,
     /// and sends again what Elasticsearch does not take *now*, for ever: a sink may not lose. Whoever can
     /// give up drops the future; documents may then be written or not.
-    pub async fn write_all(&self, operations: Vec<Operation>, connections: usize) -> Written {
+    pub async fn write_all(
+        &self,
+        operations: impl IntoIterator<Item = Operation>,
+        connections: usize,
+    ) -> Written {
         let waiting = Mutex::new(chunks(operations).map(Chunk::new));
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
         let connection = async || {
-            let (mut written, mut buffer) = (Written::default(), BytesMut::new());
+            let (mut written, mut buffer) = (Written::default(), Vec::new());
             while let Some(chunk) = next() {
                 written.add(self.write_chunk(chunk, &mut buffer).await);
             }
@@ -205,7 +210,7 @@ impl Store {
     }
 
     /// One chunk until every item is final.
-    async fn write_chunk(&self, mut chunk: Chunk, buffer: &mut BytesMut) -> Written {
+    async fn write_chunk(&self, mut chunk: Chunk, buffer: &mut Vec<u8>) -> Written {
         let mut waits = backoff();
         let mut attempts = 0;
         // Held until this chunk is done or given up.
@@ -223,11 +228,15 @@ impl Store {
     }
 
     /// One request; a verdict for each document, in order.
-    async fn bulk(&self, operations: &[Operation], buffer: &mut BytesMut) -> Vec<Verdict> {
-        let (body, sent_at) = (body(operations, buffer), Instant::now());
-        let bytes = body.len();
-        let verdicts = self.send_bulk(operations, body).await;
-        metrics::answered(bytes, sent_at.elapsed(), &verdicts);
+    async fn bulk(&self, operations: &[Operation], buffer: &mut Vec<u8>) -> Vec<Verdict> {
+        write_body(operations, buffer);
+        let (body, sent_at) = (Bytes::from(std::mem::take(buffer)), Instant::now());
+        let verdicts = self.send_bulk(operations, body.clone()).await;
+        metrics::answered(body.len(), sent_at.elapsed(), &verdicts);
+        // Its memory is ours again, unless what sent it still holds it.
+        if body.is_unique() {
+            *buffer = body.into();
+        }
         verdicts
     }
 
@@ -275,8 +284,9 @@ struct Header<'a> {
     version_type: Option<&'static str>,
 }
 
-/// The body of a request, written into a buffer whose memory is free again once the request is sent.
-fn body(operations: &[Operation], buffer: &mut BytesMut) -> Bytes {
+/// Writes the body of a request in place of what the buffer holds.
+fn write_body(operations: &[Operation], buffer: &mut Vec<u8>) {
+    buffer.clear();
     buffer.reserve(operations.iter().map(Operation::bytes).sum());
     for operation in operations {
         let (action, version, version_type) = match operation.mode {
@@ -288,12 +298,11 @@ fn body(operations: &[Operation], buffer: &mut BytesMut) -> Bytes {
         buffer.extend_from_slice(action);
         let header = Header { _index: &operation.index, _id: &operation.id, version, version_type };
         // Texts and numbers into memory: cannot fail.
-        let _ = serde_json::to_writer(buffer.writer(), &header);
+        let _ = serde_json::to_writer(&mut *buffer, &header);
         buffer.extend_from_slice(b"}\n");
         buffer.extend_from_slice(&operation.source);
-        buffer.extend_from_slice(b"\n");
+        buffer.push(b'\n');
     }
-    buffer.split().freeze()
 }
 
 /// Whether any document of a request was not written.
@@ -355,7 +364,7 @@ mod tests {
 
     fn operation(id: &str, bytes: usize) -> Operation {
         Operation {
-            index: "i".to_owned(),
+            index: "i".into(),
             id: id.to_owned(),
             mode: Mode::Replace,
             source: vec![b'x'; bytes],
@@ -436,17 +445,20 @@ mod tests {
         assert_eq!(verdicts(200, body, 2), [Verdict::Done, Verdict::Done]);
     }
 
+    fn body(operations: &[Operation]) -> Vec<u8> {
+        let mut buffer = Vec::new();
+        write_body(operations, &mut buffer);
+        buffer
+    }
+
     #[test]
     fn a_buffer_that_is_used_again_holds_the_new_request_alone() {
-        let mut buffer = BytesMut::new();
-        let bodies = ["a", "b", "c"].map(|id| {
-            let one = operation(id, 300);
-            (body(std::slice::from_ref(&one), &mut buffer), body(&[one], &mut BytesMut::new()))
-        });
-        assert!(bodies.iter().all(|(again, alone)| again == alone));
-        drop(bodies);
-        let last = [operation("d", 3)];
-        assert_eq!(body(&last, &mut buffer), body(&last, &mut BytesMut::new()));
+        let mut buffer = Vec::new();
+        for (id, bytes) in [("a", 300), ("b", 3), ("c", 200)] {
+            let one = [operation(id, bytes)];
+            write_body(&one, &mut buffer);
+            assert_eq!(buffer, body(&one));
+        }
     }
 
     #[test]
@@ -454,6 +466,6 @@ mod tests {
         let operation = Operation { mode: Mode::IfNewer(7), ..operation("a|b", 1) };
         let expected =
             "{\"index\":{\"_index\":\"i\",\"_id\":\"a|b\",\"version\":7,\"version_type\":\"external\"}}\nx\n";
-        assert_eq!(body(&[operation], &mut BytesMut::new()), expected);
+        assert_eq!(String::from_utf8(body(&[operation])).unwrap(), expected);
     }
 }

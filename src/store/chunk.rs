@@ -79,7 +79,7 @@ fn sort(
 }
 
 /// Splits into requests of a bounded size, keeping the order.
-pub fn chunks(operations: Vec<Operation>) -> impl Iterator<Item = Vec<Operation>> {
+pub fn chunks(operations: impl IntoIterator<Item = Operation>) -> impl Iterator<Item = Vec<Operation>> {
     let mut operations = operations.into_iter().peekable();
     iter::from_fn(move || {
         let first = operations.next()?;
@@ -101,7 +101,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn operation(tag: usize, bytes: usize) -> Operation {
-        let (index, id) = ("i".to_owned(), tag.to_string());
+        let (index, id) = ("i".into(), tag.to_string());
         Operation { index, id, mode: Mode::Replace, source: vec![b'x'; bytes], tag }
     }
 

@@ -55,6 +55,13 @@ pub struct Pane {
     pub topic: Option<usize>,
 }
 
+impl Pane {
+    /// How the ids of a kind of its results begin: written once for all of them.
+    pub fn ids_begin(&self, kind: &str) -> String {
+        format!("{kind}|{}|{}|", self.start.millis(), self.partition)
+    }
+}
+
 /// An event on its way into the folds.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {

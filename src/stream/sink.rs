@@ -2,10 +2,13 @@
 //! when all of it is acknowledged.
 
 use std::collections::{BTreeSet, HashMap};
+use std::iter::Enumerate;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 use tokio::sync::mpsc;
 
 use crate::bus::Producer;
@@ -140,21 +143,13 @@ impl Sink {
     /// Writes the documents, making the indices that are missing unless they are of before `oldest`. Gives the ones
     /// that are refused, with their number in `documents` as tag.
     async fn write(&self, documents: &mut [(i32, Document)], oldest: Timestamp) -> Vec<Refused> {
-        let mut names = IndexNames { store: &self.store, known: HashMap::new() };
-        let numbered = documents.iter_mut().enumerate();
-        let operations = numbered.map(|(tag, (_, document))| Operation {
-            index: names.of(document),
-            id: std::mem::take(&mut document.id),
-            mode: document.mode,
-            source: std::mem::take(&mut document.source),
-            tag,
-        });
-        let mut operations: Vec<Operation> = operations.collect();
-        let (mut refused, mut made) = (Vec::new(), BTreeSet::new());
-        while !operations.is_empty() {
-            let written = self.store.write_all(operations, CONNECTIONS).await;
-            refused.extend(written.refused);
-            operations = self.make_room(written.missing, documents, oldest, &mut made).await;
+        let operations = Operations::of(&self.store, documents);
+        let mut written = self.store.write_all(operations, CONNECTIONS).await;
+        let (mut refused, mut made) = (written.refused, BTreeSet::new());
+        while !written.missing.is_empty() {
+            let again = self.make_room(written.missing, documents, oldest, &mut made).await;
+            written = self.store.write_all(again, CONNECTIONS).await;
+            refused.append(&mut written.refused);
         }
         refused
     }
@@ -194,13 +189,13 @@ impl Sink {
         let now = Timestamp::now();
         let accepted = |report: &FrontierReport| !outcome.refused.iter().any(|(p, _)| *p == report.partition);
         let operations = frontiers.iter().filter(|report| accepted(report)).map(|report| Operation {
-            index: self.store.name(Schema::PROCESSOR_FRONTIERS.name),
+            index: self.store.name(Schema::PROCESSOR_FRONTIERS.name).into(),
             id: format!("{}|{}", report.group.name(), report.partition),
             mode: Mode::IfNotOlder(report.read_to()),
             source: json(&report.body(now)),
             tag: 0,
         });
-        let writing = self.store.write_all(operations.collect(), 1);
+        let writing = self.store.write_all(operations.collect::<Vec<_>>(), 1);
         match tokio::time::timeout(REPORT_WAIT, writing).await {
             Ok(written) if written.refused.is_empty() && written.missing.is_empty() => {}
             Ok(_) => {
@@ -220,17 +215,38 @@ fn oldest_taken(clock: Timestamp, frontiers: &[FrontierReport]) -> Timestamp {
     newest.map_or(clock, |newest| newest.min(clock)) - AGE_MAX
 }
 
-/// The names of the indices; dates are only written out once a day and kind.
-struct IndexNames<'a> {
+/// The writing of documents: each is taken when its turn comes, so that not all are there twice.
+struct Operations<'a> {
+    documents: Enumerate<slice::IterMut<'a, (i32, Document)>>,
     store: &'a Store,
-    known: HashMap<(&'static str, i64), String>,
+    /// The names of the indices, by kind and day: dates are only written out once.
+    names: HashMap<(&'static str, i64), SmolStr>,
 }
 
-impl IndexNames<'_> {
-    fn of(&mut self, document: &Document) -> String {
+impl<'a> Operations<'a> {
+    fn of(store: &'a Store, documents: &'a mut [(i32, Document)]) -> Self {
+        Self { documents: documents.iter_mut().enumerate(), store, names: HashMap::new() }
+    }
+
+    fn index_of(&mut self, document: &Document) -> SmolStr {
         let day = document.at.floor_to(DAY_MS).millis();
-        let name = self.known.entry((document.schema.name, day));
-        name.or_insert_with(|| self.store.name(&document.schema.index_at(document.at))).clone()
+        let name = self.names.entry((document.schema.name, day));
+        name.or_insert_with(|| self.store.name(&document.schema.index_at(document.at)).into()).clone()
+    }
+}
+
+impl Iterator for Operations<'_> {
+    type Item = Operation;
+
+    fn next(&mut self) -> Option<Operation> {
+        let (tag, (_, document)) = self.documents.next()?;
+        Some(Operation {
+            index: self.index_of(document),
+            id: std::mem::take(&mut document.id),
+            mode: document.mode,
+            source: std::mem::take(&mut document.source),
+            tag,
+        })
     }
 }
 

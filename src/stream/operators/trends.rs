@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ struct ProductMinute {
     /// Category and brand as the first event (by time, then id) saw them: a function of the set of events.
     seen: Option<Seen>,
     /// One for each type of event that there was: hardly ever more than one.
-    tallies: Vec<Tally>,
+    tallies: SmallVec<[Tally; 1]>,
 }
 
 struct Seen {
@@ -47,7 +48,7 @@ struct Seen {
 struct Tally {
     kind: EventType,
     /// Fingerprints of the distinct sessions, in order: of a minute's thousands two never share one.
-    sessions: Vec<u64>,
+    sessions: SmallVec<[u64; 1]>,
     quantity: u64,
     revenue: Cents,
 }
@@ -82,12 +83,16 @@ struct TallyBody {
 
 impl Weighed for Minute {
     fn footprint(&self) -> Footprint {
-        let of_tally = |tally: &Tally| size_of::<Tally>() + tally.sessions.capacity() * size_of::<u64>();
+        // What lies within the entry is counted with it.
+        let more = |tally: &Tally| {
+            if tally.sessions.spilled() { tally.sessions.capacity() * size_of::<u64>() } else { 0 }
+        };
         self.0.footprint(|product_id, product| {
             let seen =
                 product.seen.as_ref().map_or(0, |seen| text(seen.category.as_str()) + text(&seen.brand));
-            let tallies: usize = product.tallies.iter().map(of_tally).sum();
-            text(product_id.as_str()) + seen + tallies
+            let tallies =
+                if product.tallies.spilled() { product.tallies.capacity() * size_of::<Tally>() } else { 0 };
+            text(product_id.as_str()) + seen + tallies + product.tallies.iter().map(more).sum::<usize>()
         })
     }
 }
@@ -126,10 +131,11 @@ impl Operator for Trends {
     fn render(&self, state: &mut Minute, pane: &Pane, out: &mut Vec<Document>) {
         let stream =
             pane.topic.and_then(|topic| Stream::ALL.get(topic)).map_or("all", |stream| stream.topic());
+        let begin = pane.ids_begin("trends");
         state.0.take_changed(|product_id, product| {
             let Some(seen) = &product.seen else { return };
             let body = product.body(pane, stream, product_id, seen);
-            let id = format!("trends|{}|{}|{product_id}|{stream}", pane.start.millis(), pane.partition);
+            let id = [&begin, product_id.as_str(), "|", stream].concat();
             out.push(Document::result(&Schema::PRODUCT_TRENDS, pane.start, id, product.support, &body));
         });
     }
@@ -147,10 +153,8 @@ impl ProductMinute {
             tally.add(event, item);
             return;
         }
-        let mut tally = Tally { kind, sessions: Vec::new(), quantity: 0, revenue: Cents(0) };
+        let mut tally = Tally { kind, sessions: SmallVec::new(), quantity: 0, revenue: Cents(0) };
         tally.add(event, item);
-        // A vector would make room for four.
-        self.tallies.reserve_exact(1);
         self.tallies.push(tally);
     }
 
@@ -177,9 +181,6 @@ impl Tally {
     fn add(&mut self, event: &Event, item: &Item) {
         let session = fingerprint(&event.session_id);
         if let Err(place) = self.sessions.binary_search(&session) {
-            if self.sessions.is_empty() {
-                self.sessions.reserve_exact(1);
-            }
             self.sessions.insert(place, session);
         }
         self.quantity += u64::from(item.quantity);

@@ -165,7 +165,7 @@ impl Elastic {
 }
 
 fn key(operation: &Operation) -> Key {
-    (operation.index.clone(), operation.id.clone())
+    (operation.index.to_string(), operation.id.clone())
 }
 
 fn version_of(operation: &Operation) -> u64 {

@@ -246,5 +246,5 @@ impl Flight {
 
 fn operation((tag, (_, document)): (usize, &(i32, Document))) -> Operation {
     let (index, id) = (document.schema.index_at(document.at), document.id.clone());
-    Operation { index, id, mode: document.mode, source: document.source.clone(), tag }
+    Operation { index: index.into(), id, mode: document.mode, source: document.source.clone(), tag }
 }

@@ -101,13 +101,13 @@ async fn write(shop: &Shop, documents: Vec<(&'static Schema, String, u64, Value)
         let index = schema.index_at(at);
         let source = body.to_string().into_bytes();
         let (full, mode) = (shop.store.name(&index), Mode::IfNewer(support));
-        operations.push((index, Operation { index: full, id, mode, source, tag: 0 }));
+        operations.push((index, Operation { index: full.into(), id, mode, source, tag: 0 }));
     }
     for index in operations.iter().map(|(index, _)| index).collect::<BTreeSet<_>>() {
         shop.store.create_index(index, &json!({})).await.unwrap();
     }
     let expected = operations.len() as u64;
-    let written = shop.store.write_all(operations.into_iter().map(|(_, one)| one).collect(), 1).await;
+    let written = shop.store.write_all(operations.into_iter().map(|(_, one)| one), 1).await;
     assert_eq!(written.done, expected, "{:?}", written.refused.first());
 }
 
@@ -136,10 +136,10 @@ async fn complete_until(shop: &Shop, at: Timestamp) {
         let topics = json!([{ "topic": "order-events", "next": 1, "max_ts": Timestamp::now() }]);
         let body = json!({ "group": group, "partition": partition, "complete_until": at, "topics": topics });
         let (id, source) = (format!("{group}|{partition}"), body.to_string().into_bytes());
-        Operation { index: index.clone(), id, mode: Mode::Replace, source, tag: 0 }
+        Operation { index: index.as_str().into(), id, mode: Mode::Replace, source, tag: 0 }
     };
     let all = ["trends", "sessions"].into_iter().flat_map(|group| (0..PARTITIONS).map(move |p| (group, p)));
-    shop.store.write_all(all.map(frontier).collect(), 1).await;
+    shop.store.write_all(all.map(frontier), 1).await;
     shop.store.refresh(Schema::PROCESSOR_FRONTIERS.name).await.unwrap();
 }
 
@@ -310,7 +310,13 @@ async fn what_is_repaired_after_it_was_rolled_up_is_rolled_up_again() {
             });
             let index = shop.store.name(Schema::REPAIRED_WINDOWS.name);
             let source = record.to_string().into_bytes();
-            let operation = Operation { index, id: operator.to_owned(), mode: Mode::Replace, source, tag: 0 };
+            let operation = Operation {
+                index: index.into(),
+                id: operator.to_owned(),
+                mode: Mode::Replace,
+                source,
+                tag: 0,
+            };
             shop.store.write_all(vec![operation], 1).await;
         }
         // Of each kind the product or the two categories of the hour, and of the quarter, the hour and the day.

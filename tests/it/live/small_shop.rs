@@ -170,9 +170,9 @@ pub async fn seed_with(shop: &Shop, products: &[Product]) {
     let operations = products.iter().map(|product| {
         let source = serde_json::to_vec(&product.document()).unwrap();
         let id = product.id.clone().into();
-        Operation { index: index.clone(), id, mode: Mode::Replace, source, tag: 0 }
+        Operation { index: index.as_str().into(), id, mode: Mode::Replace, source, tag: 0 }
     });
-    let written = shop.store.write_all(operations.collect(), 1).await;
+    let written = shop.store.write_all(operations, 1).await;
     assert_eq!(written.done, products.len() as u64, "{written:?}");
     shop.store.refresh(Schema::PRODUCTS.name).await.unwrap();
 }

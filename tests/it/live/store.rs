@@ -10,7 +10,13 @@ use crate::live::shop::{Shop, with_shop};
 
 fn frontier(shop: &Shop, mode: Mode, partition: i32) -> Operation {
     let source = json!({ "group": "trends", "partition": partition }).to_string().into_bytes();
-    Operation { index: shop.store.name("processor-frontiers"), id: "a".to_owned(), mode, source, tag: 0 }
+    Operation {
+        index: shop.store.name("processor-frontiers").into(),
+        id: "a".to_owned(),
+        mode,
+        source,
+        tag: 0,
+    }
 }
 
 #[tokio::test]
@@ -52,8 +58,13 @@ async fn a_write_to_an_index_that_was_dropped_does_not_revive_it() {
     with_shop(async |shop| {
         shop.store.ensure(&Schema::EVENTS).await.unwrap();
         let index = shop.store.name("events-2020-01-01");
-        let operation =
-            Operation { index, id: "a".to_owned(), mode: Mode::Create, source: b"{}".to_vec(), tag: 0 };
+        let operation = Operation {
+            index: index.into(),
+            id: "a".to_owned(),
+            mode: Mode::Create,
+            source: b"{}".to_vec(),
+            tag: 0,
+        };
         let written = shop.store.write_all(vec![operation], 1).await;
         assert_eq!((written.done, written.missing.len()), (0, 1));
     })

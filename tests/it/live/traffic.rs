@@ -58,13 +58,13 @@ fn product(number: usize) -> Product {
 async fn stock_the_shelf(shop: &Shop, count: usize) {
     shop.store.ensure(&Schema::PRODUCTS).await.unwrap();
     let operation = |product: Product| Operation {
-        index: shop.store.name("products"),
+        index: shop.store.name("products").into(),
         id: product.id.to_string(),
         tag: 0,
         mode: Mode::Replace,
         source: serde_json::to_vec(&product.document()).unwrap(),
     };
-    let operations = (0..count).map(product).map(operation).collect();
+    let operations = (0..count).map(product).map(operation);
     assert_eq!(shop.store.write_all(operations, 1).await.done, count as u64);
     shop.store.refresh("products").await.unwrap();
 }

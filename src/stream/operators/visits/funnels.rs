@@ -108,10 +108,11 @@ pub fn render(
     pane: &Pane,
     out: &mut Vec<Document>,
 ) {
+    let begin = pane.ids_begin("funnels");
     totals.take_changed(|category, total| {
         let category = categories.name(*category);
         let body = total.body(pane, category);
-        let id = format!("funnels|{}|{}|{category}", pane.start.millis(), pane.partition);
+        let id = [&begin, category].concat();
         let support = u64::try_from(total.support).unwrap_or_default();
         out.push(Document::result(&Schema::CATEGORY_FUNNELS, pane.start, id, support, &body));
     });

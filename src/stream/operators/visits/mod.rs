@@ -9,6 +9,7 @@ mod figures;
 pub mod funnels;
 mod queries;
 mod rules;
+mod scopes;
 mod suspects;
 mod visit;
 

@@ -21,6 +21,7 @@ use crate::stream::footprint::text;
 use crate::stream::operators::keyed::Keyed;
 use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
 use crate::stream::operators::visits::funnels::ROOT;
+use crate::stream::operators::visits::scopes::Scopes;
 use crate::stream::operators::visits::visit::{Sought, Step, Visit};
 use crate::stream::tables::Table;
 
@@ -45,14 +46,36 @@ pub enum Scope {
 macro_rules! tally {
     ($($(#[$doc:meta])* $figure:ident),* $(,)?) => {
         /// What searches and what came of them add up to. Signed, for a visit is taken out and put in again.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct Tally {
             $($(#[$doc])* pub $figure: i64,)*
+        }
+
+        /// A tally and what it is of. Named one by one, for figures that are flattened into it take longer to write.
+        #[derive(Serialize)]
+        struct Body<'a> {
+            minute: Timestamp,
+            partition: i32,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            session_id: Option<&'a SessionId>,
+            scope: &'a str,
+            key: &'a str,
+            $($figure: i64,)*
         }
 
         impl Tally {
             fn add(&mut self, other: &Self, sign: i64) {
                 $(self.$figure = self.$figure.saturating_add(sign * other.$figure);)*
+            }
+
+            fn body<'a>(
+                &self,
+                pane: &Pane,
+                session_id: Option<&'a SessionId>,
+                (scope, key): (&'a str, &'a str),
+            ) -> Body<'a> {
+                let (minute, partition) = (pane.start, pane.partition);
+                Body { minute, partition, session_id, scope, key, $($figure: self.$figure,)* }
             }
         }
     };
@@ -91,18 +114,6 @@ tally! {
     refunded_cents,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    minute: Timestamp,
-    partition: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<&'a SessionId>,
-    scope: &'a str,
-    key: &'a str,
-    #[serde(flatten)]
-    tally: &'a Tally,
-}
-
 impl Scope {
     fn name(&self) -> &'static str {
         match self {
@@ -129,22 +140,19 @@ impl Scope {
         }
     }
 
-    /// The document of a whole window, in `query-stats`.
-    fn document(&self, tally: &Tally, pane: &Pane, categories: &Categories) -> Document {
+    /// The document of a whole window, in `query-stats`. Its id begins like this.
+    fn document(&self, tally: &Tally, pane: &Pane, begin: &str, categories: &Categories) -> Document {
         let (scope, key) = (self.name(), self.key(categories));
-        let body =
-            Body { minute: pane.start, partition: pane.partition, session_id: None, scope, key, tally };
-        let id = format!("queries|{}|{}|{scope}|{key}", pane.start.millis(), pane.partition);
+        let id = [begin, scope, "|", key].concat();
+        let body = tally.body(pane, None, (scope, key));
         Document::result(&Schema::QUERY_STATS, pane.start, id, support(tally), &body)
     }
 
     /// The document of one suspect visit, in `suspect-queries`.
     fn suspect(&self, tally: &Tally, pane: &Pane, session: &SessionId, categories: &Categories) -> Document {
         let (scope, key) = (self.name(), self.key(categories));
-        let session_id = Some(session);
-        let body = Body { minute: pane.start, partition: pane.partition, session_id, scope, key, tally };
-        let id =
-            format!("suspect-queries|{}|{}|{session}|{scope}|{key}", pane.start.millis(), pane.partition);
+        let id = format!("{}{session}|{scope}|{key}", pane.ids_begin("suspect-queries"));
+        let body = tally.body(pane, Some(session), (scope, key));
         Document::result(&Schema::SUSPECT_QUERIES, pane.start, id, support(tally), &body)
     }
 }
@@ -184,8 +192,8 @@ impl Change {
 
     /// Each scope with what it was and what it is.
     fn iter(&self) -> impl Iterator<Item = (&Scope, Option<&Tally>, &Tally)> {
-        let numbers = self.tallies.numbers.iter();
-        numbers.filter_map(|(scope, number)| Some((scope, self.before.get(*number), self.now.get(*number)?)))
+        let scopes = self.tallies.scopes.iter();
+        scopes.filter_map(|(number, scope)| Some((scope, self.before.get(number), self.now.get(number)?)))
     }
 
     /// Takes the visit out of the totals as it was, and puts it in as it is.
@@ -219,14 +227,15 @@ pub fn render(
     pane: &Pane,
     out: &mut Vec<Document>,
 ) {
-    totals.take_changed(|scope, tally| out.push(scope.document(tally, pane, categories)));
+    let begin = pane.ids_begin("queries");
+    totals.take_changed(|scope, tally| out.push(scope.document(tally, pane, &begin, categories)));
 }
 
 /// What a visit searched for and what came of it, by scope. In a few tables for all scopes: a visit has a dozen, and
 /// each that has changed is counted anew with each flush.
 #[derive(Default)]
 struct Tallies {
-    numbers: Table<Scope, usize>,
+    scopes: Scopes,
     /// By the scope's number.
     counts: Vec<Count>,
     /// By the scope's number and the query id: a flood's visit has thousands.
@@ -264,12 +273,15 @@ impl Tallies {
     ) {
         for step in steps {
             let Some(search) = visit.search_of(step) else { continue };
-            self.take(Scope::All, step, search);
+            let whole_shop = self.scopes.whole_shop();
+            self.take(whole_shop, step, search);
             if !search.query.is_empty() {
-                self.take(Scope::Query(search.query.clone()), step, search);
+                let query = self.scopes.query(step, search);
+                self.take(query, step, search);
             }
             for category in categories.upwards(step.category) {
-                let number = self.take(Scope::Category(category), step, search);
+                let number = self.scopes.category(category);
+                self.take(number, step, search);
                 // What it led to tells of the search, which need not be narrowed to the category.
                 if step.kind == EventType::View {
                     self.searched(number, search);
@@ -286,7 +298,7 @@ impl Tallies {
         if self.outcomes.capacity() > OUTCOMES_KEPT {
             *self = Self::default();
         }
-        self.numbers.clear();
+        self.scopes.clear();
         self.counts.clear();
         self.outcomes.clear();
         self.intents.clear();
@@ -303,20 +315,21 @@ impl Tallies {
         for filter in visit.filters_of(step) {
             let name = normalised(&filter.name);
             if !name.is_empty() {
-                self.take(Scope::Filter(name.into()), step, search);
+                let filter = self.scopes.filter(name.into());
+                self.take(filter, step, search);
             }
             for category in filter.category.into_iter().flat_map(|narrowed| categories.upwards(narrowed)) {
-                self.take(Scope::Category(category), step, search);
+                let number = self.scopes.category(category);
+                self.take(number, step, search);
             }
         }
     }
 
-    /// Takes a step into a scope, and gives the scope's number.
-    fn take(&mut self, scope: Scope, step: &Step, search: &Sought) -> usize {
-        let number = *self.numbers.entry(scope).or_insert_with(|| {
-            self.counts.push(Count::default());
-            self.counts.len() - 1
-        });
+    /// Takes a step into the scope of this number.
+    fn take(&mut self, number: usize, step: &Step, search: &Sought) {
+        if self.counts.len() < self.scopes.len() {
+            self.counts.resize_with(self.scopes.len(), Count::default);
+        }
         if let Some(count) = self.counts.get_mut(number) {
             count.take(step);
         }
@@ -324,7 +337,6 @@ impl Tallies {
         if step.kind == EventType::Search {
             self.intents.push((number, search.intent_id));
         }
-        number
     }
 
     fn searched(&mut self, number: usize, search: &Sought) {

@@ -57,7 +57,8 @@ pub struct Step {
     pub amount: Cents,
     /// Its category; the whole shop for a search.
     pub category: CategoryNumber,
-    sought: u32,
+    /// The place of the search that it is or came from among the visit's.
+    pub sought: u32,
     /// Place among the results of the search that led there; of a search the place of its first filter.
     pub position: u32,
     /// Pieces, at most [`crate::model::event::QUANTITY_MAX`]; of a search the products found, at most 65,535.

@@ -59,14 +59,14 @@ async fn write(shop: &Shop, schema: &Schema, documents: Vec<(String, Timestamp, 
         shop.store.create_index(index, &json!({})).await.unwrap();
     }
     let operation = |(id, at, document): (String, Timestamp, Value)| Operation {
-        index: shop.store.name(&schema.index_at(at)),
+        index: shop.store.name(&schema.index_at(at)).into(),
         id,
         mode: Mode::Replace,
         source: document.to_string().into_bytes(),
         tag: 0,
     };
     let expected = documents.len() as u64;
-    let written = shop.store.write_all(documents.into_iter().map(operation).collect(), 1).await;
+    let written = shop.store.write_all(documents.into_iter().map(operation), 1).await;
     assert_eq!(written.done, expected, "{:?}", written.refused.first());
     shop.store.refresh(schema.name).await.unwrap();
 }
