@@ -78,9 +78,20 @@ impl Load {
         load
     }
 
+    /// Whether there is nothing to write or to tell.
+    pub fn is_empty(&self) -> bool {
+        self.flushes.is_empty() && self.reports.is_empty()
+    }
+
     /// Windows that were closed before their time.
     pub fn closed_early(&self) -> usize {
         self.flushes.iter().map(|flush| flush.closed_early).sum()
+    }
+
+    /// Leaves out partitions of which a result was refused since it was put together: they must not be committed.
+    pub fn leave_out(&mut self, refused: &BTreeSet<i32>) {
+        self.flushes.retain(|flush| !refused.contains(&flush.partition));
+        self.reports.retain(|report| !refused.contains(&report.partition));
     }
 
     /// Takes out what may be committed when everything is acknowledged.
@@ -95,7 +106,7 @@ impl Load {
 
     /// Sends it on its way; `None` when there is nothing.
     pub fn launch(mut self, sink: &Sink, runtime: &Handle) -> Option<Flight> {
-        if self.flushes.is_empty() && self.reports.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let positions = self.take_positions();
@@ -137,5 +148,31 @@ impl Landed {
         let accepted = |partition: &i32| !refused.iter().any(|(one, _)| one == partition);
         let acknowledged = positions.into_iter().filter(|one| accepted(&one.partition)).collect();
         Self { acknowledged, refused }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::door::Door;
+    use crate::model::event::tests::{at, view};
+    use crate::model::money::Currency;
+    use crate::stream::part::{LogRecord, Part, TakeOver};
+
+    fn flush_of(partition: i32) -> Flush {
+        let starts = Group::Trends.streams().iter().map(|_| TakeOver::Fresh { from: 0 }).collect();
+        let door = Door { partitions: 1, currency: Currency::EUR };
+        let mut part = Part::new(Group::Trends, partition, door, starts);
+        let payload = serde_json::to_vec(&view(at(0))).unwrap();
+        part.fold(1, LogRecord { offset: 0, appended_at: at(0), key: b"u1", payload: &payload });
+        part.flush().unwrap()
+    }
+
+    #[test]
+    fn what_was_put_together_before_a_result_was_refused_does_not_commit_its_partition() {
+        let mut load = Load { flushes: vec![flush_of(0), flush_of(1)], reports: Vec::new() };
+        load.leave_out(&BTreeSet::from([0]));
+        let partitions: BTreeSet<i32> = load.take_positions().iter().map(|one| one.partition).collect();
+        assert_eq!(partitions, BTreeSet::from([1]));
     }
 }

@@ -115,11 +115,12 @@ impl Holding {
     }
 
     /// Has the next flush keep all open windows within so many bytes, by closing the oldest ones of the
-    /// largest parts before their time.
-    pub fn keep_within(&mut self, bytes_max: usize) {
+    /// largest parts before their time. Whether any must be.
+    pub fn keep_within(&mut self, bytes_max: usize) -> bool {
         let bytes = self.parts_mut().map(Part::bytes).collect();
-        let most = cut_to(bytes, bytes_max).unwrap_or(usize::MAX);
-        self.parts_mut().for_each(|part| part.keep_within(most));
+        let most = cut_to(bytes, bytes_max);
+        self.parts_mut().for_each(|part| part.keep_within(most.unwrap_or(usize::MAX)));
+        most.is_some()
     }
 
     /// Where reading can go ahead to: up to there everything is held of the partitions that are gone on with.

@@ -8,10 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::checks::audit;
-use crate::faults::Plan;
+use crate::faults::{Fault, Plan};
 use crate::outages::OUTAGE;
-use crate::programs::{GENERATOR, PROCESSOR, Program, SEEDER, Stage, lines_with};
+use crate::programs::{ANSWER_WAIT, GENERATOR, PROCESSOR, Program, SEEDER, Stage, lines_with};
 use crate::proxy::Proxy;
+use crate::recount::{recount, said};
 use crate::shop::{eventually, with_shop};
 use crate::topics::{TRUNCATED, truncate};
 
@@ -90,6 +91,33 @@ async fn an_outage_of_elasticsearch_can_be_seen_from_outside_and_its_end_too() {
         watched.is_in_state("working").await;
         assert!(watched.metric("shoplens_bulk_documents_total", "fate=\"retry\"").await > 0.0);
         assert!(watched.processor.terminate().0.success());
+        stage.remove_files();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_goes_on_while_elasticsearch_takes_its_time_over_a_flush() {
+    with_shop(async |shop| {
+        let proxy = Proxy::before(&shop.servers, Plan::these([])).await;
+        let stage = Stage::new(shop, proxy.address());
+        let report = stage.backlog(30_000);
+        // Longer than it takes to read everything, and shorter than the processor waits for an answer.
+        proxy.follow(Plan::these([Fault::Delay(ANSWER_WAIT * 5 / 6); 20]));
+        let watched = Watched::start(&stage, &["--archive-events", "false"]);
+        watched.is_ready(200, "working: 12 partitions").await;
+        let everything_is_read = async || {
+            let folded = watched.metric("shoplens_processor_records_total", "fate=\"folded\"").await;
+            let lag = watched.metric("shoplens_processor_lag_records", "").await;
+            (folded > 0.0 && lag == 0.0).then_some(())
+        };
+        eventually("everything is read", everything_is_read).await;
+        let written = watched.metric("shoplens_bulk_documents_total", "fate=\"written\"").await;
+        assert_eq!(written, 0.0, "the first flush is still on its way");
+        proxy.follow(Plan::these([]));
+        assert!(watched.processor.terminate().0.success());
+        tokio::task::block_in_place(|| stage.drain());
+        assert_eq!(recount(shop).await, said(&report));
         stage.remove_files();
     })
     .await;

@@ -37,6 +37,8 @@ pub struct Member {
     refused: BTreeSet<i32>,
     told: BTreeMap<(Group, i32), bool>,
     flight: Option<Flight>,
+    /// What is sent when that has landed.
+    next: Option<Load>,
 }
 
 /// A flush on its way.
@@ -61,6 +63,7 @@ impl Member {
             refused: BTreeSet::new(),
             told: BTreeMap::new(),
             flight: None,
+            next: None,
         }
     }
 
@@ -79,7 +82,7 @@ impl Member {
             return Ok(());
         }
         self.generation = coordinator.generation;
-        let before = self.lay_aside(world);
+        let before = self.lay_aside(world)?;
         self.rereads.clear();
         self.told.clear();
         let World { coordinator, log, rng, reader, mutant, .. } = world;
@@ -104,16 +107,26 @@ impl Member {
     }
 
     /// What is held, for the time after the change. What is on its way is waited for, but not always long enough.
-    fn lay_aside(&mut self, world: &mut World<'_>) -> Holding {
-        let flight = self.flight.take().filter(|_| world.mutant != Some(Mutant::FlightForgotten));
-        let has_landed = flight.is_none_or(|mut flight| {
-            let has_landed = (0..EXCHANGES_WAITED_FOR).any(|_| flight.is_done(world));
-            let landed = has_landed.then(|| Landed::of(flight.positions, flight.outcome));
-            let refused = landed.into_iter().flat_map(|landed| landed.refused);
-            self.refused.extend(refused.map(|(partition, _)| partition));
-            has_landed
-        });
-        std::mem::take(&mut self.holding).laid_aside(has_landed)
+    fn lay_aside(&mut self, world: &mut World<'_>) -> Result<Holding, String> {
+        if world.mutant == Some(Mutant::FlightForgotten) {
+            (self.flight, self.next) = (None, None);
+        }
+        let mut exchanges = 0..EXCHANGES_WAITED_FOR;
+        let has_landed = loop {
+            if let Some(mut flight) = self.flight.take() {
+                if !exchanges.any(|_| flight.is_done(world)) {
+                    break false;
+                }
+                let landed = Landed::of(flight.positions, flight.outcome);
+                self.refused.extend(landed.refused.iter().map(|(partition, _)| *partition));
+            }
+            if self.next.is_none() {
+                break true;
+            }
+            self.launch(world)?;
+        };
+        self.next = None;
+        Ok(std::mem::take(&mut self.holding).laid_aside(has_landed))
     }
 
     /// Reads a few records of one topic.
@@ -157,13 +170,21 @@ impl Member {
         self.holding.join();
     }
 
-    /// Sends what has changed on its way, if nothing is on its way.
+    /// Puts together what has changed, and sends it on its way once nothing else is.
     pub fn flush(&mut self, world: &mut World<'_>) -> Result<(), String> {
-        if self.flight.is_some() {
-            return Ok(());
+        if self.next.is_none() {
+            let load =
+                Load::of(&mut self.holding.partitions, &self.refused, &LogEnds::default(), &mut self.told);
+            self.next = Some(load).filter(|load| !load.is_empty());
         }
-        let mut load =
-            Load::of(&mut self.holding.partitions, &self.refused, &LogEnds::default(), &mut self.told);
+        if self.flight.is_none() { self.launch(world) } else { Ok(()) }
+    }
+
+    fn launch(&mut self, world: &mut World<'_>) -> Result<(), String> {
+        let Some(mut load) = self.next.take() else { return Ok(()) };
+        if world.mutant != Some(Mutant::GoneOnAfterRefusal) {
+            load.leave_out(&self.refused);
+        }
         let mut positions = load.take_positions();
         if let Some(mutant) = world.mutant {
             positions.iter_mut().for_each(|position| mutant.falsify(position));
@@ -193,6 +214,7 @@ impl Member {
         let landed = Landed::of(flight.positions, flight.outcome);
         self.refused.extend(landed.refused.iter().map(|(partition, _)| *partition));
         self.commit(world, landed.acknowledged)?;
+        self.launch(world)?;
         Ok(false)
     }
 
@@ -214,9 +236,12 @@ impl Member {
             let stream = world.reader.streams().get(*topic);
             stream.is_some_and(|stream| *next >= world.log.end(*stream, *partition))
         };
-        let waits = self.rereads.is_empty() && self.holding.joining.is_empty() && self.flight.is_none();
+        let is_still = self.rereads.is_empty()
+            && self.holding.joining.is_empty()
+            && self.flight.is_none()
+            && self.next.is_none();
         let is_current = self.generation == world.coordinator.generation;
-        is_current && waits && self.reading.iter().all(read) && self.holding.parts().all(Part::is_flushed)
+        is_current && is_still && self.reading.iter().all(read) && self.holding.parts().all(Part::is_flushed)
     }
 }
 

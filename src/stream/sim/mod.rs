@@ -32,7 +32,7 @@ use crate::stream::sim::world::run;
 /// Worlds that every run of the tests goes through.
 const SEEDS: u64 = 2_000;
 /// Worlds within which each mistake must show.
-const SEEDS_PER_MUTANT: u64 = 500;
+const SEEDS_PER_MUTANT: u64 = 2_000;
 
 /// The first of these seeds with which something does not hold, and what.
 fn first_failure(seeds: u64, mutant: Option<Mutant>) -> Option<(u64, String)> {
@@ -102,6 +102,11 @@ fn keeping_the_state_of_lost_partitions_is_found() {
 #[test]
 fn taking_a_flush_for_written_that_was_on_its_way_at_a_change_is_found() {
     assert_found(Mutant::FlightForgotten);
+}
+
+#[test]
+fn committing_what_was_put_together_before_a_refusal_is_found() {
+    assert_found(Mutant::GoneOnAfterRefusal);
 }
 
 #[test]

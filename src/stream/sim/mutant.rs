@@ -18,6 +18,8 @@ pub enum Mutant {
     StateKept,
     /// A flush that was on its way when the partitions were lost is taken for written.
     FlightForgotten,
+    /// What was put together before a result was refused for good is committed all the same.
+    GoneOnAfterRefusal,
     /// Items that Elasticsearch refused for now are taken for written, as the request as a whole succeeded.
     RefusedTakenAsSuccess,
     /// What was processed already is counted again after a take-over.
@@ -37,6 +39,7 @@ impl Mutant {
             | Self::CommitFirst
             | Self::StateKept
             | Self::FlightForgotten
+            | Self::GoneOnAfterRefusal
             | Self::RefusedTakenAsSuccess => {}
         }
     }

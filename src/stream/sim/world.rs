@@ -101,7 +101,7 @@ impl World<'_> {
                 self.coordinator.remove(&mut self.rng, self.log, number);
                 members.swap_remove(at);
             }
-            6 => self.elastic.mapping_is_broken = self.rng.random_ratio(1, 4),
+            6 => self.elastic.mapping_is_broken = self.rng.random_ratio(1, 2),
             7..10 => self.elastic.let_one_arrive(&mut self.rng, self.mutant),
             10..16 => members[at].poll(self)?,
             16..28 => self.work(&mut members[at], Work::Read)?,

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::bus::{Assigned, Change};
+use crate::stream::flight::Flight;
 use crate::stream::holding::Holding;
 use crate::stream::reread::Reread;
 use crate::stream::worker::Worker;
@@ -33,17 +34,25 @@ impl Worker {
     /// Lets go of the partitions. What is held of them is laid aside, as most come back, unless it cannot be told what
     /// of it is written. What is on its way is not ours to commit any more: the next flush does.
     fn lay_aside(&mut self) -> anyhow::Result<()> {
-        let has_landed = self.has_landed_by(Instant::now() + LAY_ASIDE_WAIT);
-        match self.in_flight.take() {
-            Some(flight) if has_landed => {
+        let deadline = Instant::now() + LAY_ASIDE_WAIT;
+        let has_landed = loop {
+            if !self.has_landed_by(deadline) {
+                break false;
+            }
+            if let Some(flight) = self.in_flight.take() {
                 self.watch.meter.flushed(flight.age());
                 let landed = flight.land(&self.runtime)?;
                 self.refuse(landed.refused);
             }
-            // Whatever of it is still written does no harm.
-            Some(flight) => flight.abort(),
-            None => {}
-        }
+            // What was put together counts as written with those that hold it.
+            if self.next_load.is_none() {
+                break true;
+            }
+            self.launch();
+        };
+        // Whatever of it is still written does no harm.
+        self.in_flight.take().into_iter().for_each(Flight::abort);
+        self.next_load = None;
         self.laid_aside = std::mem::take(&mut self.holding).laid_aside(has_landed);
         self.ahead.clear();
         self.rereads.clear();

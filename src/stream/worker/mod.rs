@@ -33,6 +33,11 @@ const POLL_WAIT: Duration = Duration::from_millis(20);
 const RECORDS_PER_ROUND: usize = 1_000;
 /// Documents that may wait before a flush is due whatever the time: bounds memory while draining.
 const WAITING_MAX: usize = 10_000;
+/// How old a flush on its way may be, and how many records may be read since it was put together, before the next one
+/// is put together, to be sent as soon as the other has landed. Until then reading goes on: the slower Elasticsearch
+/// is, the more events a flush is of, and the fewer documents are written for each.
+const READ_ON_MAX: Duration = Duration::from_secs(5);
+const READ_ON_RECORDS_MAX: usize = 250_000;
 /// How long reading may stand still for a flush before the partitions are paused and only polled for
 /// the group's sake. Far below `max.poll.interval.ms`; pausing throws away what was fetched ahead.
 const STAND_STILL_MAX: Duration = Duration::from_secs(5);
@@ -93,11 +98,17 @@ pub struct Worker {
     told_drained: BTreeMap<(Group, i32), bool>,
     quiet: QuietTopics,
     in_flight: Option<Flight>,
+    /// What is sent when that has landed; reading stands still meanwhile.
+    next_load: Option<Load>,
     /// Whether partitions are assigned, be it none.
     assigned: bool,
     commit_trouble_told: bool,
     watch: Watch,
     flushed_at: Instant,
+    /// Records read since then.
+    read_since_flush: usize,
+    /// Whether the open windows take more memory than they may: the next flush closes the oldest.
+    is_over_cap: bool,
     measured_at: Instant,
 }
 
@@ -131,10 +142,13 @@ impl Worker {
             told_drained: BTreeMap::new(),
             quiet: QuietTopics::default(),
             in_flight: None,
+            next_load: None,
             assigned: false,
             commit_trouble_told: false,
             watch,
             flushed_at: now,
+            read_since_flush: 0,
+            is_over_cap: false,
             measured_at: now,
         })
     }
@@ -186,6 +200,7 @@ impl Worker {
             if !self.read_one()? {
                 break;
             }
+            self.read_since_flush += 1;
         }
         Ok(())
     }
@@ -204,14 +219,27 @@ impl Worker {
         Ok(self.consumer.poll(POLL_WAIT, fold)?.is_some())
     }
 
-    /// Whether a flush is due while the one before is still on its way.
+    /// Whether the next flush is put together while the one before is still on its way.
     fn stands_still(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|flight| !flight.is_finished()) && self.is_due()
+        self.next_load.is_some() && self.in_flight.is_some()
     }
 
+    /// Whether it is time to put a flush together.
     fn is_due(&self) -> bool {
-        let waiting: usize = self.holding.parts().map(Part::waiting).sum();
-        self.flushed_at.elapsed() >= self.pace.flush_every || waiting >= WAITING_MAX
+        let is_time = match &self.in_flight {
+            None => self.flushed_at.elapsed() >= self.pace.flush_every,
+            Some(flight) => {
+                flight.age() >= READ_ON_MAX.max(self.pace.flush_every)
+                    || self.read_since_flush >= READ_ON_RECORDS_MAX
+                    || self.is_over_cap
+            }
+        };
+        is_time || self.waiting() >= WAITING_MAX
+    }
+
+    /// Documents and dead letters that wait for the next flush, besides changed results.
+    fn waiting(&self) -> usize {
+        self.holding.parts().map(Part::waiting).sum()
     }
 
     fn wait_for_flush(&mut self) -> anyhow::Result<()> {
@@ -219,7 +247,7 @@ impl Worker {
         let Some(flight) = &mut self.in_flight else { return Ok(()) };
         if flight.paused {
             self.read_one()?;
-        } else if flight.age() > STAND_STILL_MAX {
+        } else if self.flushed_at.elapsed() > STAND_STILL_MAX {
             self.consumer.pause(&all)?;
             flight.paused = true;
         } else {
@@ -237,14 +265,24 @@ impl Worker {
             .collect()
     }
 
-    /// Sends what has changed on its way, if it is time and nothing is on its way.
+    /// Puts together what has changed, if it is time, and sends it on its way once nothing else is.
     fn start_flush(&mut self) {
-        if self.in_flight.is_some() || !self.is_due() {
-            return;
+        if self.next_load.is_none() && self.is_due() {
+            (self.flushed_at, self.read_since_flush, self.is_over_cap) = (Instant::now(), 0, false);
+            let load =
+                Load::of(&mut self.holding.partitions, &self.refused, &self.ends, &mut self.told_drained);
+            self.watch.closed_early(load.closed_early());
+            self.next_load = Some(load).filter(|load| !load.is_empty());
         }
-        self.flushed_at = Instant::now();
-        let load = Load::of(&mut self.holding.partitions, &self.refused, &self.ends, &mut self.told_drained);
-        self.watch.closed_early(load.closed_early());
+        if self.in_flight.is_none() {
+            self.launch();
+        }
+    }
+
+    /// Sends what was put together.
+    fn launch(&mut self) {
+        let Some(mut load) = self.next_load.take() else { return };
+        load.leave_out(&self.refused);
         self.in_flight = load.launch(&self.sink, &self.runtime);
     }
 
@@ -315,7 +353,7 @@ impl Worker {
             }
         }
         let condition = self.condition();
-        self.holding.keep_within(self.pace.bytes_max);
+        self.is_over_cap = self.holding.keep_within(self.pace.bytes_max);
         self.watch.look(&mut self.holding, &self.ends, condition);
     }
 
@@ -415,7 +453,8 @@ impl Worker {
     /// Flushes a last time, commits, and leaves the group.
     fn close(mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + STOP_WAIT;
-        for _ in 0..2 {
+        // One may be on its way and another put together.
+        for _ in 0..3 {
             self.flushed_at = Instant::now() - self.pace.flush_every;
             self.start_flush();
             if !self.has_landed_by(deadline) {
