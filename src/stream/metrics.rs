@@ -51,7 +51,10 @@ pub fn describe() {
         "How far the event time that was read lies behind the clock while there is a lag"
     );
     describe_gauge!(WATERMARK, "Least event time that every topic of the partition has come to");
-    describe_gauge!(COMPLETE_UNTIL, "Results before this time can no longer change");
+    describe_gauge!(
+        COMPLETE_UNTIL,
+        "Results before this time change no more, as far as records are read; they are written with the next flush"
+    );
     describe_gauge!(OPEN_WINDOWS, "Windows held in memory");
     describe_gauge!(HELD_ENTRIES, "Sessions, products or users in the open windows");
     describe_gauge!(HELD_BYTES, "Memory that the open windows take, an estimate");
