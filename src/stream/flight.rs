@@ -1,6 +1,6 @@
 //! A flush on its way, and what to commit when it is acknowledged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::model::event::Stream;
 use crate::stream::ends::LogEnds;
 use crate::stream::groups::Group;
-use crate::stream::part::Flush;
+use crate::stream::part::{Flush, Part};
 use crate::stream::partition::Partition;
 use crate::stream::position::Position;
 use crate::stream::sink::{FrontierReport, Outcome, Sink};
@@ -28,8 +28,6 @@ pub struct Flight {
     task: JoinHandle<Outcome>,
     positions: Vec<Acknowledged>,
     started: Instant,
-    /// Whether the partitions were paused while waiting for it.
-    pub paused: bool,
 }
 
 /// A group's position in a topic of a partition whose effects are acknowledged.
@@ -53,29 +51,41 @@ pub struct Landed {
 }
 
 impl Load {
-    /// Asks the parts for what has changed. `told` holds whether each part was last reported as
-    /// drained; partitions in `refused` are left alone.
+    /// Asks the partitions of a round for what has changed, until so many documents have come together; the others are
+    /// left in the round. `told` holds whether each part was last reported as drained.
     pub fn of(
         partitions: &mut BTreeMap<i32, Partition>,
-        refused: &BTreeSet<i32>,
+        round: &mut VecDeque<i32>,
+        documents_max: usize,
         ends: &LogEnds,
         told: &mut BTreeMap<(Group, i32), bool>,
     ) -> Self {
-        let mut load = Self::default();
-        let accepted = partitions.iter_mut().filter(|(number, _)| !refused.contains(number));
-        for part in accepted.flat_map(|(_, partition)| partition.parts_mut()) {
-            let (group, partition) = (part.group(), part.partition());
-            let flush = part.flush();
-            let drained = ends.has_drained(part);
-            let news = part.has_caught_up() && told.get(&(group, partition)) != Some(&drained);
-            if flush.is_some() || news {
-                told.insert((group, partition), drained);
-                let frontier = part.frontier();
-                load.reports.push(FrontierReport { group, partition, frontier, drained });
+        let (mut load, mut documents) = (Self::default(), 0);
+        while documents < documents_max
+            && let Some(number) = round.pop_front()
+        {
+            let parts = partitions.get_mut(&number).into_iter().flat_map(Partition::parts_mut);
+            for part in parts {
+                documents += load.add(part, ends, told);
             }
-            load.flushes.extend(flush);
         }
         load
+    }
+
+    /// Asks a part for what has changed, and says how many documents that are.
+    fn add(&mut self, part: &mut Part, ends: &LogEnds, told: &mut BTreeMap<(Group, i32), bool>) -> usize {
+        let (group, partition) = (part.group(), part.partition());
+        let flush = part.flush();
+        let drained = ends.has_drained(part);
+        let news = part.has_caught_up() && told.get(&(group, partition)) != Some(&drained);
+        if flush.is_some() || news {
+            told.insert((group, partition), drained);
+            let frontier = part.frontier();
+            self.reports.push(FrontierReport { group, partition, frontier, drained });
+        }
+        let documents = flush.as_ref().map_or(0, |flush| flush.documents.len());
+        self.flushes.extend(flush);
+        documents
     }
 
     /// Whether there is nothing to write or to tell.
@@ -111,7 +121,7 @@ impl Load {
         }
         let positions = self.take_positions();
         let task = runtime.spawn(sink.clone().carry_out(self.flushes, self.reports));
-        Some(Flight { task, positions, started: Instant::now(), paused: false })
+        Some(Flight { task, positions, started: Instant::now() })
     }
 }
 
@@ -154,25 +164,49 @@ impl Landed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::event::Record;
     use crate::model::event::door::Door;
     use crate::model::event::tests::{at, view};
     use crate::model::money::Currency;
-    use crate::stream::part::{LogRecord, Part, TakeOver};
+    use crate::stream::part::{LogRecord, TakeOver};
 
-    fn flush_of(partition: i32) -> Flush {
+    const DOOR: Door = Door { partitions: 1, currency: Currency::EUR };
+
+    /// One that has read a view.
+    fn part(partition: i32) -> Part {
         let starts = Group::Trends.streams().iter().map(|_| TakeOver::Fresh { from: 0 }).collect();
-        let door = Door { partitions: 1, currency: Currency::EUR };
-        let mut part = Part::new(Group::Trends, partition, door, starts);
-        let payload = serde_json::to_vec(&view(at(0))).unwrap();
-        part.fold(1, LogRecord { offset: 0, appended_at: at(0), key: b"u1", payload: &payload });
-        part.flush().unwrap()
+        let mut part = Part::new(Group::Trends, partition, DOOR, starts);
+        let record = LogRecord { offset: 0, appended_at: at(0), key: b"u1", payload: b"" };
+        part.take(1, &record, &Ok(Record::Event(Box::new(view(at(0))))));
+        part
+    }
+
+    fn partitions_of(mut load: Load) -> Vec<i32> {
+        load.take_positions()
+            .iter()
+            .filter(|one| one.stream == Stream::Product)
+            .map(|one| one.partition)
+            .collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_load_is_left_to_the_next() {
+        let mut partitions: BTreeMap<i32, Partition> = BTreeMap::new();
+        for number in 0..5 {
+            let mut partition = Partition::new(number, DOOR);
+            partition.join(part(number));
+            partitions.insert(number, partition);
+        }
+        let (mut round, ends, mut told) = (VecDeque::from([0, 1, 3, 4]), LogEnds::default(), BTreeMap::new());
+        let mut load = || partitions_of(Load::of(&mut partitions, &mut round, 3, &ends, &mut told));
+        assert_eq!([load(), load(), load()], [vec![0, 1, 3], vec![4], vec![]]);
     }
 
     #[test]
     fn what_was_put_together_before_a_result_was_refused_does_not_commit_its_partition() {
-        let mut load = Load { flushes: vec![flush_of(0), flush_of(1)], reports: Vec::new() };
+        let flushes = [0, 1].map(|number| part(number).flush().unwrap());
+        let mut load = Load { flushes: flushes.into(), reports: Vec::new() };
         load.leave_out(&BTreeSet::from([0]));
-        let partitions: BTreeSet<i32> = load.take_positions().iter().map(|one| one.partition).collect();
-        assert_eq!(partitions, BTreeSet::from([1]));
+        assert_eq!(partitions_of(load), [1]);
     }
 }

@@ -4,7 +4,7 @@
 //! left (what is committed of it was committed here) is gone on with: nobody else has brought it any further, and its
 //! state is what rereading would give. All others begin from what is committed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::bus::Assigned;
 use crate::model::event::Stream;
@@ -114,6 +114,11 @@ impl Holding {
         self.partitions.values_mut().flat_map(Partition::parts_mut)
     }
 
+    /// The partitions that a flush goes through, in turn: all but these.
+    pub fn round(&self, refused: &BTreeSet<i32>) -> VecDeque<i32> {
+        self.partitions.keys().copied().filter(|number| !refused.contains(number)).collect()
+    }
+
     /// Has the next flush keep all open windows within so many bytes, by closing the oldest ones of the
     /// largest parts before their time. Whether any must be.
     pub fn keep_within(&mut self, bytes_max: usize) -> bool {
@@ -166,6 +171,7 @@ mod tests {
     use super::*;
     use crate::model::event::tests::{at, purchase};
     use crate::model::money::Currency;
+    use crate::stream::ends::LogEnds;
     use crate::stream::flight::{Acknowledged, Load};
     use crate::stream::part::{LogRecord, TakeOver};
     use crate::stream::position::encode;
@@ -192,8 +198,9 @@ mod tests {
         let payload = serde_json::to_vec(&purchase(at(0))).unwrap();
         let record = LogRecord { offset: 0, appended_at: at(0), key: b"u1", payload: &payload };
         holding.partitions.get_mut(&0).unwrap().fold(Stream::Order, &record);
-        let mut load =
-            Load::of(&mut holding.partitions, &Default::default(), &Default::default(), &mut BTreeMap::new());
+        let mut round = holding.round(&BTreeSet::new());
+        let (ends, mut told) = (LogEnds::default(), BTreeMap::new());
+        let mut load = Load::of(&mut holding.partitions, &mut round, usize::MAX, &ends, &mut told);
         (holding, load.take_positions())
     }
 

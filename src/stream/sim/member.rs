@@ -39,6 +39,8 @@ pub struct Member {
     flight: Option<Flight>,
     /// What is sent when that has landed.
     next: Option<Load>,
+    /// The partitions that the flush has not come to yet.
+    round: VecDeque<i32>,
 }
 
 /// A flush on its way.
@@ -64,6 +66,7 @@ impl Member {
             told: BTreeMap::new(),
             flight: None,
             next: None,
+            round: VecDeque::new(),
         }
     }
 
@@ -126,6 +129,7 @@ impl Member {
             self.launch(world)?;
         };
         self.next = None;
+        self.round.clear();
         Ok(std::mem::take(&mut self.holding).laid_aside(has_landed))
     }
 
@@ -173,8 +177,12 @@ impl Member {
     /// Puts together what has changed, and sends it on its way once nothing else is.
     pub fn flush(&mut self, world: &mut World<'_>) -> Result<(), String> {
         if self.next.is_none() {
-            let load =
-                Load::of(&mut self.holding.partitions, &self.refused, &LogEnds::default(), &mut self.told);
+            if self.round.is_empty() {
+                self.round = self.holding.round(&self.refused);
+            }
+            let documents_max = if world.storm { world.rng.random_range(1..40) } else { usize::MAX };
+            let (partitions, told) = (&mut self.holding.partitions, &mut self.told);
+            let load = Load::of(partitions, &mut self.round, documents_max, &LogEnds::default(), told);
             self.next = Some(load).filter(|load| !load.is_empty());
         }
         if self.flight.is_none() { self.launch(world) } else { Ok(()) }

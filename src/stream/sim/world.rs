@@ -46,7 +46,7 @@ pub struct World<'a> {
     pub mutant: Option<Mutant>,
     elastic: Elastic,
     /// Whether exchanges fail.
-    storm: bool,
+    pub storm: bool,
 }
 
 /// Counts by topic and operator.

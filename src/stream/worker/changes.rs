@@ -53,6 +53,8 @@ impl Worker {
         // Whatever of it is still written does no harm.
         self.in_flight.take().into_iter().for_each(Flight::abort);
         self.next_load = None;
+        self.round.clear();
+        (self.paused, self.still_since) = (false, None);
         self.laid_aside = std::mem::take(&mut self.holding).laid_aside(has_landed);
         self.ahead.clear();
         self.rereads.clear();
@@ -99,7 +101,7 @@ impl Worker {
             self.holding.joining.extend(self.rereads.swap_remove(at).finish()?);
         }
         // While the partitions are paused for a flush, nothing can be read anyway.
-        if self.holding.joining.is_empty() || self.in_flight.as_ref().is_some_and(|flight| flight.paused) {
+        if self.holding.joining.is_empty() || self.paused {
             return Ok(());
         }
         if let Err(error) = self.consumer.seek(&self.holding.ways_back(self.reader)) {

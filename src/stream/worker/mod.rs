@@ -2,7 +2,7 @@
 
 mod changes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -33,9 +33,11 @@ const POLL_WAIT: Duration = Duration::from_millis(20);
 const RECORDS_PER_ROUND: usize = 1_000;
 /// Documents that may wait before a flush is due whatever the time: bounds memory while draining.
 const WAITING_MAX: usize = 10_000;
-/// How old a flush on its way may be, and how many records may be read since it was put together, before the next one
-/// is put together, to be sent as soon as the other has landed. Until then reading goes on: the slower Elasticsearch
-/// is, the more events a flush is of, and the fewer documents are written for each.
+/// Documents from which on a part of a flush is sent by itself: what is on its way takes a few tens of MB, however much
+/// has changed.
+const LOAD_DOCUMENTS_MAX: usize = 20_000;
+/// How long what is on its way may take, and how many records may be read since the flush began, before reading stands
+/// still: the slower Elasticsearch is, the more events a flush is of, and the fewer documents are written for each.
 const READ_ON_MAX: Duration = Duration::from_secs(5);
 const READ_ON_RECORDS_MAX: usize = 250_000;
 /// How long reading may stand still for a flush before the partitions are paused and only polled for
@@ -98,8 +100,14 @@ pub struct Worker {
     told_drained: BTreeMap<(Group, i32), bool>,
     quiet: QuietTopics,
     in_flight: Option<Flight>,
-    /// What is sent when that has landed; reading stands still meanwhile.
+    /// What is sent when that has landed.
     next_load: Option<Load>,
+    /// The partitions that the flush has not come to yet.
+    round: VecDeque<i32>,
+    /// Since when reading stands still.
+    still_since: Option<Instant>,
+    /// Whether the partitions are paused meanwhile.
+    paused: bool,
     /// Whether partitions are assigned, be it none.
     assigned: bool,
     commit_trouble_told: bool,
@@ -143,6 +151,9 @@ impl Worker {
             quiet: QuietTopics::default(),
             in_flight: None,
             next_load: None,
+            round: VecDeque::new(),
+            still_since: None,
+            paused: false,
             assigned: false,
             commit_trouble_told: false,
             watch,
@@ -192,8 +203,14 @@ impl Worker {
 
     /// Reads and folds for a moment.
     fn read(&mut self) -> anyhow::Result<()> {
-        if self.stands_still() {
+        if self.has_read_enough() {
             return self.wait_for_flush();
+        }
+        self.still_since = None;
+        if std::mem::take(&mut self.paused) {
+            let all = self.all_topics();
+            let wanted: Vec<_> = all.into_iter().filter(|topic| !self.held_back.contains(topic)).collect();
+            self.consumer.resume(&wanted)?;
         }
         for _ in 0..RECORDS_PER_ROUND {
             // Nothing came, or the group changed: which must be seen before the next record.
@@ -219,22 +236,20 @@ impl Worker {
         Ok(self.consumer.poll(POLL_WAIT, fold)?.is_some())
     }
 
-    /// Whether the next flush is put together while the one before is still on its way.
-    fn stands_still(&self) -> bool {
-        self.next_load.is_some() && self.in_flight.is_some()
+    /// Whether reading waits for what is on its way.
+    fn has_read_enough(&self) -> bool {
+        let is_enough = |flight: &Flight| {
+            flight.age() >= READ_ON_MAX.max(self.pace.flush_every)
+                || self.read_since_flush >= READ_ON_RECORDS_MAX
+                || self.is_over_cap
+                || self.waiting() >= WAITING_MAX
+        };
+        self.in_flight.as_ref().is_some_and(is_enough)
     }
 
-    /// Whether it is time to put a flush together.
+    /// Whether it is time for the next flush.
     fn is_due(&self) -> bool {
-        let is_time = match &self.in_flight {
-            None => self.flushed_at.elapsed() >= self.pace.flush_every,
-            Some(flight) => {
-                flight.age() >= READ_ON_MAX.max(self.pace.flush_every)
-                    || self.read_since_flush >= READ_ON_RECORDS_MAX
-                    || self.is_over_cap
-            }
-        };
-        is_time || self.waiting() >= WAITING_MAX
+        self.flushed_at.elapsed() >= self.pace.flush_every || self.waiting() >= WAITING_MAX
     }
 
     /// Documents and dead letters that wait for the next flush, besides changed results.
@@ -243,13 +258,12 @@ impl Worker {
     }
 
     fn wait_for_flush(&mut self) -> anyhow::Result<()> {
-        let all = self.all_topics();
-        let Some(flight) = &mut self.in_flight else { return Ok(()) };
-        if flight.paused {
+        let still_since = *self.still_since.get_or_insert_with(Instant::now);
+        if self.paused {
             self.read_one()?;
-        } else if self.flushed_at.elapsed() > STAND_STILL_MAX {
-            self.consumer.pause(&all)?;
-            flight.paused = true;
+        } else if still_since.elapsed() > STAND_STILL_MAX {
+            self.consumer.pause(&self.all_topics())?;
+            self.paused = true;
         } else {
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -265,12 +279,16 @@ impl Worker {
             .collect()
     }
 
-    /// Puts together what has changed, if it is time, and sends it on its way once nothing else is.
+    /// Begins a flush, if it is time, or goes on with it: puts together what has changed and sends it on its way once
+    /// nothing else is.
     fn start_flush(&mut self) {
-        if self.next_load.is_none() && self.is_due() {
+        if self.in_flight.is_none() && self.next_load.is_none() && self.round.is_empty() && self.is_due() {
             (self.flushed_at, self.read_since_flush, self.is_over_cap) = (Instant::now(), 0, false);
-            let load =
-                Load::of(&mut self.holding.partitions, &self.refused, &self.ends, &mut self.told_drained);
+            self.round = self.holding.round(&self.refused);
+        }
+        if self.next_load.is_none() && !self.round.is_empty() {
+            let (partitions, told) = (&mut self.holding.partitions, &mut self.told_drained);
+            let load = Load::of(partitions, &mut self.round, LOAD_DOCUMENTS_MAX, &self.ends, told);
             self.watch.closed_early(load.closed_early());
             self.next_load = Some(load).filter(|load| !load.is_empty());
         }
@@ -289,7 +307,6 @@ impl Worker {
     /// Commits a flush that is acknowledged.
     fn finish_flush(&mut self) -> anyhow::Result<()> {
         let Some(flight) = self.in_flight.take_if(|flight| flight.is_finished()) else { return Ok(()) };
-        let paused = flight.paused;
         self.watch.meter.flushed(flight.age());
         let landed = flight.land(&self.runtime)?;
         self.refuse(landed.refused);
@@ -300,11 +317,6 @@ impl Worker {
                 self.holding.commits.taken(&commits);
             }
             self.tell_commit(result.err().map(anyhow::Error::from));
-        }
-        if paused {
-            let all = self.all_topics();
-            let wanted: Vec<_> = all.into_iter().filter(|topic| !self.held_back.contains(topic)).collect();
-            self.consumer.resume(&wanted)?;
         }
         Ok(())
     }
@@ -403,8 +415,7 @@ impl Worker {
 
     /// Pauses the topics of a partition that are far ahead in event time of one that has a backlog.
     fn hold_back(&mut self) -> anyhow::Result<()> {
-        let paused = self.in_flight.as_ref().is_some_and(|flight| flight.paused);
-        if paused {
+        if self.paused {
             return Ok(());
         }
         let mut ahead = BTreeSet::new();
@@ -453,8 +464,9 @@ impl Worker {
     /// Flushes a last time, commits, and leaves the group.
     fn close(mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + STOP_WAIT;
-        // One may be on its way and another put together.
-        for _ in 0..3 {
+        let mut flushes = 0;
+        // The one that was begun before, and one more.
+        while flushes < 2 {
             self.flushed_at = Instant::now() - self.pace.flush_every;
             self.start_flush();
             if !self.has_landed_by(deadline) {
@@ -463,6 +475,7 @@ impl Worker {
                 return Ok(());
             }
             self.finish_flush()?;
+            flushes += u32::from(self.round.is_empty() && self.next_load.is_none());
         }
         self.watch.report(&self.holding, &self.ends, &self.condition());
         Ok(())
