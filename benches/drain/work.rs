@@ -29,7 +29,9 @@ impl Work {
     /// Prints what was done since.
     pub async fn print_since(self, store: &Store) -> anyhow::Result<()> {
         let now = Self::so_far(store).await?;
-        let (documents, cpu) = (now.documents - self.documents, now.cpu_millis - self.cpu_millis);
+        // It counts from nothing again where it was started anew meanwhile.
+        let documents = now.documents.saturating_sub(self.documents);
+        let cpu = now.cpu_millis.saturating_sub(self.cpu_millis);
         let each = cpu as f64 * 1e3 / documents.max(1) as f64;
         println!("  Elasticsearch wrote {documents} documents for {each:.1} µs of its CPU each");
         Ok(())
