@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use crate::model::text;
+use crate::model::text::{self, Alphabet};
 
 /// Deepest path that is accepted, in levels.
 pub const LEVELS_MAX: usize = 6;
@@ -29,13 +29,14 @@ impl CategoryPath {
     /// # Errors
     /// [`BadCategory`] for an empty, too long or too deep path, or one with other characters.
     pub fn parse(text: &str) -> Result<Self, BadCategory> {
-        let legal =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-        let level_is_legal = |level: &str| !level.is_empty() && level.bytes().all(legal);
-        if text.len() <= PATH_CHARS_MAX
-            && text.split('.').count() <= LEVELS_MAX
-            && text.split('.').all(level_is_legal)
-        {
+        static LETTERS: Alphabet = Alphabet::new(false, b"-_.");
+        let (mut is_legal, mut levels, mut before) = (true, 1, b'.');
+        for byte in text.bytes() {
+            is_legal &= LETTERS.has(byte) & !(byte == b'.' && before == b'.');
+            levels += usize::from(byte == b'.');
+            before = byte;
+        }
+        if is_legal && before != b'.' && levels <= LEVELS_MAX && text.len() <= PATH_CHARS_MAX {
             return Ok(Self(text.into()));
         }
         Err(BadCategory(text.chars().take(PATH_CHARS_MAX + 1).collect()))
@@ -53,8 +54,16 @@ impl CategoryPath {
 
     /// Every prefix from the department down to the path itself: `a`, `a.b`, `a.b.c`.
     pub fn prefixes(&self) -> impl Iterator<Item = &str> {
-        let ends = self.0.match_indices('.').map(|(at, _)| at).chain([self.0.len()]);
-        ends.filter_map(|end| self.0.get(..end))
+        let dots = self.0.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
+        dots.chain([self.0.len()]).filter_map(|end| self.0.get(..end))
+    }
+
+    /// Writes every prefix, as a list.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize_prefixes<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.prefixes())
     }
 
     /// The department, which is the first level.

@@ -274,35 +274,36 @@ fn backoff() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-#[derive(Serialize)]
-struct Header<'a> {
-    _index: &'a str,
-    _id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version_type: Option<&'static str>,
-}
-
 /// Writes the body of a request in place of what the buffer holds.
 fn write_body(operations: &[Operation], buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.reserve(operations.iter().map(Operation::bytes).sum());
     for operation in operations {
-        let (action, version, version_type) = match operation.mode {
-            Mode::Create => (&b"{\"create\":"[..], None, None),
-            Mode::Replace => (&b"{\"index\":"[..], None, None),
-            Mode::IfNewer(version) => (&b"{\"index\":"[..], Some(version), Some("external")),
-            Mode::IfNotOlder(version) => (&b"{\"index\":"[..], Some(version), Some("external_gte")),
-        };
-        buffer.extend_from_slice(action);
-        let header = Header { _index: &operation.index, _id: &operation.id, version, version_type };
-        // Texts and numbers into memory: cannot fail.
-        let _ = serde_json::to_writer(&mut *buffer, &header);
-        buffer.extend_from_slice(b"}\n");
+        write_action(operation, buffer);
         buffer.extend_from_slice(&operation.source);
         buffer.push(b'\n');
     }
+}
+
+/// The line before a document, written without a detour: there are millions in a minute.
+fn write_action(operation: &Operation, buffer: &mut Vec<u8>) {
+    let action: &[u8] = if operation.mode == Mode::Create { b"{\"create\":{" } else { b"{\"index\":{" };
+    buffer.extend_from_slice(action);
+    write_value(b"\"_index\":", operation.index.as_str(), buffer);
+    write_value(b",\"_id\":", &operation.id, buffer);
+    let (version, version_type): (u64, &[u8]) = match operation.mode {
+        Mode::Create | Mode::Replace => return buffer.extend_from_slice(b"}}\n"),
+        Mode::IfNewer(version) => (version, b",\"version_type\":\"external\"}}\n"),
+        Mode::IfNotOlder(version) => (version, b",\"version_type\":\"external_gte\"}}\n"),
+    };
+    write_value(b",\"version\":", &version, buffer);
+    buffer.extend_from_slice(version_type);
+}
+
+fn write_value<T: Serialize + ?Sized>(before: &[u8], value: &T, buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(before);
+    // A text or a number into memory: cannot fail.
+    let _ = serde_json::to_writer(buffer, value);
 }
 
 /// Whether any document of a request was not written.
@@ -462,10 +463,18 @@ mod tests {
     }
 
     #[test]
-    fn a_versioned_write_says_so() {
-        let operation = Operation { mode: Mode::IfNewer(7), ..operation("a|b", 1) };
-        let expected =
-            "{\"index\":{\"_index\":\"i\",\"_id\":\"a|b\",\"version\":7,\"version_type\":\"external\"}}\nx\n";
-        assert_eq!(String::from_utf8(body(&[operation])).unwrap(), expected);
+    fn each_write_says_what_it_does_to_a_document_that_is_there() {
+        let modes = [Mode::Create, Mode::Replace, Mode::IfNewer(7), Mode::IfNotOlder(8)];
+        let operations = modes.map(|mode| Operation { mode, ..operation("a|\"b\"", 1) });
+        insta::assert_snapshot!(String::from_utf8(body(&operations)).unwrap(), @r#"
+        {"create":{"_index":"i","_id":"a|\"b\""}}
+        x
+        {"index":{"_index":"i","_id":"a|\"b\""}}
+        x
+        {"index":{"_index":"i","_id":"a|\"b\"","version":7,"version_type":"external"}}
+        x
+        {"index":{"_index":"i","_id":"a|\"b\"","version":8,"version_type":"external_gte"}}
+        x
+        "#);
     }
 }

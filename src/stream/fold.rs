@@ -20,6 +20,9 @@ pub trait Operator: Send + 'static {
     /// What one window adds up to.
     type State: Default + Send + Weighed;
 
+    /// Whether the state knows by itself which events it holds; else their ids are kept besides.
+    const KEEPS_EVENTS: bool = false;
+
     /// Its name, in ids, the ledger and the log.
     fn name(&self) -> &'static str;
 
@@ -32,13 +35,9 @@ pub trait Operator: Send + 'static {
     /// The time that says which window an event belongs to; `None` when the operator has no use for it.
     fn time(&self, event: &Event) -> Option<Timestamp>;
 
-    /// Whether the window holds the event, for a state that keeps its events; `None` has their ids kept besides.
-    fn holds(&self, _state: &Self::State, _event: &Event) -> Option<bool> {
-        None
-    }
-
-    /// Adds an event that the window does not hold yet, and remembers every result that it can change.
-    fn fold(&self, state: &mut Self::State, event: &Event);
+    /// Adds an event, and remembers every result that it can change. `false` for one that the state keeps and holds
+    /// already, which changes nothing.
+    fn fold(&self, state: &mut Self::State, event: &Event) -> bool;
 
     /// Writes each result that has changed since the last call, whole.
     fn render(&self, state: &mut Self::State, pane: &Pane, out: &mut Vec<Document>);
@@ -268,12 +267,11 @@ impl<O: Operator> Folding for Fold<O> {
         if let Some(first @ None) = window.first.get_mut(arrival.topic) {
             *first = Some(FirstEvent { offset: arrival.offset, max_ts_before: clock.max_ts });
         }
-        let is_there = self.operator.holds(&window.state, arrival.event);
-        if is_there.unwrap_or_else(|| !window.ids.insert(id_in_topic(arrival))) {
+        let is_new = O::KEEPS_EVENTS || window.ids.insert(id_in_topic(arrival));
+        if !is_new || !self.operator.fold(&mut window.state, arrival.event) {
             return Fate::Duplicate.into();
         }
         window.footprint = None;
-        self.operator.fold(&mut window.state, arrival.event);
         Fate::Folded.into()
     }
 

@@ -3,6 +3,8 @@
 use std::iter::Sum;
 use std::ops::Add;
 
+use smallvec::{Array, SmallVec};
+
 /// What something takes in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Footprint {
@@ -48,6 +50,11 @@ pub fn text(text: &str) -> usize {
     const IN_PLACE: usize = 23;
     const COUNTERS: usize = 16;
     if text.len() <= IN_PLACE { 0 } else { text.len() + COUNTERS }
+}
+
+/// Bytes on the heap of a small vector: none while its values lie within it.
+pub fn spilled<A: Array>(values: &SmallVec<A>) -> usize {
+    if values.spilled() { values.capacity() * size_of::<A::Item>() } else { 0 }
 }
 
 /// The most that each may keep, so that all together keep at most `bytes_max`: the largest are cut down to

@@ -331,11 +331,11 @@ pub fn parse(payload: &[u8]) -> Result<Record, Reject> {
     // Checked as a whole where it can be, which is quicker than text by text; a field of no use to us may be anything.
     let wire: Result<wire::Wire, _> =
         str::from_utf8(payload).map_or_else(|_| serde_json::from_slice(payload), serde_json::from_str);
-    let wire = wire.map_err(|error| Reject::Unreadable(shortened(&error.to_string())))?;
-    if wire.is_tick() {
-        return Ok(Record::Tick(wire.timestamp));
+    match wire {
+        Ok(wire) if wire.is_tick() => Ok(Record::Tick(wire.timestamp)),
+        Ok(mut wire) => Event::of(&mut wire).map(|event| Record::Event(Box::new(event))),
+        Err(error) => Err(Reject::Unreadable(shortened(&error.to_string()))),
     }
-    Event::try_from(wire).map(|event| Record::Event(Box::new(event)))
 }
 
 /// Most characters of a reason: it quotes the input, which may be as long as it likes.

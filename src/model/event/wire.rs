@@ -113,6 +113,13 @@ impl TryFrom<Wire> for Event {
     type Error = Reject;
 
     fn try_from(mut wire: Wire) -> Result<Self, Reject> {
+        Self::of(&mut wire)
+    }
+}
+
+impl Event {
+    /// Takes an event out of its JSON form, which is too large to be handed over again and again.
+    pub(super) fn of(wire: &mut Wire) -> Result<Self, Reject> {
         let Some(kind) = wire.event_type.event_type() else {
             return Err(Reject::Unreadable("a tick is not a shopper's event".to_owned()));
         };
@@ -134,15 +141,15 @@ impl TryFrom<Wire> for Event {
     }
 }
 
-fn action(kind: EventType, mut wire: Wire) -> Result<Action, Reject> {
+fn action(kind: EventType, wire: &mut Wire) -> Result<Action, Reject> {
     Ok(match kind {
         EventType::Search => Action::Search(Search {
             query_id: need!(wire, kind, query_id),
             intent_id: need!(wire, kind, intent_id),
             query: need!(wire, kind, query),
-            filters: wire.filters.unwrap_or_default(),
+            filters: wire.filters.take().unwrap_or_default(),
             result_count: need!(wire, kind, result_count),
-            result_ids: wire.result_ids.unwrap_or_default().into(),
+            result_ids: wire.result_ids.take().unwrap_or_default().into(),
         }),
         EventType::View => Action::View(touch(kind, wire)?),
         EventType::AddToCart => Action::AddToCart(touch(kind, wire)?),
@@ -161,12 +168,12 @@ fn action(kind: EventType, mut wire: Wire) -> Result<Action, Reject> {
             },
             ordered_at: need!(wire, kind, ordered_at),
             order_total: need!(wire, kind, order_total_cents),
-            reason: wire.reason.unwrap_or_default(),
+            reason: wire.reason.take().unwrap_or_default(),
         }),
     })
 }
 
-fn touch(kind: EventType, mut wire: Wire) -> Result<Touch, Reject> {
+fn touch(kind: EventType, wire: &mut Wire) -> Result<Touch, Reject> {
     Ok(Touch {
         item: Item {
             product_id: need!(wire, kind, product_id),
@@ -174,7 +181,7 @@ fn touch(kind: EventType, mut wire: Wire) -> Result<Touch, Reject> {
             brand: need!(wire, kind, brand),
             unit_price_cents: need!(wire, kind, unit_price_cents),
             quantity: wire.quantity.unwrap_or(1),
-            attribution: wire.attribution,
+            attribution: wire.attribution.take(),
         },
         currency: need!(wire, kind, currency),
     })

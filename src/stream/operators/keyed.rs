@@ -40,6 +40,22 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
         &mut entry.value
     }
 
+    /// As [`Keyed::change`], for what may turn out to change nothing. Gives whether it did.
+    pub fn change_if(&mut self, key: &K, change: impl FnOnce(&mut V) -> bool) -> bool {
+        let entry = self.entries.entry(key.clone()).or_default();
+        let has_changed = change(&mut entry.value);
+        if has_changed && !entry.changed {
+            entry.changed = true;
+            self.changed.push(key.clone());
+        }
+        has_changed
+    }
+
+    /// The value of a key, as it is.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
     /// Has every value that is like this handed out again.
     pub fn touch(&mut self, is_meant: impl Fn(&K, &V) -> bool) {
         for (key, entry) in &mut self.entries {
@@ -48,11 +64,6 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
                 self.changed.push(key.clone());
             }
         }
-    }
-
-    /// The value of a key, as it is.
-    pub fn get(&self, key: &K) -> Option<&V> {
-        self.entries.get(key).map(|entry| &entry.value)
     }
 
     /// What they take, with what each key and value takes on the heap besides. Walks over all of them.

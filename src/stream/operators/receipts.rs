@@ -103,8 +103,8 @@ impl Operator for Receipts {
         }
     }
 
-    fn fold(&self, state: &mut Day, event: &Event) {
-        let Some(user) = &event.user_id else { return };
+    fn fold(&self, state: &mut Day, event: &Event) -> bool {
+        let Some(user) = &event.user_id else { return true };
         match &event.action {
             Action::Purchase(order) => state.placed(user, &order.order_id, event.timestamp),
             Action::Refund(refund) => {
@@ -120,6 +120,7 @@ impl Operator for Receipts {
             }
             Action::Search(_) | Action::View(_) | Action::AddToCart(_) => {}
         }
+        true
     }
 
     fn render(&self, state: &mut Day, pane: &Pane, out: &mut Vec<Document>) {

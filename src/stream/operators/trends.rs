@@ -14,7 +14,7 @@ use crate::model::time::{MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
 use crate::stream::document::Document;
 use crate::stream::fold::{Operator, Pane};
-use crate::stream::footprint::{Footprint, Weighed, text};
+use crate::stream::footprint::{Footprint, Weighed, spilled, text};
 use crate::stream::operators::keyed::Keyed;
 use crate::stream::tables::fingerprint;
 
@@ -59,8 +59,9 @@ struct Body<'a> {
     partition: i32,
     stream: &'a str,
     product_id: &'a str,
-    category: &'a str,
-    categories: Vec<&'a str>,
+    category: &'a CategoryPath,
+    #[serde(serialize_with = "CategoryPath::serialize_prefixes")]
+    categories: &'a CategoryPath,
     brand: &'a str,
     support: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,16 +84,11 @@ struct TallyBody {
 
 impl Weighed for Minute {
     fn footprint(&self) -> Footprint {
-        // What lies within the entry is counted with it.
-        let more = |tally: &Tally| {
-            if tally.sessions.spilled() { tally.sessions.capacity() * size_of::<u64>() } else { 0 }
-        };
         self.0.footprint(|product_id, product| {
-            let seen =
-                product.seen.as_ref().map_or(0, |seen| text(seen.category.as_str()) + text(&seen.brand));
-            let tallies =
-                if product.tallies.spilled() { product.tallies.capacity() * size_of::<Tally>() } else { 0 };
-            text(product_id.as_str()) + seen + tallies + product.tallies.iter().map(more).sum::<usize>()
+            let seen = |seen: &Seen| text(seen.category.as_str()) + text(&seen.brand);
+            let sessions: usize = product.tallies.iter().map(|tally| spilled(&tally.sessions)).sum();
+            let of_product = text(product_id.as_str()) + product.seen.as_ref().map_or(0, seen);
+            of_product + spilled(&product.tallies) + sessions
         })
     }
 }
@@ -117,7 +113,7 @@ impl Operator for Trends {
         (event.event_type() != EventType::Search).then_some(event.timestamp)
     }
 
-    fn fold(&self, state: &mut Minute, event: &Event) {
+    fn fold(&self, state: &mut Minute, event: &Event) -> bool {
         let items = event.items();
         for (number, item) in items.iter().enumerate() {
             let product = state.0.change(&item.product_id);
@@ -126,6 +122,7 @@ impl Operator for Trends {
             product.support += u64::from(!named_before);
             product.see(event, item);
         }
+        true
     }
 
     fn render(&self, state: &mut Minute, pane: &Pane, out: &mut Vec<Document>) {
@@ -165,8 +162,8 @@ impl ProductMinute {
             partition: pane.partition,
             stream,
             product_id: product_id.as_str(),
-            category: seen.category.as_str(),
-            categories: seen.category.prefixes().collect(),
+            category: &seen.category,
+            categories: &seen.category,
             brand: &seen.brand,
             support: self.support,
             view: tally(EventType::View),
@@ -202,7 +199,7 @@ mod tests {
     fn documents(events: &[Event]) -> Vec<(u64, Value)> {
         let (mut state, mut out) = (Minute::default(), Vec::new());
         let pane = Pane { start: at(0), partition: 2, topic: Some(1) };
-        events.iter().for_each(|event| Trends.fold(&mut state, event));
+        events.iter().for_each(|event| assert!(Trends.fold(&mut state, event)));
         Trends.render(&mut state, &pane, &mut out);
         let version = |document: &Document| match document.mode {
             crate::store::bulk::Mode::IfNewer(version) => version,

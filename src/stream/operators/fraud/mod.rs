@@ -70,7 +70,7 @@ impl Operator for Fraud {
         }
     }
 
-    fn fold(&self, state: &mut Day, event: &Event) {
+    fn fold(&self, state: &mut Day, event: &Event) -> bool {
         let day = state.0.change(&event.visitor().into());
         match &event.action {
             Action::Purchase(order) => day.ordered(event, order),
@@ -78,6 +78,7 @@ impl Operator for Fraud {
             Action::Refund(refund) => day.refunded(event, refund),
             Action::Search(_) | Action::View(_) | Action::AddToCart(_) => {}
         }
+        true
     }
 
     fn render(&self, state: &mut Day, pane: &Pane, out: &mut Vec<Document>) {

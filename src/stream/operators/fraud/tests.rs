@@ -30,7 +30,7 @@ fn documents(events: &[Event]) -> Vec<(String, Value)> {
     let (mut state, mut out) = (Day::default(), Vec::new());
     let pane = Pane { start: at(0).floor_to(DAY_MS), partition: 0, topic: Some(0) };
     let fraud = Fraud { rules: Rules::embedded() };
-    events.iter().for_each(|event| fraud.fold(&mut state, event));
+    events.iter().for_each(|event| assert!(fraud.fold(&mut state, event)));
     fraud.render(&mut state, &pane, &mut out);
     out.iter()
         .map(|document| (document.id.clone(), serde_json::from_slice(&document.source).unwrap()))

@@ -205,7 +205,9 @@ struct Walk {
 
 impl Walk {
     fn take(&mut self, step: &Step, searched_at: Option<Timestamp>) {
-        self.searched_at = [self.searched_at, searched_at].into_iter().flatten().min();
+        if let Some(at) = searched_at {
+            self.searched_at = Some(self.searched_at.map_or(at, |first| first.min(at)));
+        }
         let amount = step.amount.0;
         // Amounts are bounded where events are read, so that millions of them do not overflow.
         match step.kind {

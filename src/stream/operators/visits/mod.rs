@@ -63,6 +63,8 @@ impl Weighed for Cohort {
 impl Operator for Visits {
     type State = Cohort;
 
+    const KEEPS_EVENTS: bool = true;
+
     fn name(&self) -> &'static str {
         "visits"
     }
@@ -79,17 +81,18 @@ impl Operator for Visits {
         Some(event.session_started_at)
     }
 
-    fn holds(&self, state: &Cohort, event: &Event) -> Option<bool> {
-        Some(state.visits.get(&event.session_id).is_some_and(|visit| visit.holds(event)))
-    }
-
-    fn fold(&self, state: &mut Cohort, event: &Event) {
+    fn fold(&self, state: &mut Cohort, event: &Event) -> bool {
         let Cohort { visits, visit_bytes, categories, .. } = state;
-        let visit = visits.change(&event.session_id);
-        if visit.len() == 0 {
-            *visit_bytes += text(event.session_id.as_str());
-        }
-        *visit_bytes += visit.add(event, categories);
+        visits.change_if(&event.session_id, |visit| {
+            if visit.holds(event) {
+                return false;
+            }
+            if visit.len() == 0 {
+                *visit_bytes += text(event.session_id.as_str());
+            }
+            *visit_bytes += visit.add(event, categories);
+            true
+        })
     }
 
     fn render(&self, state: &mut Cohort, pane: &Pane, out: &mut Vec<Document>) {

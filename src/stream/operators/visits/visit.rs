@@ -221,8 +221,12 @@ impl Visit {
 
     /// Puts the steps in order.
     pub fn sort(&mut self) {
-        // Stable, for it is quick where most are in order, and an event's steps stay as it names them.
-        self.steps.sort_by_key(Step::order);
+        let from = (self.sorted as usize).saturating_sub(1);
+        let is_in_order = self.steps.get(from..).is_some_and(|since| since.is_sorted_by_key(Step::order));
+        if !is_in_order {
+            // Stable, for it is quick where most are in order, and an event's steps stay as it names them.
+            self.steps.sort_by_key(Step::order);
+        }
         self.sorted = u32::try_from(self.steps.len()).unwrap_or_default();
     }
 
