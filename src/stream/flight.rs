@@ -48,6 +48,8 @@ pub struct Landed {
     pub acknowledged: Vec<Acknowledged>,
     /// Partitions with a result that Elasticsearch will never take, and why.
     pub refused: Vec<(i32, String)>,
+    /// How far the results are, to be told.
+    pub reports: Vec<FrontierReport>,
 }
 
 impl Load {
@@ -154,10 +156,10 @@ impl Flight {
 impl Landed {
     /// Says what may be committed: nothing of a partition with a refused result.
     pub fn of(positions: Vec<Acknowledged>, outcome: Outcome) -> Self {
-        let Outcome { refused } = outcome;
+        let Outcome { refused, reports } = outcome;
         let accepted = |partition: &i32| !refused.iter().any(|(one, _)| one == partition);
         let acknowledged = positions.into_iter().filter(|one| accepted(&one.partition)).collect();
-        Self { acknowledged, refused }
+        Self { acknowledged, refused, reports }
     }
 }
 

@@ -30,7 +30,7 @@ use crate::stream::serving::Serving;
 const CONNECTIONS: usize = 2;
 /// Wait before documents that found no index are sent again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// Longest time that a report of how far results are may take: it must not hold up the commit.
+/// Longest time that a report of how far results are may take: the next one tells more.
 const REPORT_WAIT: Duration = Duration::from_secs(5);
 
 /// Where one worker's effects go. Cheap to clone.
@@ -47,6 +47,7 @@ pub struct Sink {
 }
 
 /// How far a partition's results are, to be told when they are acknowledged.
+#[derive(Debug)]
 pub struct FrontierReport {
     /// Whose.
     pub group: Group,
@@ -63,6 +64,8 @@ pub struct FrontierReport {
 pub struct Outcome {
     /// Partitions with a result that Elasticsearch will never take, and why. They must not be committed.
     pub refused: Vec<(i32, String)>,
+    /// How far the results of the others are now.
+    pub reports: Vec<FrontierReport>,
 }
 
 impl Outcome {
@@ -84,7 +87,8 @@ impl Outcome {
 }
 
 impl Sink {
-    /// Carries out everything, and returns when all of it is acknowledged: for ever, if need be.
+    /// Carries out everything, and returns when all of it is acknowledged: for ever, if need be. How far the results
+    /// are is told after that, with [`Sink::tell`].
     pub async fn carry_out(self, flushes: Vec<Flush>, frontiers: Vec<FrontierReport>) -> Outcome {
         let mut outcome = Outcome::default();
         let mut dead = Vec::new();
@@ -101,14 +105,15 @@ impl Sink {
             }
         }
         self.bury(&dead).await;
-        // First what somebody waits for: few documents, which would be held up by the many.
-        self.signal(&mut signals, oldest, &mut outcome).await;
-        let refused = self.write(&mut documents, oldest).await;
+        // Somebody waits for the signals: few documents, which the many must not hold up, nor wait for.
+        let signalling = self.signal(&mut signals, oldest, &mut outcome);
+        let ((), refused) = futures_util::join!(signalling, self.write(&mut documents, oldest));
         // Nobody listens while one is measured, or at the end.
         let _ = beat.map(|beat| self.beats.try_send(beat));
         let dead = outcome.settle(refused, &mut documents);
         self.bury(&dead).await;
-        self.tell(frontiers, &outcome).await;
+        let accepted = |report: &FrontierReport| !outcome.refused.iter().any(|(p, _)| *p == report.partition);
+        outcome.reports = frontiers.into_iter().filter(accepted).collect();
         outcome
     }
 
@@ -184,11 +189,11 @@ impl Sink {
         again
     }
 
-    /// Writes how far the results are. It is a report: a failure is told and the next one makes it good.
-    async fn tell(&self, frontiers: Vec<FrontierReport>, outcome: &Outcome) {
+    /// Writes how far the results are. It is a report: a failure is told and the next one makes it good, and of two
+    /// the one that has come further stays, whichever is written first.
+    pub async fn tell(self, frontiers: Vec<FrontierReport>) {
         let now = Timestamp::now();
-        let accepted = |report: &FrontierReport| !outcome.refused.iter().any(|(p, _)| *p == report.partition);
-        let operations = frontiers.iter().filter(|report| accepted(report)).map(|report| Operation {
+        let operations = frontiers.iter().map(|report| Operation {
             index: self.store.name(Schema::PROCESSOR_FRONTIERS.name).into(),
             id: format!("{}|{}", report.group.name(), report.partition),
             mode: Mode::IfNotOlder(report.read_to()),

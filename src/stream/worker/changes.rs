@@ -40,9 +40,7 @@ impl Worker {
                 break false;
             }
             if let Some(flight) = self.in_flight.take() {
-                self.watch.meter.flushed(flight.age());
-                let landed = flight.land(&self.runtime)?;
-                self.refuse(landed.refused);
+                self.land(flight)?;
             }
             // What was put together counts as written with those that hold it.
             if self.next_load.is_none() {

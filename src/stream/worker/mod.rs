@@ -1,6 +1,7 @@
 //! One member of one consumer group: reads, folds, flushes, commits. A thin loop around [`Holding`].
 
 mod changes;
+mod reading;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
-use crate::bus::{Assigned, Bus, BusError, GroupConsumer, Membership, Received};
+use crate::bus::{Assigned, Bus, BusError, GroupConsumer, Membership};
 use crate::model::event::door::Door;
 use crate::model::event::tick;
 use crate::model::generation::{Generation, Start};
@@ -17,32 +19,21 @@ use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
 use crate::stream::condition::Condition;
 use crate::stream::ends::LogEnds;
-use crate::stream::flight::{Flight, Load};
+use crate::stream::flight::{Acknowledged, Flight, Landed, Load};
 use crate::stream::groups::{Group, Reader};
 use crate::stream::holding::{Holding, Spot};
-use crate::stream::part::{LogRecord, Part};
+use crate::stream::part::Part;
 use crate::stream::quiet::{Now, QuietTopics, is_live, too_far_ahead};
 use crate::stream::reread::Reread;
 use crate::stream::sink::Sink;
 use crate::stream::take_over::begin;
 use crate::stream::watch::Watch;
 
-/// Longest wait for a record: how soon a due flush or a stop is seen when nothing comes.
-const POLL_WAIT: Duration = Duration::from_millis(20);
-/// Records between two looks at the clock.
-const RECORDS_PER_ROUND: usize = 1_000;
 /// Documents that may wait before a flush is due whatever the time: bounds memory while draining.
 const WAITING_MAX: usize = 10_000;
 /// Documents from which on a part of a flush is sent by itself: what is on its way takes a few tens of MB, however much
 /// has changed.
 const LOAD_DOCUMENTS_MAX: usize = 20_000;
-/// How long what is on its way may take, and how many records may be read since the flush began, before reading stands
-/// still: the slower Elasticsearch is, the more events a flush is of, and the fewer documents are written for each.
-const READ_ON_MAX: Duration = Duration::from_secs(5);
-const READ_ON_RECORDS_MAX: usize = 250_000;
-/// How long reading may stand still for a flush before the partitions are paused and only polled for
-/// the group's sake. Far below `max.poll.interval.ms`; pausing throws away what was fetched ahead.
-const STAND_STILL_MAX: Duration = Duration::from_secs(5);
 /// Time between two looks at how long the topics are.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// Longest wait for a flush when stopping. What is not acknowledged then is read again by the next.
@@ -102,6 +93,8 @@ pub struct Worker {
     in_flight: Option<Flight>,
     /// What is sent when that has landed.
     next_load: Option<Load>,
+    /// What is being told of earlier ones.
+    telling: Vec<JoinHandle<()>>,
     /// The partitions that the flush has not come to yet.
     round: VecDeque<i32>,
     /// Since when reading stands still.
@@ -151,6 +144,7 @@ impl Worker {
             quiet: QuietTopics::default(),
             in_flight: None,
             next_load: None,
+            telling: Vec::new(),
             round: VecDeque::new(),
             still_since: None,
             paused: false,
@@ -201,52 +195,6 @@ impl Worker {
         }
     }
 
-    /// Reads and folds for a moment.
-    fn read(&mut self) -> anyhow::Result<()> {
-        if self.has_read_enough() {
-            return self.wait_for_flush();
-        }
-        self.still_since = None;
-        if std::mem::take(&mut self.paused) {
-            let all = self.all_topics();
-            let wanted: Vec<_> = all.into_iter().filter(|topic| !self.held_back.contains(topic)).collect();
-            self.consumer.resume(&wanted)?;
-        }
-        for _ in 0..RECORDS_PER_ROUND {
-            // Nothing came, or the group changed: which must be seen before the next record.
-            if !self.read_one()? {
-                break;
-            }
-            self.read_since_flush += 1;
-        }
-        Ok(())
-    }
-
-    fn read_one(&mut self) -> anyhow::Result<bool> {
-        let (partitions, refused, streams) =
-            (&mut self.holding.partitions, &self.refused, self.reader.streams());
-        let fold = |record: Received<'_>| {
-            // A record of a partition that was just lost is of no use to us.
-            let Some(partition) = partitions.get_mut(&record.partition) else { return };
-            let stream = streams.get(record.topic).filter(|_| !refused.contains(&record.partition));
-            if let Some(stream) = stream {
-                partition.fold(*stream, &LogRecord::from(record));
-            }
-        };
-        Ok(self.consumer.poll(POLL_WAIT, fold)?.is_some())
-    }
-
-    /// Whether reading waits for what is on its way.
-    fn has_read_enough(&self) -> bool {
-        let is_enough = |flight: &Flight| {
-            flight.age() >= READ_ON_MAX.max(self.pace.flush_every)
-                || self.read_since_flush >= READ_ON_RECORDS_MAX
-                || self.is_over_cap
-                || self.waiting() >= WAITING_MAX
-        };
-        self.in_flight.as_ref().is_some_and(is_enough)
-    }
-
     /// Whether it is time for the next flush.
     fn is_due(&self) -> bool {
         self.flushed_at.elapsed() >= self.pace.flush_every || self.waiting() >= WAITING_MAX
@@ -255,28 +203,6 @@ impl Worker {
     /// Documents and dead letters that wait for the next flush, besides changed results.
     fn waiting(&self) -> usize {
         self.holding.parts().map(Part::waiting).sum()
-    }
-
-    fn wait_for_flush(&mut self) -> anyhow::Result<()> {
-        let still_since = *self.still_since.get_or_insert_with(Instant::now);
-        if self.paused {
-            self.read_one()?;
-        } else if still_since.elapsed() > STAND_STILL_MAX {
-            self.consumer.pause(&self.all_topics())?;
-            self.paused = true;
-        } else {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        Ok(())
-    }
-
-    fn all_topics(&self) -> Vec<(usize, i32)> {
-        let topics = 0..self.reader.streams().len();
-        self.holding
-            .partitions
-            .keys()
-            .flat_map(|partition| topics.clone().map(|topic| (topic, *partition)))
-            .collect()
     }
 
     /// Begins a flush, if it is time, or goes on with it: puts together what has changed and sends it on its way once
@@ -307,10 +233,8 @@ impl Worker {
     /// Commits a flush that is acknowledged.
     fn finish_flush(&mut self) -> anyhow::Result<()> {
         let Some(flight) = self.in_flight.take_if(|flight| flight.is_finished()) else { return Ok(()) };
-        self.watch.meter.flushed(flight.age());
-        let landed = flight.land(&self.runtime)?;
-        self.refuse(landed.refused);
-        let commits = self.holding.commits.acknowledge(landed.acknowledged);
+        let acknowledged = self.land(flight)?;
+        let commits = self.holding.commits.acknowledge(acknowledged);
         if !commits.is_empty() {
             let result = self.consumer.commit(&commits);
             if result.is_ok() {
@@ -319,6 +243,17 @@ impl Worker {
             self.tell_commit(result.err().map(anyhow::Error::from));
         }
         Ok(())
+    }
+
+    /// Takes in what became of a flush, and gives what may be committed. What there is to tell is told while the next
+    /// flush is on its way.
+    fn land(&mut self, flight: Flight) -> anyhow::Result<Vec<Acknowledged>> {
+        self.watch.meter.flushed(flight.age());
+        let Landed { acknowledged, refused, reports } = flight.land(&self.runtime)?;
+        self.refuse(refused);
+        self.telling.retain(|telling| !telling.is_finished());
+        self.telling.push(self.runtime.spawn(self.sink.clone().tell(reports)));
+        Ok(acknowledged)
     }
 
     fn refuse(&mut self, refused: Vec<(i32, String)>) {
@@ -447,18 +382,14 @@ impl Worker {
                 && self.ends.has_drained(part)
         };
         let nobody_rereads = self.rereads.is_empty() && self.holding.joining.is_empty();
-        Ok(self.assigned && nobody_rereads && self.in_flight.is_none() && self.holding.parts().all(done))
+        let all_is_told = self.in_flight.is_none() && self.telling.iter().all(JoinHandle::is_finished);
+        Ok(self.assigned && nobody_rereads && all_is_told && self.holding.parts().all(done))
     }
 
     /// Waits for the flush on its way; whether none is left then.
     fn has_landed_by(&self, deadline: Instant) -> bool {
-        while self.in_flight.as_ref().is_some_and(|flight| !flight.is_finished()) {
-            if Instant::now() >= deadline {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        true
+        let is_finished = || self.in_flight.as_ref().is_none_or(Flight::is_finished);
+        wait_until(is_finished, deadline)
     }
 
     /// Flushes a last time, commits, and leaves the group.
@@ -477,7 +408,19 @@ impl Worker {
             self.finish_flush()?;
             flushes += u32::from(self.round.is_empty() && self.next_load.is_none());
         }
+        wait_until(|| self.telling.iter().all(JoinHandle::is_finished), deadline);
         self.watch.report(&self.holding, &self.ends, &self.condition());
         Ok(())
     }
+}
+
+/// Waits for something; whether it came before the deadline.
+fn wait_until(has_come: impl Fn() -> bool, deadline: Instant) -> bool {
+    while !has_come() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    true
 }

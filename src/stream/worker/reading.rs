@@ -1,0 +1,90 @@
+//! Reading, and when it waits for what is on its way.
+
+use std::time::{Duration, Instant};
+
+use crate::bus::Received;
+use crate::stream::flight::Flight;
+use crate::stream::part::LogRecord;
+use crate::stream::worker::{WAITING_MAX, Worker};
+
+/// Longest wait for a record: how soon a due flush or a stop is seen when nothing comes.
+const POLL_WAIT: Duration = Duration::from_millis(20);
+/// Records between two looks at the clock.
+const RECORDS_AT_ONCE: usize = 1_000;
+/// How long what is on its way may take, and how many records may be read since the flush began, before reading stands
+/// still: the slower Elasticsearch is, the more events a flush is of, and the fewer documents are written for each.
+const READ_ON_MAX: Duration = Duration::from_secs(5);
+const READ_ON_RECORDS_MAX: usize = 250_000;
+/// How long reading may stand still for a flush before the partitions are paused and only polled for
+/// the group's sake. Far below `max.poll.interval.ms`; pausing throws away what was fetched ahead.
+const STAND_STILL_MAX: Duration = Duration::from_secs(5);
+
+impl Worker {
+    /// Reads and folds for a moment.
+    pub(super) fn read(&mut self) -> anyhow::Result<()> {
+        if self.has_read_enough() {
+            return self.wait_for_flush();
+        }
+        self.still_since = None;
+        if std::mem::take(&mut self.paused) {
+            let all = self.all_topics();
+            let wanted: Vec<_> = all.into_iter().filter(|topic| !self.held_back.contains(topic)).collect();
+            self.consumer.resume(&wanted)?;
+        }
+        for _ in 0..RECORDS_AT_ONCE {
+            // Nothing came, or the group changed: which must be seen before the next record.
+            if !self.read_one()? {
+                break;
+            }
+            self.read_since_flush += 1;
+        }
+        Ok(())
+    }
+
+    fn read_one(&mut self) -> anyhow::Result<bool> {
+        let (partitions, refused, streams) =
+            (&mut self.holding.partitions, &self.refused, self.reader.streams());
+        let fold = |record: Received<'_>| {
+            // A record of a partition that was just lost is of no use to us.
+            let Some(partition) = partitions.get_mut(&record.partition) else { return };
+            let stream = streams.get(record.topic).filter(|_| !refused.contains(&record.partition));
+            if let Some(stream) = stream {
+                partition.fold(*stream, &LogRecord::from(record));
+            }
+        };
+        Ok(self.consumer.poll(POLL_WAIT, fold)?.is_some())
+    }
+
+    /// Whether reading waits for what is on its way.
+    fn has_read_enough(&self) -> bool {
+        let is_enough = |flight: &Flight| {
+            flight.age() >= READ_ON_MAX.max(self.pace.flush_every)
+                || self.read_since_flush >= READ_ON_RECORDS_MAX
+                || self.is_over_cap
+                || self.waiting() >= WAITING_MAX
+        };
+        self.in_flight.as_ref().is_some_and(is_enough)
+    }
+
+    fn wait_for_flush(&mut self) -> anyhow::Result<()> {
+        let still_since = *self.still_since.get_or_insert_with(Instant::now);
+        if self.paused {
+            self.read_one()?;
+        } else if still_since.elapsed() > STAND_STILL_MAX {
+            self.consumer.pause(&self.all_topics())?;
+            self.paused = true;
+        } else {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    fn all_topics(&self) -> Vec<(usize, i32)> {
+        let topics = 0..self.reader.streams().len();
+        self.holding
+            .partitions
+            .keys()
+            .flat_map(|partition| topics.clone().map(|topic| (topic, *partition)))
+            .collect()
+    }
+}
