@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use smol_str::SmolStr;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::bus::Producer;
 use crate::model::event::door::AGE_MAX;
@@ -26,7 +27,7 @@ use crate::stream::ledger::Counts;
 use crate::stream::part::{Flush, Frontier};
 use crate::stream::serving::Serving;
 
-/// Bulk requests under way at once for one worker.
+/// Bulk requests under way at once for the documents of one worker. Its signals and reports go beside them.
 const CONNECTIONS: usize = 2;
 /// Wait before documents that found no index are sent again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -189,9 +190,9 @@ impl Sink {
         again
     }
 
-    /// Writes how far the results are. It is a report: a failure is told and the next one makes it good, and of two
-    /// the one that has come further stays, whichever is written first.
-    pub async fn tell(self, frontiers: Vec<FrontierReport>) {
+    /// Writes how far the results are, after what was told before. It is a report: a failure is told and the next one
+    /// makes it good.
+    pub async fn tell(self, frontiers: Vec<FrontierReport>, before: Option<JoinHandle<()>>) {
         let now = Timestamp::now();
         let operations = frontiers.iter().map(|report| Operation {
             index: self.store.name(Schema::PROCESSOR_FRONTIERS.name).into(),
@@ -200,7 +201,16 @@ impl Sink {
             source: json(&report.body(now)),
             tag: 0,
         });
-        let writing = self.store.write_all(operations.collect::<Vec<_>>(), 1);
+        let operations: Vec<_> = operations.collect();
+        let writing = async {
+            // Of two that have read equally far, the later one says whether that is all.
+            if let Some(before) = before
+                && let Err(error) = before.await
+            {
+                tracing::error!(%error, "a report of how far results are ended early; this is a bug");
+            }
+            self.store.write_all(operations, 1).await
+        };
         match tokio::time::timeout(REPORT_WAIT, writing).await {
             Ok(written) if written.refused.is_empty() && written.missing.is_empty() => {}
             Ok(_) => {

@@ -31,12 +31,11 @@ use crate::stream::watch::Watch;
 
 /// Documents that may wait before a flush is due whatever the time: bounds memory while draining.
 const WAITING_MAX: usize = 10_000;
-/// Documents from which on a part of a flush is sent by itself: what is on its way takes a few tens of MB, however much
-/// has changed.
+/// Documents from which on a part of a flush is sent by itself. A partition's are not taken apart.
 const LOAD_DOCUMENTS_MAX: usize = 20_000;
 /// Time between two looks at how long the topics are.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
-/// Longest wait for a flush when stopping. What is not acknowledged then is read again by the next.
+/// Longest wait for the last flushes when stopping. What is not acknowledged then is read again by the next.
 const STOP_WAIT: Duration = Duration::from_secs(8);
 
 /// How a worker works.
@@ -94,7 +93,7 @@ pub struct Worker {
     /// What is sent when that has landed.
     next_load: Option<Load>,
     /// What is being told of earlier ones.
-    telling: Vec<JoinHandle<()>>,
+    telling: Option<JoinHandle<()>>,
     /// The partitions that the flush has not come to yet.
     round: VecDeque<i32>,
     /// Since when reading stands still.
@@ -144,7 +143,7 @@ impl Worker {
             quiet: QuietTopics::default(),
             in_flight: None,
             next_load: None,
-            telling: Vec::new(),
+            telling: None,
             round: VecDeque::new(),
             still_since: None,
             paused: false,
@@ -164,6 +163,15 @@ impl Worker {
     /// What does not pass by itself: a position that is not ours, a topic that was made anew or was given
     /// more partitions.
     pub fn run(mut self, stop: &AtomicBool) -> anyhow::Result<()> {
+        let worked = self.work(stop);
+        let deadline = Instant::now() + STOP_WAIT;
+        let ended = worked.and_then(|()| self.close(deadline));
+        // Whatever ends it: what is acknowledged is told.
+        wait_until(|| self.has_told_all(), deadline);
+        ended
+    }
+
+    fn work(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
         while !stop.load(Ordering::Relaxed) {
             self.step().or_else(|error| self.recover(error))?;
             if self.pace.until_drained && self.is_done()? {
@@ -171,7 +179,7 @@ impl Worker {
                 break;
             }
         }
-        self.close()
+        Ok(())
     }
 
     fn step(&mut self) -> anyhow::Result<()> {
@@ -251,8 +259,8 @@ impl Worker {
         self.watch.meter.flushed(flight.age());
         let Landed { acknowledged, refused, reports } = flight.land(&self.runtime)?;
         self.refuse(refused);
-        self.telling.retain(|telling| !telling.is_finished());
-        self.telling.push(self.runtime.spawn(self.sink.clone().tell(reports)));
+        let telling = self.sink.clone().tell(reports, self.telling.take());
+        self.telling = Some(self.runtime.spawn(telling));
         Ok(acknowledged)
     }
 
@@ -371,7 +379,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether everything that the topics hold is read and acknowledged.
+    /// Whether everything that the topics hold is read, acknowledged and told.
     fn is_done(&self) -> anyhow::Result<bool> {
         if !self.refused.is_empty() {
             bail!("Elasticsearch refused results of the partitions {:?} for good", self.refused);
@@ -382,8 +390,13 @@ impl Worker {
                 && self.ends.has_drained(part)
         };
         let nobody_rereads = self.rereads.is_empty() && self.holding.joining.is_empty();
-        let all_is_told = self.in_flight.is_none() && self.telling.iter().all(JoinHandle::is_finished);
-        Ok(self.assigned && nobody_rereads && all_is_told && self.holding.parts().all(done))
+        let has_landed = self.in_flight.is_none() && self.has_told_all();
+        Ok(self.assigned && nobody_rereads && has_landed && self.holding.parts().all(done))
+    }
+
+    /// Whether it is told how far all results are that are acknowledged.
+    fn has_told_all(&self) -> bool {
+        self.telling.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Waits for the flush on its way; whether none is left then.
@@ -393,8 +406,7 @@ impl Worker {
     }
 
     /// Flushes a last time, commits, and leaves the group.
-    fn close(mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + STOP_WAIT;
+    fn close(&mut self, deadline: Instant) -> anyhow::Result<()> {
         let mut flushes = 0;
         // The one that was begun before, and one more.
         while flushes < 2 {
@@ -408,7 +420,6 @@ impl Worker {
             self.finish_flush()?;
             flushes += u32::from(self.round.is_empty() && self.next_load.is_none());
         }
-        wait_until(|| self.telling.iter().all(JoinHandle::is_finished), deadline);
         self.watch.report(&self.holding, &self.ends, &self.condition());
         Ok(())
     }

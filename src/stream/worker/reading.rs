@@ -11,10 +11,14 @@ use crate::stream::worker::{WAITING_MAX, Worker};
 const POLL_WAIT: Duration = Duration::from_millis(20);
 /// Records between two looks at the clock.
 const RECORDS_AT_ONCE: usize = 1_000;
-/// How long what is on its way may take, and how many records may be read since the flush began, before reading stands
-/// still: the slower Elasticsearch is, the more events a flush is of, and the fewer documents are written for each.
+/// How long what is on its way may take before reading stands still.
 const READ_ON_MAX: Duration = Duration::from_secs(5);
-const READ_ON_RECORDS_MAX: usize = 250_000;
+/// How many records may be read since the flush began before reading stands still: the slower Elasticsearch is, the more
+/// events a flush is of, and the fewer documents are written for each. By partition, for its documents lie in memory
+/// together, about one for each record.
+const READ_ON_PER_PARTITION: usize = 40_000;
+/// As above, for a member of few partitions.
+const READ_ON_LEAST: usize = 250_000;
 /// How long reading may stand still for a flush before the partitions are paused and only polled for
 /// the group's sake. Far below `max.poll.interval.ms`; pausing throws away what was fetched ahead.
 const STAND_STILL_MAX: Duration = Duration::from_secs(5);
@@ -57,9 +61,10 @@ impl Worker {
 
     /// Whether reading waits for what is on its way.
     fn has_read_enough(&self) -> bool {
+        let records_max = READ_ON_LEAST.max(READ_ON_PER_PARTITION * self.holding.partitions.len());
         let is_enough = |flight: &Flight| {
             flight.age() >= READ_ON_MAX.max(self.pace.flush_every)
-                || self.read_since_flush >= READ_ON_RECORDS_MAX
+                || self.read_since_flush >= records_max
                 || self.is_over_cap
                 || self.waiting() >= WAITING_MAX
         };
