@@ -16,7 +16,7 @@ const READ_ON_MAX: Duration = Duration::from_secs(5);
 /// How many records may be read since the flush began before reading stands still: the slower Elasticsearch is, the more
 /// events a flush is of, and the fewer documents are written for each. By partition, for its documents lie in memory
 /// together, about one for each record.
-const READ_ON_PER_PARTITION: usize = 40_000;
+const READ_ON_PER_PARTITION: usize = 60_000;
 /// As above, for a member of few partitions.
 const READ_ON_LEAST: usize = 250_000;
 /// How long reading may stand still for a flush before the partitions are paused and only polled for
