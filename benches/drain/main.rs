@@ -1,9 +1,10 @@
 //! `cargo bench --bench drain`: what a backlog costs to drain, in CPU time per event.
 //!
 //! Preloads events of the generator's making into the topics of a prefix of its own on the real Kafka, then
-//! measures in one run: the bare drain, the drain with the typed decode, and the whole processor (raw events off) against a server that accepts everything in Elasticsearch's place. With `--real` all that
-//! it was sent, which it then holds in memory, is sent to Elasticsearch itself, and the processor drains everything into
-//! it once more. What it made is removed at the end.
+//! measures in one run: the bare drain, the drain with the typed decode, and the whole processor (raw events off)
+//! against a server that accepts everything in Elasticsearch's place. With `--real` all that it was sent, which it then
+//! holds in memory, is sent to Elasticsearch itself, and the processor drains everything into it once more. What it made
+//! is removed at the end.
 
 mod bulk;
 #[path = "../shared/cost.rs"]

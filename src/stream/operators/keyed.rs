@@ -29,14 +29,20 @@ impl<V: Default> Default for Entry<V> {
     }
 }
 
+impl<V> Entry<V> {
+    /// Has it handed out the next time, once.
+    fn mark<K: Clone>(&mut self, key: &K, changed: &mut Vec<K>) {
+        if !std::mem::replace(&mut self.changed, true) {
+            changed.push(key.clone());
+        }
+    }
+}
+
 impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
     /// The value of a key, to be changed; a new one where there is none.
     pub fn change(&mut self, key: &K) -> &mut V {
         let entry = self.entries.entry(key.clone()).or_default();
-        if !entry.changed {
-            entry.changed = true;
-            self.changed.push(key.clone());
-        }
+        entry.mark(key, &mut self.changed);
         &mut entry.value
     }
 
@@ -44,9 +50,8 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
     pub fn change_if(&mut self, key: &K, change: impl FnOnce(&mut V) -> bool) -> bool {
         let entry = self.entries.entry(key.clone()).or_default();
         let has_changed = change(&mut entry.value);
-        if has_changed && !entry.changed {
-            entry.changed = true;
-            self.changed.push(key.clone());
+        if has_changed {
+            entry.mark(key, &mut self.changed);
         }
         has_changed
     }
@@ -60,8 +65,7 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
     pub fn touch(&mut self, is_meant: impl Fn(&K, &V) -> bool) {
         for (key, entry) in &mut self.entries {
             if !entry.changed && is_meant(key, &entry.value) {
-                entry.changed = true;
-                self.changed.push(key.clone());
+                entry.mark(key, &mut self.changed);
             }
         }
     }
