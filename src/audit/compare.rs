@@ -119,7 +119,7 @@ pub fn different(expected: &Expected, version: u64, found: &Value) -> Option<Pro
             let names = right.keys().chain(found.keys().filter(|name| !right.contains_key(*name)));
             for name in names {
                 let (right, found) = (right.get(name), found.get(name));
-                if !right.zip(found).is_some_and(|(right, found)| is_same(right, found)) {
+                if !is_same_field(right, found) {
                     note(name, right, found);
                 }
             }
@@ -129,6 +129,23 @@ pub fn different(expected: &Expected, version: u64, found: &Value) -> Option<Pro
     }
     let (expected, found) = differing;
     (!expected.is_empty()).then(|| Problem::Different { expected: expected.into(), found: found.into() })
+}
+
+/// Whether a field says the same in both. What is left out is 0.
+fn is_same_field(a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => is_same(a, b),
+        (Some(one), None) | (None, Some(one)) => is_zero(one),
+        (None, None) => true,
+    }
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::Object(fields) => fields.values().all(is_zero),
+        _ => false,
+    }
 }
 
 fn is_same(a: &Value, b: &Value) -> bool {
@@ -141,8 +158,7 @@ fn is_same(a: &Value, b: &Value) -> bool {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
         }
         (Value::Object(a), Value::Object(b)) => {
-            let same = |(name, a): (&String, &Value)| b.get(name).is_some_and(|b| is_same(a, b));
-            a.len() == b.len() && a.iter().all(same)
+            a.keys().chain(b.keys()).all(|name| is_same_field(a.get(name), b.get(name)))
         }
         (a, b) => a == b,
     }
@@ -194,6 +210,18 @@ mod tests {
         assert_eq!((compare(Some(right()), found(3)), compare(None, found(3))), ((1, 0), (1, 0)));
         assert_eq!(compare(Some(right()), found(2)), (0, 1), "as full and not the same");
         assert_eq!((compare(Some(right()), found(1)), compare(Some(right()), None)), ((0, 1), (0, 1)));
+    }
+
+    #[test]
+    fn what_a_document_leaves_out_is_nothing_and_is_told_where_it_should_be_something() {
+        let zeros = json!({ "n": 0, "by": { "search": 0, "browse": {} }, "level": 1, "score": 0.0 });
+        let differs = |found: Value| different(&expected("a", zeros.clone()), 2, &found).is_some();
+        assert!(!differs(json!({ "level": 1 })));
+        assert!(!differs(json!({ "level": 1, "m": 0, "by": { "search": 0 } })));
+        assert!(differs(json!({ "level": 1, "by": { "search": 1 } })));
+        assert!(differs(json!({ "level": 1, "n": 1 })));
+        assert!(differs(json!({ "n": 0 })));
+        assert!(differs(json!({ "level": 1, "by": "" })));
     }
 
     #[test]

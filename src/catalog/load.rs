@@ -329,12 +329,12 @@ mod tests {
     use super::*;
     use crate::store::bulk::Mode;
 
-    fn refused(reason: &str) -> crate::store::bulk::Refused {
+    fn refused(reason: &str) -> crate::store::bulk::Refused<'_> {
         let operation = Operation {
             index: "i".into(),
-            id: "a".to_owned(),
+            id: "a".into(),
             mode: Mode::Replace,
-            source: Vec::new(),
+            source: Vec::new().into(),
             tag: 0,
         };
         crate::store::bulk::Refused { operation, status: 400, reason: reason.to_owned() }

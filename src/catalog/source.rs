@@ -90,7 +90,7 @@ pub struct OwnSource {
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The documents; the tag of each is its product's number in its source.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<Operation<'static>>,
     /// Products that could not be read.
     pub refused: Vec<Refusal>,
     /// The first product of the batch, to be looked for when all are written.
@@ -120,11 +120,11 @@ impl Batch {
         self.sample.get_or_insert_with(sample);
         self.operations.push(Operation {
             index: index.into(),
-            id: product.id.to_string(),
+            id: product.id.to_string().into(),
             mode,
             // A product is plain text and numbers, which cannot fail to become JSON; if it did, the empty
             // document would be refused and told.
-            source: serde_json::to_vec(&product.document()).unwrap_or_default(),
+            source: serde_json::to_vec(&product.document()).unwrap_or_default().into(),
             tag: usize::try_from(number).unwrap_or(usize::MAX),
         });
     }

@@ -47,6 +47,7 @@ mod tests {
             let normal = normalised(&text);
             prop_assert!(normal.len() <= BYTES_MAX);
             prop_assert_eq!(normal.trim(), &*normal);
+            prop_assert_eq!(normalised(&normal), &*normal);
         }
 
         #[test]

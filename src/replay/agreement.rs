@@ -16,6 +16,7 @@ use crate::model::ids::{OrderId, ProductId, QueryId, SessionId, UserId};
 use crate::model::money::Cents;
 use crate::model::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::store::bulk::Mode;
+use crate::stream::documents::Documents;
 use crate::stream::fold::{Arrival, Clock};
 use crate::stream::groups::Group;
 
@@ -114,7 +115,7 @@ fn filled(action: Action, items: Vec<Item>, order_id: OrderId, total: Cents) -> 
 fn processed(group: Group, events: &[Event]) -> BTreeMap<String, (String, u64, serde_json::Value)> {
     let clocks = vec![Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN, floor: None }; 3];
     let mut folds = group.folds(0);
-    let mut out = Vec::new();
+    let mut out = Documents::default();
     for (offset, event) in (0..).zip(events) {
         let stream = event.event_type().stream();
         let Some(topic) = group.streams().iter().position(|one| *one == stream) else { continue };
@@ -124,10 +125,10 @@ fn processed(group: Group, events: &[Event]) -> BTreeMap<String, (String, u64, s
             fold.render(&mut out);
         }
     }
-    let written = out.into_iter().map(|document| {
-        let Mode::IfNewer(version) = document.mode else { panic!("a result carries its support") };
-        let body = serde_json::from_slice(&document.source).unwrap();
-        (document.id, (document.schema.index_at(document.at), version, body))
+    let written = out.iter().map(|document| {
+        let Mode::IfNewer(version) = document.about.mode else { panic!("a result carries its support") };
+        let body = serde_json::from_slice(document.source).unwrap();
+        (document.id.to_owned(), (document.about.index(), version, body))
     });
     written.collect()
 }

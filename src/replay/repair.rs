@@ -17,7 +17,7 @@ use crate::replay::late::{self, Filter, Window};
 use crate::store::bulk::{Mode, Operation};
 use crate::store::schema::Schema;
 use crate::store::{Store, json};
-use crate::stream::document::Document;
+use crate::stream::documents::{Document, Documents};
 use crate::stream::fold::{Arrival, Clock, Folding};
 use crate::stream::groups::Group;
 use crate::stream::herald::{self, News};
@@ -182,13 +182,13 @@ async fn write(
         repaired.windows += 1;
         repaired.documents += of_window;
     }
-    let signals = documents.iter().filter(|document| document.schema.name == Schema::FRAUD_SIGNALS.name);
-    let news: Vec<News> = signals.map(|signal| News::of(signal, store.generation())).collect();
-    let operations = documents.into_iter().map(|document| Operation {
-        index: store.name(&document.schema.index_at(document.at)).into(),
-        id: document.id,
-        mode: document.mode,
-        source: document.source,
+    let signals = documents.iter().filter(Document::is_signal);
+    let news: Vec<News> = signals.map(|signal| News::of(&signal, store.generation())).collect();
+    let operations = documents.iter().map(|document| Operation {
+        index: store.name(&document.about.index()).into(),
+        id: document.id.into(),
+        mode: document.about.mode,
+        source: document.source.into(),
         tag: 0,
     });
     repaired.changed += store.write_making_indices(operations.collect(), CONNECTIONS).await?;
@@ -200,9 +200,9 @@ async fn write(
     let records = counts.into_iter().map(|(start, documents)| record(&batch, start, documents));
     let operations = records.map(|record| Operation {
         index: index.as_str().into(),
-        id: id(&record),
+        id: id(&record).into(),
         mode: Mode::IfNotOlder(version(&record)),
-        source: json(&record),
+        source: json(&record).into(),
         tag: 0,
     });
     store.write_making_indices(operations.collect(), CONNECTIONS).await?;
@@ -210,12 +210,12 @@ async fn write(
 }
 
 /// Whether a document is of this window: every id tells it. Its own time may be another.
-fn is_of(document: &Document, window: Timestamp) -> bool {
+fn is_of(document: &Document<'_>, window: Timestamp) -> bool {
     document.id.split('|').nth(1).is_some_and(|millis| millis == window.millis().to_string())
 }
 
 /// The documents of the windows, from all of their events.
-fn documents(reader: &LogReader, door: &Door, batch: &Batch) -> anyhow::Result<Vec<Document>> {
+fn documents(reader: &LogReader, door: &Door, batch: &Batch) -> anyhow::Result<Documents> {
     let (window, partition) = (batch.window, batch.window.pane.partition);
     let group =
         Group::named(window.operator.group()).ok_or_else(|| anyhow!("no such group; this is a bug"))?;
@@ -258,8 +258,8 @@ impl Refill<'_> {
         }
     }
 
-    fn documents(mut self) -> Vec<Document> {
-        let mut documents = Vec::new();
+    fn documents(mut self) -> Documents {
+        let mut documents = Documents::default();
         self.fold.render(&mut documents);
         documents
     }

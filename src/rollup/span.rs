@@ -130,12 +130,13 @@ impl Bucket {
         level: Level,
         schema: &Schema,
         name: impl FnOnce(&str) -> String,
-    ) -> Option<Operation> {
+    ) -> Option<Operation<'static>> {
         let minute = Timestamp::from_millis(self.key.remove(SPAN)?.as_i64()?);
         let id = self.id(kind, level, minute);
         let version = self.support.count();
         let source = self.document(kind, level, minute).to_string().into_bytes();
         let index = name(&schema.index_at(minute));
+        let (id, source) = (id.into(), source.into());
         Some(Operation { index: index.into(), id, mode: Mode::IfNewer(version), source, tag: 0 })
     }
 
@@ -221,7 +222,7 @@ mod tests {
         let bucket = bucket(key, &[("0", 4.0), ("1", 9.0), ("2", 0.0), ("8", 1_999.0)]);
         let schema = &Schema::PRODUCT_TRENDS_HOURS;
         let operation = bucket.operation(trends, Level::Hour, schema, |index| format!("x-{index}")).unwrap();
-        let (index, id) = (operation.index.as_str(), operation.id.as_str());
+        let (index, id) = (operation.index.as_str(), operation.id.as_ref());
         assert_eq!((index, id), ("x-product-trends-hours-2026-11", "hour|1795255200000|p1|a.b|"));
         assert_eq!(operation.mode, Mode::IfNewer(7));
         let expected = json!({

@@ -129,7 +129,13 @@ async fn write(store: &Store, id: String, moves: Timestamp, statement: &Statemen
     let version = u64::try_from(moves.millis()).context("a time before 1970")?;
     let index = store.name(Schema::ROLLUPS.name);
     let source = serde_json::to_vec(statement)?;
-    let operation = Operation { index: index.into(), id, mode: Mode::IfNewer(version), source, tag: 0 };
+    let operation = Operation {
+        index: index.into(),
+        id: id.into(),
+        mode: Mode::IfNewer(version),
+        source: source.into(),
+        tag: 0,
+    };
     let written = store.write_all(vec![operation], 1).await;
     ensure!(
         written.done + written.superseded == 1,

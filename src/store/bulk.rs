@@ -1,5 +1,6 @@
 //! Many documents in few requests, each item judged by itself.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,20 +24,20 @@ const ATTEMPTS_UNTOLD: u32 = 3;
 
 /// One document to write.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Operation {
+pub struct Operation<'a> {
     /// The full name of the index, which many have in common.
     pub index: SmolStr,
     /// The document's id.
-    pub id: String,
+    pub id: Cow<'a, str>,
     /// What to do when there is one with that id.
     pub mode: Mode,
     /// The document as JSON.
-    pub source: Vec<u8>,
+    pub source: Cow<'a, [u8]>,
     /// The caller's own number for it, to know it by when it is refused.
     pub tag: usize,
 }
 
-impl Operation {
+impl Operation<'_> {
     /// About how long its part of a request is.
     pub fn bytes(&self) -> usize {
         const HEADER: usize = 100;
@@ -112,7 +113,7 @@ fn judge_request(status: u16, reason: &str, count: usize) -> Verdict {
 
 /// What became of many documents.
 #[derive(Debug, Default)]
-pub struct Written {
+pub struct Written<'a> {
     /// Documents that are there now because of this call.
     pub done: u64,
     /// Documents that were not needed any more.
@@ -120,23 +121,23 @@ pub struct Written {
     /// Times that a document had to be sent again.
     pub retries: u64,
     /// Documents whose index does not exist.
-    pub missing: Vec<Operation>,
+    pub missing: Vec<Operation<'a>>,
     /// Documents that Elasticsearch will never take.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<Refused<'a>>,
 }
 
 /// A document that Elasticsearch will never take.
 #[derive(Debug)]
-pub struct Refused {
+pub struct Refused<'a> {
     /// It.
-    pub operation: Operation,
+    pub operation: Operation<'a>,
     /// HTTP status.
     pub status: u16,
     /// Why.
     pub reason: String,
 }
 
-impl Written {
+impl Written<'_> {
     fn add(&mut self, other: Self) {
         self.done += other.done;
         self.superseded += other.superseded;
@@ -150,11 +151,11 @@ impl Store {
     /// Writes all documents, in requests of a bounded size of which `connections` are under way at once,
     /// and sends again what Elasticsearch does not take *now*, for ever: a sink may not lose. Whoever can
     /// give up drops the future; documents may then be written or not.
-    pub async fn write_all(
+    pub async fn write_all<'a>(
         &self,
-        operations: impl IntoIterator<Item = Operation>,
+        operations: impl IntoIterator<Item = Operation<'a>>,
         connections: usize,
-    ) -> Written {
+    ) -> Written<'a> {
         let waiting = Mutex::new(chunks(operations).map(Chunk::new));
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
         let connection = async || {
@@ -179,7 +180,7 @@ impl Store {
     /// shop's or gone as soon as it was made; else as [`Store::create_index`].
     pub async fn write_making_indices(
         &self,
-        mut operations: Vec<Operation>,
+        mut operations: Vec<Operation<'_>>,
         connections: usize,
     ) -> Result<u64, StoreError> {
         let (what, mut done) = ("write documents", 0);
@@ -210,7 +211,7 @@ impl Store {
     }
 
     /// One chunk until every item is final.
-    async fn write_chunk(&self, mut chunk: Chunk, buffer: &mut Vec<u8>) -> Written {
+    async fn write_chunk<'a>(&self, mut chunk: Chunk<'a>, buffer: &mut Vec<u8>) -> Written<'a> {
         let mut waits = backoff();
         let mut attempts = 0;
         // Held until this chunk is done or given up.
@@ -228,7 +229,7 @@ impl Store {
     }
 
     /// One request; a verdict for each document, in order.
-    async fn bulk(&self, operations: &[Operation], buffer: &mut Vec<u8>) -> Vec<Verdict> {
+    async fn bulk(&self, operations: &[Operation<'_>], buffer: &mut Vec<u8>) -> Vec<Verdict> {
         write_body(operations, buffer);
         let (body, sent_at) = (Bytes::from(std::mem::take(buffer)), Instant::now());
         let verdicts = self.send_bulk(operations, body.clone()).await;
@@ -240,7 +241,7 @@ impl Store {
         verdicts
     }
 
-    async fn send_bulk(&self, operations: &[Operation], body: Bytes) -> Vec<Verdict> {
+    async fn send_bulk(&self, operations: &[Operation<'_>], body: Bytes) -> Vec<Verdict> {
         let all = |verdict: Verdict| vec![verdict; operations.len()];
         // Only what is judged is asked for: a full answer is as long as the request.
         let path = "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason";
@@ -275,7 +276,7 @@ fn backoff() -> impl Iterator<Item = Duration> {
 }
 
 /// Writes the body of a request in place of what the buffer holds.
-fn write_body(operations: &[Operation], buffer: &mut Vec<u8>) {
+fn write_body(operations: &[Operation<'_>], buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.reserve(operations.iter().map(Operation::bytes).sum());
     for operation in operations {
@@ -286,11 +287,11 @@ fn write_body(operations: &[Operation], buffer: &mut Vec<u8>) {
 }
 
 /// The line before a document, written without a detour: there are millions in a minute.
-fn write_action(operation: &Operation, buffer: &mut Vec<u8>) {
+fn write_action(operation: &Operation<'_>, buffer: &mut Vec<u8>) {
     let action: &[u8] = if operation.mode == Mode::Create { b"{\"create\":{" } else { b"{\"index\":{" };
     buffer.extend_from_slice(action);
-    write_value(b"\"_index\":", operation.index.as_str(), buffer);
-    write_value(b",\"_id\":", &operation.id, buffer);
+    write_text(b"\"_index\":", &operation.index, buffer);
+    write_text(b",\"_id\":", &operation.id, buffer);
     let (version, version_type): (u64, &[u8]) = match operation.mode {
         Mode::Create | Mode::Replace => return buffer.extend_from_slice(b"}}\n"),
         Mode::IfNewer(version) => (version, b",\"version_type\":\"external\"}}\n"),
@@ -298,6 +299,18 @@ fn write_action(operation: &Operation, buffer: &mut Vec<u8>) {
     };
     write_value(b",\"version\":", &version, buffer);
     buffer.extend_from_slice(version_type);
+}
+
+fn write_text(before: &[u8], text: &str, buffer: &mut Vec<u8>) {
+    // Nearly all are as they are in JSON, and are looked through many letters at once.
+    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if text.bytes().fold(false, |found, byte| found | is_special(byte)) {
+        return write_value(before, text, buffer);
+    }
+    buffer.extend_from_slice(before);
+    buffer.push(b'"');
+    buffer.extend_from_slice(text.as_bytes());
+    buffer.push(b'"');
 }
 
 fn write_value<T: Serialize + ?Sized>(before: &[u8], value: &T, buffer: &mut Vec<u8>) {
@@ -363,14 +376,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn operation(id: &str, bytes: usize) -> Operation {
-        Operation {
-            index: "i".into(),
-            id: id.to_owned(),
-            mode: Mode::Replace,
-            source: vec![b'x'; bytes],
-            tag: 0,
-        }
+    fn operation(id: &str, bytes: usize) -> Operation<'_> {
+        let source = vec![b'x'; bytes].into();
+        Operation { index: "i".into(), id: id.into(), mode: Mode::Replace, source, tag: 0 }
     }
 
     #[test]
@@ -446,7 +454,7 @@ mod tests {
         assert_eq!(verdicts(200, body, 2), [Verdict::Done, Verdict::Done]);
     }
 
-    fn body(operations: &[Operation]) -> Vec<u8> {
+    fn body(operations: &[Operation<'_>]) -> Vec<u8> {
         let mut buffer = Vec::new();
         write_body(operations, &mut buffer);
         buffer
@@ -459,6 +467,15 @@ mod tests {
             let one = [operation(id, bytes)];
             write_body(&one, &mut buffer);
             assert_eq!(buffer, body(&one));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_written_as_json_has_it(text in "(\\PC|[\"\\\\\u{0}-\u{1f}\u{7f}]){0,20}") {
+            let mut buffer = Vec::new();
+            write_text(b"", &text, &mut buffer);
+            prop_assert_eq!(buffer, serde_json::to_vec(&text).unwrap());
         }
     }
 

@@ -11,25 +11,25 @@ const REQUEST_ITEMS_MAX: usize = 2_000;
 
 /// Documents that are sent again, in requests as small as need be, until each has a final verdict.
 #[derive(Debug)]
-pub struct Chunk {
+pub struct Chunk<'a> {
     /// What is still to be sent; the last one first.
-    requests: Vec<Vec<Operation>>,
-    written: Written,
+    requests: Vec<Vec<Operation<'a>>>,
+    written: Written<'a>,
 }
 
-impl Chunk {
+impl<'a> Chunk<'a> {
     /// Nothing sent yet.
-    pub fn new(operations: Vec<Operation>) -> Self {
+    pub fn new(operations: Vec<Operation<'a>>) -> Self {
         Self { requests: vec![operations], written: Written::default() }
     }
 
     /// The documents to send next; `None` when all of them have ended.
-    pub fn next_request(&mut self) -> Option<Vec<Operation>> {
+    pub fn next_request(&mut self) -> Option<Vec<Operation<'a>>> {
         self.requests.pop()
     }
 
     /// Takes in the verdicts on a request. Gives why a part of it must be sent again after a wait, if it must.
-    pub fn judged(&mut self, mut request: Vec<Operation>, verdicts: Vec<Verdict>) -> Option<String> {
+    pub fn judged(&mut self, mut request: Vec<Operation<'a>>, verdicts: Vec<Verdict>) -> Option<String> {
         if request.len() > 1 && verdicts.contains(&Verdict::Split) {
             self.requests.push(request.split_off(request.len() / 2));
             self.requests.push(request);
@@ -44,17 +44,17 @@ impl Chunk {
     }
 
     /// What became of the documents.
-    pub fn into_written(self) -> Written {
+    pub fn into_written(self) -> Written<'a> {
         self.written
     }
 }
 
 /// Puts each document where its verdict says. Gives what is to be sent again after a wait, and why.
-fn sort(
-    operations: Vec<Operation>,
+fn sort<'a>(
+    operations: Vec<Operation<'a>>,
     verdicts: Vec<Verdict>,
-    written: &mut Written,
-) -> (Vec<Operation>, Option<String>) {
+    written: &mut Written<'a>,
+) -> (Vec<Operation<'a>>, Option<String>) {
     let mut again = Vec::new();
     let mut passing = None;
     for (operation, verdict) in operations.into_iter().zip(verdicts) {
@@ -79,7 +79,9 @@ fn sort(
 }
 
 /// Splits into requests of a bounded size, keeping the order.
-pub fn chunks(operations: impl IntoIterator<Item = Operation>) -> impl Iterator<Item = Vec<Operation>> {
+pub fn chunks<'a>(
+    operations: impl IntoIterator<Item = Operation<'a>>,
+) -> impl Iterator<Item = Vec<Operation<'a>>> {
     let mut operations = operations.into_iter().peekable();
     iter::from_fn(move || {
         let first = operations.next()?;
@@ -100,9 +102,9 @@ mod tests {
     use crate::store::bulk::Mode;
     use proptest::prelude::*;
 
-    fn operation(tag: usize, bytes: usize) -> Operation {
-        let (index, id) = ("i".into(), tag.to_string());
-        Operation { index, id, mode: Mode::Replace, source: vec![b'x'; bytes], tag }
+    fn operation(tag: usize, bytes: usize) -> Operation<'static> {
+        let (id, source) = (tag.to_string().into(), vec![b'x'; bytes].into());
+        Operation { index: "i".into(), id, mode: Mode::Replace, source, tag }
     }
 
     #[test]

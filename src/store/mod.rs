@@ -60,12 +60,17 @@ pub struct Store {
 /// About how long most documents are, so that few need more memory while they are written.
 const JSON_BYTES: usize = 400;
 
-/// The JSON of a body or a document. Ours are values and structs with text keys, which cannot fail to serialise.
+/// The JSON of a body or a document.
 pub fn json(body: &impl Serialize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(JSON_BYTES);
-    let result = serde_json::to_writer(&mut bytes, body);
-    debug_assert!(result.is_ok(), "it must serialise: {result:?}");
+    write_json(body, &mut bytes);
     bytes
+}
+
+/// Appends the JSON of a body or a document. Ours are values and structs with text keys, which cannot fail to serialise.
+pub fn write_json(body: &impl Serialize, bytes: &mut Vec<u8>) {
+    let result = serde_json::to_writer(bytes, body);
+    debug_assert!(result.is_ok(), "it must serialise: {result:?}");
 }
 
 impl Store {

@@ -2,7 +2,7 @@
 
 use crate::bus::{BusError, DEAD_LETTERS, Offer, Producer};
 use crate::stream::delivery::deliver;
-use crate::stream::document::DeadLetter;
+use crate::stream::origin::DeadLetter;
 
 /// Most bytes of a record that are kept: with its headers it must stay below Kafka's usual limit of one
 /// megabyte, for a dead letter that cannot be written would stop everything behind it.

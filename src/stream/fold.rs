@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::event::Event;
 use crate::model::time::Timestamp;
-use crate::stream::document::Document;
+use crate::stream::documents::Documents;
 use crate::stream::footprint::{Footprint, Weighed, hash_table};
 use crate::stream::ledger::Fate;
 use crate::stream::tables::Set;
@@ -40,14 +40,16 @@ pub trait Operator: Send + 'static {
     fn fold(&self, state: &mut Self::State, event: &Event) -> bool;
 
     /// Writes each result that has changed since the last call, whole.
-    fn render(&self, state: &mut Self::State, pane: &Pane, out: &mut Vec<Document>);
+    fn render(&self, state: &mut Self::State, pane: &Pane, out: &mut Documents);
 }
 
 /// Which window a result is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pane {
     /// The window's start.
     pub start: Timestamp,
+    /// The same as its results state it: written once for all of them.
+    pub start_text: String,
     /// The partition.
     pub partition: i32,
     /// The topic's number in the partition, where each topic is folded apart.
@@ -55,6 +57,11 @@ pub struct Pane {
 }
 
 impl Pane {
+    /// The pane of the window that begins then.
+    pub fn new(start: Timestamp, partition: i32, topic: Option<usize>) -> Self {
+        Self { start, start_text: start.to_string(), partition, topic }
+    }
+
     /// How the ids of a kind of its results begin: written once for all of them.
     pub fn ids_begin(&self, kind: &str) -> String {
         format!("{kind}|{}|{}|", self.start.millis(), self.partition)
@@ -168,10 +175,10 @@ impl<O: Operator> Fold<O> {
     }
 
     /// Writes the results that have changed, and says so after each window: not all need be in memory at once.
-    fn render_each(&mut self, out: &mut Vec<Document>, written: impl Fn(&mut Vec<Document>)) {
+    fn render_each(&mut self, out: &mut Documents, written: impl Fn(&mut Documents)) {
         let topic = if let [only] = self.topics.as_slice() { Some(*only) } else { None };
         for (start, window) in &mut self.windows {
-            let pane = Pane { start: *start, partition: self.partition, topic };
+            let pane = Pane::new(*start, self.partition, topic);
             let before = out.len();
             self.operator.render(&mut window.state, &pane, out);
             if out.len() > before {
@@ -204,7 +211,7 @@ pub trait Folding: Send {
     fn offer(&mut self, arrival: &Arrival<'_>, clocks: &[Clock]) -> Offered;
 
     /// Writes each result that has changed since the last call.
-    fn render(&mut self, out: &mut Vec<Document>);
+    fn render(&mut self, out: &mut Documents);
 
     /// Counts every result as written, as [`Folding::render`] does, without writing it.
     fn count_as_written(&mut self);
@@ -275,12 +282,12 @@ impl<O: Operator> Folding for Fold<O> {
         Fate::Folded.into()
     }
 
-    fn render(&mut self, out: &mut Vec<Document>) {
+    fn render(&mut self, out: &mut Documents) {
         self.render_each(out, |_| {});
     }
 
     fn count_as_written(&mut self) {
-        self.render_each(&mut Vec::new(), Vec::clear);
+        self.render_each(&mut Documents::default(), Documents::clear);
     }
 
     fn forget(&mut self, clocks: &[Clock]) {

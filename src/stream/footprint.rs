@@ -131,16 +131,16 @@ mod tests {
 
     /// The support of each result.
     fn results(flush: &Flush) -> impl Iterator<Item = (String, u64)> {
-        flush.documents.iter().filter_map(|document| match document.mode {
-            Mode::IfNewer(support) => Some((document.id.clone(), support)),
+        flush.documents.iter().filter_map(|document| match document.about.mode {
+            Mode::IfNewer(support) => Some((document.id.to_owned(), support)),
             Mode::Create | Mode::Replace | Mode::IfNotOlder(_) => None,
         })
     }
 
     fn late_for(flush: &Flush) -> Vec<String> {
-        let late = flush.documents.iter().filter(|document| document.mode == Mode::Replace);
+        let late = flush.documents.iter().filter(|document| document.about.mode == Mode::Replace);
         let reason = |source: &[u8]| serde_json::from_slice::<Value>(source).unwrap()["reason"].clone();
-        late.map(|document| reason(&document.source).as_str().unwrap().to_owned()).collect()
+        late.map(|document| reason(document.source).as_str().unwrap().to_owned()).collect()
     }
 
     #[test]

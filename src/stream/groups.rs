@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::event::{Event, Stream};
 use crate::model::rules::Rules;
 use crate::model::time::Timestamp;
-use crate::stream::document::Document;
+use crate::stream::documents::Documents;
 use crate::stream::fold::{Arrival, Clock, FirstEvent, Fold, Folding, Offered};
 use crate::stream::footprint::Footprint;
 use crate::stream::ledger::Fate;
@@ -156,7 +156,7 @@ impl Folding for Archive {
         Fate::Folded.into()
     }
 
-    fn render(&mut self, _out: &mut Vec<Document>) {}
+    fn render(&mut self, _out: &mut Documents) {}
 
     fn count_as_written(&mut self) {}
 

@@ -5,7 +5,7 @@
 use crate::bus::{BusError, FRAUD_SIGNALS, Offer, Producer};
 use crate::model::generation::Generation;
 use crate::stream::delivery::deliver;
-use crate::stream::document::Document;
+use crate::stream::documents::Document;
 
 /// The header that names the generation.
 const GENERATION: &str = "generation";
@@ -19,8 +19,8 @@ pub struct News {
 
 impl News {
     /// What there is to tell of a generation's signal.
-    pub fn of(signal: &Document, generation: &Generation) -> Self {
-        Self { id: signal.id.clone(), body: signal.source.clone(), generation: generation.to_string() }
+    pub fn of(signal: &Document<'_>, generation: &Generation) -> Self {
+        Self { id: signal.id.to_owned(), body: signal.source.to_owned(), generation: generation.to_string() }
     }
 }
 

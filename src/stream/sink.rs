@@ -1,9 +1,7 @@
 //! Carries flushes out: dead letters to Kafka, documents to Elasticsearch, fraud signals to Kafka, and the word
 //! when all of it is acknowledged.
 
-use std::collections::{BTreeSet, HashMap};
-use std::iter::Enumerate;
-use std::slice;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,11 +17,12 @@ use crate::store::bulk::{Mode, Operation, Refused};
 use crate::store::schema::Schema;
 use crate::store::{Store, json};
 use crate::stream::burial::bury;
-use crate::stream::document::{DeadLetter, Document, Origin};
+use crate::stream::documents::{Document, Documents};
 use crate::stream::groups::Group;
 use crate::stream::heartbeat::Beat;
 use crate::stream::herald::{self, News};
 use crate::stream::ledger::Counts;
+use crate::stream::origin::{DeadLetter, Origin};
 use crate::stream::part::{Flush, Frontier};
 use crate::stream::serving::Serving;
 
@@ -69,18 +68,48 @@ pub struct Outcome {
     pub reports: Vec<FrontierReport>,
 }
 
+/// The documents of some flushes, numbered through.
+pub struct Cargo(Vec<(i32, Documents)>);
+
+impl Cargo {
+    /// Takes the documents and the dead letters out of flushes.
+    pub fn of(flushes: Vec<Flush>) -> (Self, Vec<DeadLetter>) {
+        let mut dead = Vec::new();
+        let documents = flushes.into_iter().map(|flush| {
+            dead.extend(flush.dead);
+            (flush.partition, flush.documents)
+        });
+        (Self(documents.collect()), dead)
+    }
+
+    /// Each with its partition.
+    pub fn iter(&self) -> impl Iterator<Item = (i32, Document<'_>)> {
+        self.0.iter().flat_map(|(partition, documents)| documents.iter().map(|one| (*partition, one)))
+    }
+
+    /// The document of a number and its partition.
+    pub fn get(&self, number: usize) -> Option<(i32, Document<'_>)> {
+        let mut left = number;
+        for (partition, documents) in &self.0 {
+            if let Some(document) = documents.get(left) {
+                return Some((*partition, document));
+            }
+            left -= documents.len();
+        }
+        None
+    }
+}
+
 impl Outcome {
     /// Settles what Elasticsearch will never take: a raw event is refused for itself and becomes a dead
     /// letter, a result stops its partition.
-    pub fn settle(&mut self, refused: Vec<Refused>, documents: &mut [(i32, Document)]) -> Vec<DeadLetter> {
+    pub fn settle(&mut self, refused: &[Refused<'_>], cargo: &Cargo) -> Vec<DeadLetter> {
         let mut dead = Vec::new();
         for refused in refused {
-            let Some((partition, document)) = documents.get_mut(refused.operation.tag) else { continue };
-            match document.origin.take() {
-                Some(origin) => dead.push(unwanted(*origin, &refused)),
-                None => {
-                    self.refused.push((*partition, format!("{} {}", refused.operation.id, refused.reason)))
-                }
+            let Some((partition, document)) = cargo.get(refused.operation.tag) else { continue };
+            match document.origin {
+                Some(origin) => dead.push(unwanted(origin.clone(), refused)),
+                None => self.refused.push((partition, format!("{} {}", document.id, refused.reason))),
             }
         }
         dead
@@ -92,26 +121,19 @@ impl Sink {
     /// are is told after that, with [`Sink::tell`].
     pub async fn carry_out(self, flushes: Vec<Flush>, frontiers: Vec<FrontierReport>) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut dead = Vec::new();
-        let count = flushes.iter().map(|flush| flush.documents.len()).sum();
-        let (mut signals, mut documents) = (Vec::new(), Vec::with_capacity(count));
         let beat = flushes.iter().find_map(|flush| self.beat_of(flush));
         let oldest = oldest_taken(Timestamp::now(), &frontiers);
-        for flush in flushes {
-            dead.extend(flush.dead);
-            for document in flush.documents {
-                let is_signal = document.schema.name == Schema::FRAUD_SIGNALS.name;
-                let kind = if is_signal { &mut signals } else { &mut documents };
-                kind.push((flush.partition, document));
-            }
-        }
+        let (cargo, dead) = Cargo::of(flushes);
         self.bury(&dead).await;
         // Somebody waits for the signals: few documents, which the many must not hold up, nor wait for.
-        let signalling = self.signal(&mut signals, oldest, &mut outcome);
-        let ((), refused) = futures_util::join!(signalling, self.write(&mut documents, oldest));
+        let (signals, refused) = futures_util::join!(
+            self.signal(&cargo, oldest),
+            self.write(&cargo, |one| !one.is_signal(), oldest)
+        );
         // Nobody listens while one is measured, or at the end.
         let _ = beat.map(|beat| self.beats.try_send(beat));
-        let dead = outcome.settle(refused, &mut documents);
+        // A refused result stops its partition; the dead letters that there can be are of raw events.
+        let dead = [outcome.settle(&signals, &cargo), outcome.settle(&refused, &cargo)].concat();
         self.bury(&dead).await;
         let accepted = |report: &FrontierReport| !outcome.refused.iter().any(|(p, _)| *p == report.partition);
         outcome.reports = frontiers.into_iter().filter(accepted).collect();
@@ -125,35 +147,41 @@ impl Sink {
         }
     }
 
-    /// Writes signals and tells of them, unless another generation tells of its own.
-    async fn signal(&self, signals: &mut [(i32, Document)], oldest: Timestamp, outcome: &mut Outcome) {
+    /// Writes signals and tells of them, unless another generation tells of its own. Gives the ones that are refused.
+    async fn signal<'a>(&self, cargo: &'a Cargo, oldest: Timestamp) -> Vec<Refused<'a>> {
         let generation = self.store.generation();
-        let news: Vec<News> = signals.iter().map(|(_, signal)| News::of(signal, generation)).collect();
-        let refused = self.write(signals, oldest).await;
-        // A refused result stops its partition; the dead letters that there could be are of raw events.
-        outcome.settle(refused, signals);
+        let signals = cargo.iter().map(|(_, document)| document).filter(Document::is_signal);
+        let news: Vec<News> = signals.map(|signal| News::of(&signal, generation)).collect();
+        let refused = self.write(cargo, |one| one.is_signal(), oldest).await;
         if self.serving.is_on() {
             herald::tell(&self.producer, &news).await;
         }
+        refused
     }
 
     /// One of a flush's results, to see when it is found.
     fn beat_of(&self, flush: &Flush) -> Option<Beat> {
         let stored_at = flush.stored_from?;
         flush.documents.iter().find_map(|document| {
-            let index = self.store.name(&document.schema.index_at(document.at));
-            Beat::of(index, document.id.clone(), document.mode, stored_at)
+            let index = self.store.name(&document.about.index());
+            Beat::of(index, document.id.to_owned(), document.about.mode, stored_at)
         })
     }
 
-    /// Writes the documents, making the indices that are missing unless they are of before `oldest`. Gives the ones
-    /// that are refused, with their number in `documents` as tag.
-    async fn write(&self, documents: &mut [(i32, Document)], oldest: Timestamp) -> Vec<Refused> {
-        let operations = Operations::of(&self.store, documents);
-        let mut written = self.store.write_all(operations, CONNECTIONS).await;
+    /// Writes the documents that are meant, making the indices that are missing unless they are of before `oldest`. Gives
+    /// the ones that are refused, with their number as tag.
+    async fn write<'a>(
+        &self,
+        cargo: &'a Cargo,
+        is_meant: fn(&Document<'_>) -> bool,
+        oldest: Timestamp,
+    ) -> Vec<Refused<'a>> {
+        let documents = cargo.iter().map(|(_, document)| document).enumerate();
+        let meant = documents.filter(|(_, document)| is_meant(document));
+        let mut written = self.store.write_all(operations(&self.store, meant), CONNECTIONS).await;
         let (mut refused, mut made) = (written.refused, BTreeSet::new());
         while !written.missing.is_empty() {
-            let again = self.make_room(written.missing, documents, oldest, &mut made).await;
+            let again = self.make_room(written.missing, cargo, oldest, &mut made).await;
             written = self.store.write_all(again, CONNECTIONS).await;
             refused.append(&mut written.refused);
         }
@@ -162,20 +190,17 @@ impl Sink {
 
     /// Makes the indices of documents that found none, and gives these back to be sent again. Documents of
     /// before `oldest`, whose index was dropped for its age, are done with.
-    async fn make_room(
+    async fn make_room<'a>(
         &self,
-        missing: Vec<Operation>,
-        documents: &[(i32, Document)],
+        missing: Vec<Operation<'a>>,
+        cargo: &Cargo,
         oldest: Timestamp,
         made: &mut BTreeSet<String>,
-    ) -> Vec<Operation> {
-        let about = |operation: &Operation| documents.get(operation.tag).map(|(_, document)| document);
-        let again: Vec<Operation> = missing
-            .into_iter()
-            .filter(|one| about(one).is_some_and(|document| document.at >= oldest))
-            .collect();
-        let wanted = again.iter().filter_map(about).map(|document| document.schema.index_at(document.at));
-        let wanted: BTreeSet<String> = wanted.collect();
+    ) -> Vec<Operation<'a>> {
+        let about = |operation: &Operation<'_>| cargo.get(operation.tag).map(|(_, document)| document.about);
+        let is_taken = |one: &Operation<'_>| about(one).is_some_and(|about| about.at >= oldest);
+        let again: Vec<Operation<'_>> = missing.into_iter().filter(is_taken).collect();
+        let wanted: BTreeSet<String> = again.iter().filter_map(about).map(|about| about.index()).collect();
         // One that was made and is missing again is on its way, or somebody removes it: no hurry then.
         if wanted.iter().any(|index| made.contains(index)) {
             tokio::time::sleep(AGAIN_AFTER).await;
@@ -196,9 +221,9 @@ impl Sink {
         let now = Timestamp::now();
         let operations = frontiers.iter().map(|report| Operation {
             index: self.store.name(Schema::PROCESSOR_FRONTIERS.name).into(),
-            id: format!("{}|{}", report.group.name(), report.partition),
+            id: format!("{}|{}", report.group.name(), report.partition).into(),
             mode: Mode::IfNotOlder(report.read_to()),
-            source: json(&report.body(now)),
+            source: json(&report.body(now)).into(),
             tag: 0,
         });
         let operations: Vec<_> = operations.collect();
@@ -230,42 +255,25 @@ fn oldest_taken(clock: Timestamp, frontiers: &[FrontierReport]) -> Timestamp {
     newest.map_or(clock, |newest| newest.min(clock)) - AGE_MAX
 }
 
-/// The writing of documents: each is taken when its turn comes, so that not all are there twice.
-struct Operations<'a> {
-    documents: Enumerate<slice::IterMut<'a, (i32, Document)>>,
-    store: &'a Store,
-    /// The names of the indices, by kind and day: dates are only written out once.
-    names: HashMap<(&'static str, i64), SmolStr>,
+/// The writing of documents, each with its number as tag.
+fn operations<'a>(
+    store: &Store,
+    documents: impl Iterator<Item = (usize, Document<'a>)>,
+) -> impl Iterator<Item = Operation<'a>> {
+    // The index of the one before, by kind and day: most are of the same, and dates need not be written out again.
+    let mut last: Option<((&str, Timestamp), SmolStr)> = None;
+    documents.map(move |(tag, document)| {
+        let Document { about, id, source, .. } = document;
+        let day = (about.schema.name, about.at.floor_to(DAY_MS));
+        let (_, index) = match last.take().filter(|(before, _)| *before == day) {
+            Some(same) => last.insert(same),
+            None => last.insert((day, store.name(&about.index()).into())),
+        };
+        Operation { index: index.clone(), id: id.into(), mode: about.mode, source: source.into(), tag }
+    })
 }
 
-impl<'a> Operations<'a> {
-    fn of(store: &'a Store, documents: &'a mut [(i32, Document)]) -> Self {
-        Self { documents: documents.iter_mut().enumerate(), store, names: HashMap::new() }
-    }
-
-    fn index_of(&mut self, document: &Document) -> SmolStr {
-        let day = document.at.floor_to(DAY_MS).millis();
-        let name = self.names.entry((document.schema.name, day));
-        name.or_insert_with(|| self.store.name(&document.schema.index_at(document.at)).into()).clone()
-    }
-}
-
-impl Iterator for Operations<'_> {
-    type Item = Operation;
-
-    fn next(&mut self) -> Option<Operation> {
-        let (tag, (_, document)) = self.documents.next()?;
-        Some(Operation {
-            index: self.index_of(document),
-            id: std::mem::take(&mut document.id),
-            mode: document.mode,
-            source: std::mem::take(&mut document.source),
-            tag,
-        })
-    }
-}
-
-fn unwanted(origin: Origin, refused: &Refused) -> DeadLetter {
+fn unwanted(origin: Origin, refused: &Refused<'_>) -> DeadLetter {
     let detail = format!("Elasticsearch refused it with {}: {}", refused.status, refused.reason);
     DeadLetter { origin, reason: "refused_by_elasticsearch", detail }
 }
@@ -336,7 +344,22 @@ impl FrontierReport {
 mod tests {
     use super::*;
     use crate::model::event::Stream;
+    use crate::stream::documents::About;
     use chrono::TimeDelta;
+
+    #[test]
+    fn the_documents_of_all_flushes_are_numbered_through() {
+        let documents = |ids: &[&str]| {
+            let mut documents = Documents::default();
+            let about = About::result(&Schema::FRAUD_FACTS, Timestamp::from_millis(0), 1);
+            ids.iter().for_each(|id| documents.push(about, &[id], &()));
+            documents
+        };
+        let cargo = Cargo(vec![(4, documents(&[])), (5, documents(&["a", "b"])), (6, documents(&["c"]))]);
+        let numbered: Vec<_> = (0..4).map(|number| cargo.get(number).map(|(p, one)| (p, one.id))).collect();
+        assert_eq!(numbered, [Some((5, "a")), Some((5, "b")), Some((6, "c")), None]);
+        assert!(cargo.iter().map(|(p, one)| Some((p, one.id))).eq(numbered.into_iter().take(3)));
+    }
 
     #[test]
     fn a_clock_that_jumps_ahead_throws_no_result_away_and_one_that_jumps_back_makes_older_indices_at_most() {

@@ -6,9 +6,12 @@ use std::hash::{BuildHasher, Hash};
 use std::sync::LazyLock;
 
 use foldhash::{fast, quality};
+use indexmap::IndexMap;
 
 /// Values by key.
 pub type Table<K, V> = HashMap<K, V, fast::RandomState>;
+/// Values by key, each of which keeps its place.
+pub type Numbered<K, V> = IndexMap<K, V, fast::RandomState>;
 /// Distinct values.
 pub type Set<T> = HashSet<T, fast::RandomState>;
 

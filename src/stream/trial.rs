@@ -13,8 +13,7 @@ use crate::model::rules::{Rule, Rules};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 use crate::store::bulk::Mode;
-use crate::store::schema::Schema;
-use crate::stream::document::Document;
+use crate::stream::documents::{Document, Documents};
 use crate::stream::fold::{Arrival, Clock, Folding};
 use crate::stream::groups::Group;
 
@@ -75,30 +74,29 @@ impl Trial {
 
     /// Has the operators say what has changed, and forgets what is over.
     pub fn flush(&mut self) {
-        let mut documents = Vec::new();
+        let mut documents = Documents::default();
         for (group, fold) in &mut self.folds {
             fold.render(&mut documents);
             fold.forget(&clocks_of(*group, &self.clocks).collect::<Vec<_>>());
         }
-        let is_signal = |one: &Document| one.schema.name == Schema::FRAUD_SIGNALS.name;
-        documents.into_iter().filter(is_signal).for_each(|one| self.keep(one));
+        documents.iter().filter(Document::is_signal).for_each(|one| self.keep(&one));
     }
 
     /// The fullest statement on a case stands.
-    fn keep(&mut self, document: Document) {
+    fn keep(&mut self, document: &Document<'_>) {
         let (Mode::IfNewer(version), Ok(case)) =
-            (document.mode, serde_json::from_slice::<Case>(&document.source))
+            (document.about.mode, serde_json::from_slice::<Case>(document.source))
         else {
             return;
         };
         let decided_at = case.active.then_some(case.last_seen);
-        match self.cases.get_mut(&document.id) {
+        match self.cases.get_mut(document.id) {
             Some((kept, _)) if *kept >= version => {}
             Some((kept, before)) => {
                 (*kept, *before) = (version, Case { decided_at: before.decided_at.or(decided_at), ..case });
             }
             None => {
-                self.cases.insert(document.id, (version, Case { decided_at, ..case }));
+                self.cases.insert(document.id.to_owned(), (version, Case { decided_at, ..case }));
             }
         }
     }

@@ -3,13 +3,14 @@
 use std::hash::Hash;
 
 use crate::stream::footprint::{Footprint, hash_table};
-use crate::stream::tables::Table;
+use crate::stream::tables::Numbered;
 
 /// Values by key that remember which of them have changed since they were last taken out.
 pub struct Keyed<K, V> {
-    /// Boxed, for a table's slots are up to half empty.
-    entries: Table<K, Box<Entry<V>>>,
-    changed: Vec<K>,
+    /// Boxed, for the places of a table are up to half empty.
+    entries: Numbered<K, Box<Entry<V>>>,
+    /// The places of those that have changed.
+    changed: Vec<u32>,
 }
 
 struct Entry<V> {
@@ -19,7 +20,7 @@ struct Entry<V> {
 
 impl<K, V> Default for Keyed<K, V> {
     fn default() -> Self {
-        Self { entries: Table::default(), changed: Vec::new() }
+        Self { entries: Numbered::default(), changed: Vec::new() }
     }
 }
 
@@ -31,9 +32,10 @@ impl<V: Default> Default for Entry<V> {
 
 impl<V> Entry<V> {
     /// Has it handed out the next time, once.
-    fn mark<K: Clone>(&mut self, key: &K, changed: &mut Vec<K>) {
+    fn mark(&mut self, place: usize, changed: &mut Vec<u32>) {
         if !std::mem::replace(&mut self.changed, true) {
-            changed.push(key.clone());
+            // A window of so many keys would take hundreds of gigabytes.
+            changed.push(u32::try_from(place).unwrap_or(u32::MAX));
         }
     }
 }
@@ -41,19 +43,27 @@ impl<V> Entry<V> {
 impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
     /// The value of a key, to be changed; a new one where there is none.
     pub fn change(&mut self, key: &K) -> &mut V {
-        let entry = self.entries.entry(key.clone()).or_default();
-        entry.mark(key, &mut self.changed);
+        let place = self.place(key);
+        let entry = &mut self.entries[place];
+        entry.mark(place, &mut self.changed);
         &mut entry.value
     }
 
     /// As [`Keyed::change`], for what may turn out to change nothing. Gives whether it did.
     pub fn change_if(&mut self, key: &K, change: impl FnOnce(&mut V) -> bool) -> bool {
-        let entry = self.entries.entry(key.clone()).or_default();
+        let place = self.place(key);
+        let entry = &mut self.entries[place];
         let has_changed = change(&mut entry.value);
         if has_changed {
-            entry.mark(key, &mut self.changed);
+            entry.mark(place, &mut self.changed);
         }
         has_changed
+    }
+
+    /// Where the value of a key is; a new one where there was none.
+    fn place(&mut self, key: &K) -> usize {
+        let known = self.entries.get_index_of(key);
+        known.unwrap_or_else(|| self.entries.insert_full(key.clone(), Box::default()).0)
     }
 
     /// The value of a key, as it is.
@@ -63,9 +73,9 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
 
     /// Has every value that is like this handed out again.
     pub fn touch(&mut self, is_meant: impl Fn(&K, &V) -> bool) {
-        for (key, entry) in &mut self.entries {
+        for (place, (key, entry)) in self.entries.iter_mut().enumerate() {
             if !entry.changed && is_meant(key, &entry.value) {
-                entry.mark(key, &mut self.changed);
+                entry.mark(place, &mut self.changed);
             }
         }
     }
@@ -78,18 +88,20 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
 
     /// What they take without what keys and values have on the heap.
     pub fn slots(&self) -> Footprint {
-        let slots = hash_table::<(K, Box<Entry<V>>)>(self.entries.capacity());
+        // A hash, a key and a pointer each, and a table of their places.
+        let slots = self.entries.capacity() * size_of::<(u64, K, Box<Entry<V>>)>();
+        let places = hash_table::<usize>(self.entries.capacity());
         let values = self.entries.len() * size_of::<Entry<V>>();
-        let bytes = slots + values + self.changed.capacity() * size_of::<K>();
+        let bytes = slots + places + values + self.changed.capacity() * size_of::<u32>();
         Footprint { entries: self.entries.len(), bytes }
     }
 
     /// Hands out each value that was changed since the last call, once.
     pub fn take_changed(&mut self, mut each: impl FnMut(&K, &mut V)) {
-        for key in std::mem::take(&mut self.changed) {
-            if let Some(entry) = self.entries.get_mut(&key) {
+        for place in self.changed.drain(..) {
+            if let Some((key, entry)) = self.entries.get_index_mut(place as usize) {
                 entry.changed = false;
-                each(&key, &mut entry.value);
+                each(key, &mut entry.value);
             }
         }
     }

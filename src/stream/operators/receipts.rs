@@ -21,7 +21,7 @@ use crate::model::ids::{OrderId, UserId};
 use crate::model::money::Cents;
 use crate::model::rules::{Rule, Rules};
 use crate::model::time::{DAY_MS, Timestamp};
-use crate::stream::document::Document;
+use crate::stream::documents::Documents;
 use crate::stream::fold::{Operator, Pane};
 use crate::stream::footprint::{Footprint, Weighed, hash_table, text};
 use crate::stream::operators::keyed::Keyed;
@@ -123,7 +123,7 @@ impl Operator for Receipts {
         true
     }
 
-    fn render(&self, state: &mut Day, pane: &Pane, out: &mut Vec<Document>) {
+    fn render(&self, state: &mut Day, pane: &Pane, out: &mut Documents) {
         let Day { orders, first, claims } = state;
         claims.take_changed(|user, Claims { all: claims, suspected }| {
             if !*suspected {
@@ -136,7 +136,7 @@ impl Operator for Receipts {
                 session_id: None,
                 support: checked.support,
             };
-            out.push(checked.finding(&self.rules).document(&subject, pane, &self.rules));
+            checked.finding(&self.rules).write(&subject, pane, &self.rules, out);
         });
     }
 }
@@ -241,14 +241,14 @@ mod tests {
     /// What is said of the one user after each of these events.
     fn said_after_each(events: &[Event]) -> Vec<(bool, String)> {
         let receipts = Receipts { rules: Rules::embedded() };
-        let (mut day, mut out) = (Day::default(), Vec::new());
-        let pane = Pane { start: at(0).floor_to(DAY_MS), partition: 0, topic: Some(0) };
+        let (mut day, mut out) = (Day::default(), Documents::default());
+        let pane = Pane::new(at(0).floor_to(DAY_MS), 0, Some(0));
         let mut said = (false, String::new());
         let after = |event: &Event| {
             receipts.fold(&mut day, event);
             receipts.render(&mut day, &pane, &mut out);
-            if let Some(document) = out.pop() {
-                let body: Value = serde_json::from_slice(&document.source).unwrap();
+            if let Some(document) = out.iter().last() {
+                let body: Value = serde_json::from_slice(document.source).unwrap();
                 said = (body["active"] == true, body["severity"].as_str().unwrap().to_owned());
             }
             said.clone()

@@ -12,7 +12,7 @@ use crate::model::rules::{Rule, Rules};
 use crate::model::severity::Severity;
 use crate::model::time::{DAY_MS, Timestamp};
 use crate::store::schema::Schema;
-use crate::stream::document::Document;
+use crate::stream::documents::{About, Documents};
 use crate::stream::fold::Pane;
 use crate::stream::footprint::tree;
 
@@ -81,8 +81,8 @@ struct Signal<'a> {
 }
 
 impl Finding<'_> {
-    /// The document in `fraud-signals`: one case for each rule, window and subject.
-    pub fn document(self, subject: &Subject<'_>, pane: &Pane, rules: &Rules) -> Document {
+    /// Has it written to `fraud-signals`: one case for each rule, window and subject.
+    pub fn write(self, subject: &Subject<'_>, pane: &Pane, rules: &Rules, out: &mut Documents) {
         let whose = subject.session_id.map_or(subject.visitor, SessionId::as_str);
         let id = format!("{}|{}|{}|{whose}", self.rule.as_str(), pane.start.millis(), pane.partition);
         let signal = Signal {
@@ -105,7 +105,7 @@ impl Finding<'_> {
             thresholds: self.thresholds,
             event_ids: self.evidence.ids(),
         };
-        Document::result(&Schema::FRAUD_SIGNALS, pane.start, id, subject.support, &signal)
+        out.push(About::result(&Schema::FRAUD_SIGNALS, pane.start, subject.support), &[&id], &signal);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::model::ids::ProductId;
 use crate::model::money::Cents;
 use crate::model::time::{MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
-use crate::stream::document::Document;
+use crate::stream::documents::{About, Documents};
 use crate::stream::fold::{Operator, Pane};
 use crate::stream::footprint::{Footprint, Weighed, spilled, text};
 use crate::stream::operators::keyed::Keyed;
@@ -27,7 +27,11 @@ pub struct Trends;
 
 /// What one minute adds up to, by product.
 #[derive(Default)]
-pub struct Minute(Keyed<ProductId, ProductMinute>);
+pub struct Minute {
+    products: Keyed<ProductId, ProductMinute>,
+    /// On the heap, of all products and their names: kept up to date, for there are thousands.
+    product_bytes: usize,
+}
 
 #[derive(Default)]
 struct ProductMinute {
@@ -55,7 +59,7 @@ struct Tally {
 
 #[derive(Serialize)]
 struct Body<'a> {
-    minute: Timestamp,
+    minute: &'a str,
     partition: i32,
     stream: &'a str,
     product_id: &'a str,
@@ -84,12 +88,7 @@ struct TallyBody {
 
 impl Weighed for Minute {
     fn footprint(&self) -> Footprint {
-        self.0.footprint(|product_id, product| {
-            let seen = |seen: &Seen| text(seen.category.as_str()) + text(&seen.brand);
-            let sessions: usize = product.tallies.iter().map(|tally| spilled(&tally.sessions)).sum();
-            let of_product = text(product_id.as_str()) + product.seen.as_ref().map_or(0, seen);
-            of_product + spilled(&product.tallies) + sessions
-        })
+        self.products.slots() + Footprint { entries: 0, bytes: self.product_bytes }
     }
 }
 
@@ -116,29 +115,39 @@ impl Operator for Trends {
     fn fold(&self, state: &mut Minute, event: &Event) -> bool {
         let items = event.items();
         for (number, item) in items.iter().enumerate() {
-            let product = state.0.change(&item.product_id);
+            let product = state.products.change(&item.product_id);
+            let before = product.bytes(&item.product_id);
             // An order may name a product in two lines; it is one event all the same.
             let named_before = items.iter().take(number).any(|earlier| earlier.product_id == item.product_id);
             product.support += u64::from(!named_before);
             product.see(event, item);
+            state.product_bytes = state.product_bytes + product.bytes(&item.product_id) - before;
         }
         true
     }
 
-    fn render(&self, state: &mut Minute, pane: &Pane, out: &mut Vec<Document>) {
+    fn render(&self, state: &mut Minute, pane: &Pane, out: &mut Documents) {
         let stream =
             pane.topic.and_then(|topic| Stream::ALL.get(topic)).map_or("all", |stream| stream.topic());
         let begin = pane.ids_begin("trends");
-        state.0.take_changed(|product_id, product| {
+        state.products.take_changed(|product_id, product| {
             let Some(seen) = &product.seen else { return };
             let body = product.body(pane, stream, product_id, seen);
-            let id = [&begin, product_id.as_str(), "|", stream].concat();
-            out.push(Document::result(&Schema::PRODUCT_TRENDS, pane.start, id, product.support, &body));
+            let about = About::result(&Schema::PRODUCT_TRENDS, pane.start, product.support);
+            out.push(about, &[&begin, product_id.as_str(), "|", stream], &body);
         });
     }
 }
 
 impl ProductMinute {
+    /// Bytes that it and its key take on the heap besides their place in the table; none before its first event.
+    fn bytes(&self, product_id: &ProductId) -> usize {
+        let Some(seen) = &self.seen else { return 0 };
+        let texts = [product_id.as_str(), seen.category.as_str(), &seen.brand].map(text);
+        let sessions: usize = self.tallies.iter().map(|tally| spilled(&tally.sessions)).sum();
+        texts.iter().sum::<usize>() + spilled(&self.tallies) + sessions
+    }
+
     fn see(&mut self, event: &Event, item: &Item) {
         let order = (event.timestamp, event.event_id);
         if self.seen.as_ref().is_none_or(|seen| order < seen.first) {
@@ -155,10 +164,16 @@ impl ProductMinute {
         self.tallies.push(tally);
     }
 
-    fn body<'a>(&self, pane: &Pane, stream: &'a str, product_id: &'a ProductId, seen: &'a Seen) -> Body<'a> {
+    fn body<'a>(
+        &self,
+        pane: &'a Pane,
+        stream: &'a str,
+        product_id: &'a ProductId,
+        seen: &'a Seen,
+    ) -> Body<'a> {
         let tally = |kind: EventType| self.tallies.iter().find(|tally| tally.kind == kind).map(Tally::body);
         Body {
-            minute: pane.start,
+            minute: &pane.start_text,
             partition: pane.partition,
             stream,
             product_id: product_id.as_str(),
@@ -193,19 +208,22 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::model::event::tests::{add_to_cart, at, purchase, view};
+    use crate::stream::documents::Document;
     use proptest::prelude::*;
     use serde_json::Value;
 
     fn documents(events: &[Event]) -> Vec<(u64, Value)> {
-        let (mut state, mut out) = (Minute::default(), Vec::new());
-        let pane = Pane { start: at(0), partition: 2, topic: Some(1) };
+        let (mut state, mut out) = (Minute::default(), Documents::default());
+        let pane = Pane::new(at(0), 2, Some(1));
         events.iter().for_each(|event| assert!(Trends.fold(&mut state, event)));
         Trends.render(&mut state, &pane, &mut out);
-        let version = |document: &Document| match document.mode {
+        let walked = state.products.footprint(|id, product| product.bytes(id)).bytes;
+        assert_eq!(state.footprint().bytes, walked, "memory is added up as it grows");
+        let version = |document: &Document<'_>| match document.about.mode {
             crate::store::bulk::Mode::IfNewer(version) => version,
             other => panic!("a result is versioned: {other:?}"),
         };
-        out.iter().map(|one| (version(one), serde_json::from_slice(&one.source).unwrap())).collect()
+        out.iter().map(|one| (version(&one), serde_json::from_slice(one.source).unwrap())).collect()
     }
 
     #[test]

@@ -16,10 +16,11 @@ use crate::model::event::{self, Event, Record, Reject, Stream};
 use crate::model::rules::Rules;
 use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
-use crate::stream::document::{DeadLetter, Document, LateEvent, Origin};
+use crate::stream::documents::Documents;
 use crate::stream::fold::{Arrival, Clock, Folding};
 use crate::stream::groups::Group;
 use crate::stream::ledger::{Counts, Fate};
+use crate::stream::origin::{DeadLetter, LateEvent, Origin};
 use crate::stream::position::{Facts, Position};
 
 pub use rereading::TakeOver;
@@ -69,7 +70,7 @@ pub struct Part {
     /// The topics' event times, in the same order.
     clocks: Vec<Clock>,
     folds: Vec<Box<dyn Folding>>,
-    documents: Vec<Document>,
+    documents: Documents,
     dead: Vec<DeadLetter>,
     /// The sum of the positions at the last flush: nothing new was read while it stands.
     flushed_at: i64,
@@ -95,7 +96,7 @@ pub struct Flush {
     /// The partition.
     pub partition: i32,
     /// Documents that must be accepted before the commit.
-    pub documents: Vec<Document>,
+    pub documents: Documents,
     /// Records for `dead-letters`, which must be acknowledged before the commit.
     pub dead: Vec<DeadLetter>,
     /// What to commit, by topic.
@@ -138,7 +139,7 @@ impl Part {
             topics,
             clocks,
             folds,
-            documents: Vec::new(),
+            documents: Documents::default(),
             dead: Vec::new(),
             flushed_at: -1,
             replayed: 0,
@@ -225,11 +226,11 @@ impl Part {
             if let Some((window, reason)) = offered.late.filter(|_| fresh) {
                 let late =
                     LateEvent { group: self.group.name(), operator: fold.name(), window, reason, event };
-                self.documents.push(late.document(&origin()));
+                late.write(&origin(), &mut self.documents);
             }
         }
         if fresh && self.group.archives() && self.archived.holds(&event.session_id) {
-            self.documents.push(Document::raw(event, origin()));
+            self.documents.push_raw(event, origin());
         }
         if fresh {
             self.stored_from.get_or_insert(record.appended_at);
@@ -279,6 +280,8 @@ impl Part {
             fold.render(&mut documents);
             fold.forget(&self.clocks);
         }
+        // What lies there for a moment need not grow and be copied again and again: mostly as much comes the next time.
+        self.documents = Documents::with_room_of(&documents);
         let closed_early = self.close_early();
         let positions = (0..self.topics.len()).filter_map(|topic| self.position(topic)).collect();
         let dead = std::mem::take(&mut self.dead);

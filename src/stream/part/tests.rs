@@ -5,6 +5,7 @@ use crate::model::event::tests::{at, search, view};
 use crate::model::event::tick;
 use crate::model::money::Currency;
 use crate::store::bulk::Mode;
+use crate::stream::documents::Document;
 use proptest::prelude::*;
 
 const DOOR: Door = Door { partitions: 1, currency: Currency::EUR };
@@ -37,7 +38,7 @@ fn a_successor_finds_late_what_its_predecessor_would_have_found_late() {
     fold(&mut part, PRODUCT, &tick(at(5_000_000)));
     let mut successor = after(part.flush().unwrap());
     fold(&mut successor, PRODUCT, &view_at(1));
-    let late = |one: &Document| one.schema.name == "late-events";
+    let late = |one: Document<'_>| one.about.schema.name == "late-events";
     assert!(successor.flush().unwrap().documents.iter().any(late));
 }
 
@@ -76,8 +77,9 @@ fn nothing_is_flushed_before_everything_is_read_again() {
 
 /// What the next flush writes, in an order of its own.
 fn written(part: &mut Part) -> Vec<(String, Mode, Vec<u8>)> {
-    let documents = part.flush().unwrap().documents.into_iter();
-    let mut written: Vec<_> = documents.map(|one| (one.id, one.mode, one.source)).collect();
+    let documents = part.flush().unwrap().documents;
+    let owned = |one: Document<'_>| (one.id.to_owned(), one.about.mode, one.source.to_owned());
+    let mut written: Vec<_> = documents.iter().map(owned).collect();
     written.sort_by(|one, other| one.0.cmp(&other.0));
     written
 }
@@ -117,7 +119,7 @@ fn a_successor_writes_everything_again_that_may_not_be_as_it_would_write_it() {
     let with = |change: fn(&mut Position)| {
         let mut positions = flush.positions.clone();
         positions.iter_mut().for_each(|(_, position)| change(position));
-        after(Flush { positions, documents: Vec::new(), dead: Vec::new(), ..flush })
+        after(Flush { positions, documents: Documents::default(), dead: Vec::new(), ..flush })
     };
     for change in [
         |position: &mut Position| position.facts.rules = Some(7),

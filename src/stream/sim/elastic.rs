@@ -27,7 +27,7 @@ pub struct Elastic {
     /// The greatest version of each document that somebody believes to be there.
     acknowledged: BTreeMap<Key, u64>,
     /// Requests that are still on their way though nobody waits for them any more.
-    delayed: Vec<Vec<Operation>>,
+    delayed: Vec<Vec<Operation<'static>>>,
     /// Whether some results do not fit the mapping now.
     pub mapping_is_broken: bool,
     /// A document that a lesser one has replaced.
@@ -49,7 +49,7 @@ impl Elastic {
         &mut self,
         rng: &mut StdRng,
         storm: bool,
-        request: &[Operation],
+        request: &[Operation<'static>],
         mutant: Option<Mutant>,
     ) -> Vec<Verdict> {
         let nobody_answers = || vec![Verdict::Retry("no answer".to_owned()); request.len()];
@@ -83,8 +83,9 @@ impl Elastic {
         } else {
             verdicts(status, body.as_bytes(), request.len())
         };
-        let there =
-            |(_, verdict): &(&Operation, &Verdict)| matches!(verdict, Verdict::Done | Verdict::Superseded);
+        let there = |(_, verdict): &(&Operation<'_>, &Verdict)| {
+            matches!(verdict, Verdict::Done | Verdict::Superseded)
+        };
         for (operation, _) in request.iter().zip(&judged).filter(there) {
             let version = self.acknowledged.entry(key(operation)).or_default();
             *version = version_of(operation).max(*version);
@@ -95,8 +96,8 @@ impl Elastic {
     /// Carries a request out but for the items that are rejected; gives the answer's body.
     fn carry_out(
         &mut self,
-        request: &[Operation],
-        mut rejects: impl FnMut(&Operation) -> bool,
+        request: &[Operation<'static>],
+        mut rejects: impl FnMut(&Operation<'_>) -> bool,
         mutant: Option<Mutant>,
     ) -> String {
         let mut errors = false;
@@ -115,7 +116,7 @@ impl Elastic {
         json!({ "errors": errors, "items": items }).to_string()
     }
 
-    fn write(&mut self, operation: &Operation, mutant: Option<Mutant>) -> (u16, &'static str) {
+    fn write(&mut self, operation: &Operation<'_>, mutant: Option<Mutant>) -> (u16, &'static str) {
         let (key, version) = (key(operation), version_of(operation));
         let unwanted = operation.mode == Mode::Create && is_unwanted(&operation.id);
         if unwanted || (version > 0 && self.mapping_is_broken && one_in(3, &operation.id)) {
@@ -132,9 +133,9 @@ impl Elastic {
             return (409, "version_conflict_engine_exception");
         }
         if there.is_some_and(|there| there.version > version) {
-            self.shrunk = Some(operation.id.clone());
+            self.shrunk = Some(operation.id.to_string());
         }
-        self.documents.insert(key, Kept { version, source: operation.source.clone() });
+        self.documents.insert(key, Kept { version, source: operation.source.to_vec() });
         (201, "")
     }
 
@@ -168,11 +169,11 @@ impl Elastic {
     }
 }
 
-fn key(operation: &Operation) -> Key {
-    (operation.index.to_string(), operation.id.clone())
+fn key(operation: &Operation<'_>) -> Key {
+    (operation.index.to_string(), operation.id.to_string())
 }
 
-fn version_of(operation: &Operation) -> u64 {
+fn version_of(operation: &Operation<'_>) -> u64 {
     match operation.mode {
         Mode::IfNewer(version) | Mode::IfNotOlder(version) => version,
         Mode::Create | Mode::Replace => 0,

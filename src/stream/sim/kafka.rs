@@ -8,8 +8,8 @@ use rand::seq::IndexedRandom;
 
 use crate::bus::{Assigned, Commit};
 use crate::model::event::Stream;
-use crate::stream::document::DeadLetter;
 use crate::stream::groups::Reader;
+use crate::stream::origin::DeadLetter;
 use crate::stream::sim::log::Log;
 
 /// Whether Kafka says that it has taken something.

@@ -8,16 +8,17 @@ use rand::seq::IteratorRandom;
 
 use crate::store::bulk::{Operation, Refused};
 use crate::store::chunk::Chunk;
-use crate::stream::document::{DeadLetter, Document};
+use crate::stream::documents::Document;
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Acknowledged, Landed, Load};
 use crate::stream::groups::Group;
 use crate::stream::holding::Holding;
+use crate::stream::origin::DeadLetter;
 use crate::stream::part::Part;
 use crate::stream::sim::kafka::Taken;
 use crate::stream::sim::mutant::Mutant;
 use crate::stream::sim::world::World;
-use crate::stream::sink::Outcome;
+use crate::stream::sink::{Cargo, Outcome};
 use crate::stream::take_over::begin;
 
 /// Most documents of a request; few, so that a flush needs several.
@@ -46,9 +47,9 @@ pub struct Member {
 /// A flush on its way.
 struct Flight {
     dead: Vec<DeadLetter>,
-    chunks: VecDeque<Chunk>,
-    documents: Vec<(i32, Document)>,
-    refused: Vec<Refused>,
+    chunks: VecDeque<Chunk<'static>>,
+    cargo: Cargo,
+    refused: Vec<Refused<'static>>,
     outcome: Outcome,
     positions: Vec<Acknowledged>,
 }
@@ -200,15 +201,11 @@ impl Member {
         if world.mutant == Some(Mutant::CommitFirst) {
             self.commit(world, std::mem::take(&mut positions))?;
         }
-        let (mut dead, mut documents) = (Vec::new(), Vec::new());
-        for flush in load.flushes {
-            dead.extend(flush.dead);
-            documents.extend(flush.documents.into_iter().map(|document| (flush.partition, document)));
-        }
-        let operations: Vec<Operation> = documents.iter().enumerate().map(operation).collect();
+        let (cargo, dead) = Cargo::of(load.flushes);
+        let operations: Vec<Operation<'_>> = cargo.iter().enumerate().map(operation).collect();
         let chunks = operations.chunks(REQUEST_ITEMS_MAX).map(|chunk| Chunk::new(chunk.to_vec())).collect();
         let outcome = Outcome::default();
-        self.flight = Some(Flight { dead, chunks, documents, refused: Vec::new(), outcome, positions });
+        self.flight = Some(Flight { dead, chunks, cargo, refused: Vec::new(), outcome, positions });
         Ok(())
     }
 
@@ -270,14 +267,14 @@ impl Flight {
             self.refused.extend(chunk.into_written().refused);
             if self.chunks.is_empty() {
                 let refused = std::mem::take(&mut self.refused);
-                self.dead = self.outcome.settle(refused, &mut self.documents);
+                self.dead = self.outcome.settle(&refused, &self.cargo);
             }
         }
         false
     }
 }
 
-fn operation((tag, (_, document)): (usize, &(i32, Document))) -> Operation {
-    let (index, id) = (document.schema.index_at(document.at), document.id.clone());
-    Operation { index: index.into(), id, mode: document.mode, source: document.source.clone(), tag }
+fn operation((tag, (_, document)): (usize, (i32, Document<'_>))) -> Operation<'static> {
+    let (id, source) = (document.id.to_owned().into(), document.source.to_owned().into());
+    Operation { index: document.about.index().into(), id, mode: document.about.mode, source, tag }
 }

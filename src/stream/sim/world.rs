@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::bus::Commit;
 use crate::model::event::Stream;
 use crate::store::bulk::{Operation, Verdict};
-use crate::stream::document::DeadLetter;
 use crate::stream::groups::{Group, Reader};
 use crate::stream::ledger::Counts;
+use crate::stream::origin::DeadLetter;
 use crate::stream::position;
 use crate::stream::sim::elastic::Elastic;
 use crate::stream::sim::kafka::{Coordinator, Taken};
@@ -158,7 +158,7 @@ impl World<'_> {
     }
 
     /// What Elasticsearch answers to a request.
-    pub fn bulk(&mut self, request: &[Operation]) -> Vec<Verdict> {
+    pub fn bulk(&mut self, request: &[Operation<'static>]) -> Vec<Verdict> {
         self.elastic.bulk(&mut self.rng, self.storm, request, self.mutant)
     }
 

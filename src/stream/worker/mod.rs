@@ -203,9 +203,11 @@ impl Worker {
         }
     }
 
-    /// Whether it is time for the next flush.
+    /// Whether it is time for the next flush. Behind a backlog it is better to be of more events: fewer documents are
+    /// then written for each.
     fn is_due(&self) -> bool {
-        self.flushed_at.elapsed() >= self.pace.flush_every || self.waiting() >= WAITING_MAX
+        self.waiting() >= WAITING_MAX
+            || self.flushed_at.elapsed() >= self.pace.flush_every && !self.reads_on_first()
     }
 
     /// Documents and dead letters that wait for the next flush, besides changed results.
@@ -216,10 +218,23 @@ impl Worker {
     /// Begins a flush, if it is time, or goes on with it: puts together what has changed and sends it on its way once
     /// nothing else is.
     fn start_flush(&mut self) {
-        if self.in_flight.is_none() && self.next_load.is_none() && self.round.is_empty() && self.is_due() {
-            (self.flushed_at, self.read_since_flush, self.is_over_cap) = (Instant::now(), 0, false);
-            self.round = self.holding.round(&self.refused);
+        if self.is_at_rest() && self.is_due() {
+            self.begin_round();
         }
+        self.go_on_with_round();
+    }
+
+    /// Whether no flush is under way.
+    fn is_at_rest(&self) -> bool {
+        self.in_flight.is_none() && self.next_load.is_none() && self.round.is_empty()
+    }
+
+    fn begin_round(&mut self) {
+        (self.flushed_at, self.read_since_flush, self.is_over_cap) = (Instant::now(), 0, false);
+        self.round = self.holding.round(&self.refused);
+    }
+
+    fn go_on_with_round(&mut self) {
         if self.next_load.is_none() && !self.round.is_empty() {
             let (partitions, told) = (&mut self.holding.partitions, &mut self.told_drained);
             let load = Load::of(partitions, &mut self.round, LOAD_DOCUMENTS_MAX, &self.ends, told);
@@ -410,8 +425,10 @@ impl Worker {
         let mut flushes = 0;
         // The one that was begun before, and one more.
         while flushes < 2 {
-            self.flushed_at = Instant::now() - self.pace.flush_every;
-            self.start_flush();
+            if self.is_at_rest() {
+                self.begin_round();
+            }
+            self.go_on_with_round();
             if !self.has_landed_by(deadline) {
                 let reader = self.reader.name();
                 tracing::warn!(reader, "stopped before everything was acknowledged; it will be read again");

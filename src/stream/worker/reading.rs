@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 use crate::bus::Received;
 use crate::stream::flight::Flight;
 use crate::stream::part::LogRecord;
+use crate::stream::partition::Partition;
 use crate::stream::worker::{WAITING_MAX, Worker};
 
 /// Longest wait for a record: how soon a due flush or a stop is seen when nothing comes.
 const POLL_WAIT: Duration = Duration::from_millis(20);
 /// Records between two looks at the clock.
 const RECORDS_AT_ONCE: usize = 1_000;
-/// How long what is on its way may take before reading stands still.
+/// How long what is on its way may take before reading stands still, and how long a flush that is due may be put off
+/// behind a backlog.
 const READ_ON_MAX: Duration = Duration::from_secs(5);
 /// How many records may be read since the flush began before reading stands still: the slower Elasticsearch is, the more
 /// events a flush is of, and the fewer documents are written for each. By partition, for its documents lie in memory
@@ -61,14 +63,33 @@ impl Worker {
 
     /// Whether reading waits for what is on its way.
     fn has_read_enough(&self) -> bool {
-        let records_max = READ_ON_LEAST.max(READ_ON_PER_PARTITION * self.holding.partitions.len());
-        let is_enough = |flight: &Flight| {
-            flight.age() >= READ_ON_MAX.max(self.pace.flush_every)
-                || self.read_since_flush >= records_max
-                || self.is_over_cap
-                || self.waiting() >= WAITING_MAX
-        };
+        let is_enough = |flight: &Flight| flight.age() >= self.read_on_max() || self.is_full();
         self.in_flight.as_ref().is_some_and(is_enough)
+    }
+
+    /// Whether more is read before a flush that is due: while more is left than was read since the last one.
+    pub(super) fn reads_on_first(&self) -> bool {
+        !self.is_full()
+            && self.flushed_at.elapsed() < self.read_on_max()
+            && self.left_to_read() > self.read_since_flush
+    }
+
+    /// Whether as much was read for the next flush as may be.
+    fn is_full(&self) -> bool {
+        let records_max = READ_ON_LEAST.max(READ_ON_PER_PARTITION * self.holding.partitions.len());
+        self.read_since_flush >= records_max || self.is_over_cap || self.waiting() >= WAITING_MAX
+    }
+
+    fn read_on_max(&self) -> Duration {
+        READ_ON_MAX.max(self.pace.flush_every)
+    }
+
+    /// Records that are not read yet, as far as is known.
+    fn left_to_read(&self) -> usize {
+        let of = |partition: &Partition| partition.parts().iter().map(|part| self.ends.lag(part)).max();
+        let read = self.holding.partitions.iter().filter(|(number, _)| !self.refused.contains(number));
+        let left: i64 = read.filter_map(|(_, partition)| of(partition)).sum();
+        usize::try_from(left).unwrap_or_default()
     }
 
     fn wait_for_flush(&mut self) -> anyhow::Result<()> {

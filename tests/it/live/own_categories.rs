@@ -84,8 +84,8 @@ async fn an_index_from_before_there_were_spellings_is_served_with_what_its_paths
         let product: Product = serde_json::from_value(product).unwrap();
         let mut document = serde_json::to_value(product.document()).unwrap();
         document.as_object_mut().unwrap().remove("category_pairs");
-        let (index, source) = (shop.store.name("products-v1"), serde_json::to_vec(&document).unwrap());
-        let operation = Operation { index: index.into(), id: "1".to_owned(), mode: Mode::Replace, source, tag: 0 };
+        let (index, source) = (shop.store.name("products-v1"), serde_json::to_vec(&document).unwrap().into());
+        let operation = Operation { index: index.into(), id: "1".into(), mode: Mode::Replace, source, tag: 0 };
         assert_eq!(shop.store.write_all(vec![operation], 1).await.done, 1);
         shop.store.refresh("products-v1").await.unwrap();
         let old = service(shop, &[]);

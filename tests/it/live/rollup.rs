@@ -99,7 +99,7 @@ async fn write(shop: &Shop, documents: Vec<(&'static Schema, String, u64, Value)
     for (schema, id, support, body) in documents {
         let at: Timestamp = serde_json::from_value(body["minute"].clone()).unwrap();
         let index = schema.index_at(at);
-        let source = body.to_string().into_bytes();
+        let (id, source) = (id.into(), body.to_string().into_bytes().into());
         let (full, mode) = (shop.store.name(&index), Mode::IfNewer(support));
         operations.push((index, Operation { index: full.into(), id, mode, source, tag: 0 }));
     }
@@ -135,7 +135,7 @@ async fn complete_until(shop: &Shop, at: Timestamp) {
     let frontier = |(group, partition): (&str, i32)| {
         let topics = json!([{ "topic": "order-events", "next": 1, "max_ts": Timestamp::now() }]);
         let body = json!({ "group": group, "partition": partition, "complete_until": at, "topics": topics });
-        let (id, source) = (format!("{group}|{partition}"), body.to_string().into_bytes());
+        let (id, source) = (format!("{group}|{partition}").into(), body.to_string().into_bytes().into());
         Operation { index: index.as_str().into(), id, mode: Mode::Replace, source, tag: 0 }
     };
     let all = ["trends", "sessions"].into_iter().flat_map(|group| (0..PARTITIONS).map(move |p| (group, p)));
@@ -309,14 +309,9 @@ async fn what_is_repaired_after_it_was_rolled_up_is_rolled_up_again() {
                 "repaired_at": Timestamp::now(),
             });
             let index = shop.store.name(Schema::REPAIRED_WINDOWS.name);
-            let source = record.to_string().into_bytes();
-            let operation = Operation {
-                index: index.into(),
-                id: operator.to_owned(),
-                mode: Mode::Replace,
-                source,
-                tag: 0,
-            };
+            let source = record.to_string().into_bytes().into();
+            let operation =
+                Operation { index: index.into(), id: operator.into(), mode: Mode::Replace, source, tag: 0 };
             shop.store.write_all(vec![operation], 1).await;
         }
         // Of each kind the product or the two categories of the hour, and of the quarter, the hour and the day.

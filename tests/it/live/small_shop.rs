@@ -168,8 +168,8 @@ pub async fn seed_with(shop: &Shop, products: &[Product]) {
     shop.store.create_index(Schema::PRODUCTS.name, &body).await.unwrap();
     let index = shop.store.name(Schema::PRODUCTS.name);
     let operations = products.iter().map(|product| {
-        let source = serde_json::to_vec(&product.document()).unwrap();
-        let id = product.id.clone().into();
+        let source = serde_json::to_vec(&product.document()).unwrap().into();
+        let id = product.id.to_string().into();
         Operation { index: index.as_str().into(), id, mode: Mode::Replace, source, tag: 0 }
     });
     let written = shop.store.write_all(operations, 1).await;

@@ -8,15 +8,9 @@ use shoplens::store::{Missing, StoreError};
 
 use crate::live::shop::{Shop, with_shop};
 
-fn frontier(shop: &Shop, mode: Mode, partition: i32) -> Operation {
-    let source = json!({ "group": "trends", "partition": partition }).to_string().into_bytes();
-    Operation {
-        index: shop.store.name("processor-frontiers").into(),
-        id: "a".to_owned(),
-        mode,
-        source,
-        tag: 0,
-    }
+fn frontier(shop: &Shop, mode: Mode, partition: i32) -> Operation<'static> {
+    let source = json!({ "group": "trends", "partition": partition }).to_string().into_bytes().into();
+    Operation { index: shop.store.name("processor-frontiers").into(), id: "a".into(), mode, source, tag: 0 }
 }
 
 #[tokio::test]
@@ -60,9 +54,9 @@ async fn a_write_to_an_index_that_was_dropped_does_not_revive_it() {
         let index = shop.store.name("events-2020-01-01");
         let operation = Operation {
             index: index.into(),
-            id: "a".to_owned(),
+            id: "a".into(),
             mode: Mode::Create,
-            source: b"{}".to_vec(),
+            source: b"{}".into(),
             tag: 0,
         };
         let written = shop.store.write_all(vec![operation], 1).await;

@@ -59,10 +59,10 @@ async fn stock_the_shelf(shop: &Shop, count: usize) {
     shop.store.ensure(&Schema::PRODUCTS).await.unwrap();
     let operation = |product: Product| Operation {
         index: shop.store.name("products").into(),
-        id: product.id.to_string(),
+        id: product.id.to_string().into(),
         tag: 0,
         mode: Mode::Replace,
-        source: serde_json::to_vec(&product.document()).unwrap(),
+        source: serde_json::to_vec(&product.document()).unwrap().into(),
     };
     let operations = (0..count).map(product).map(operation);
     assert_eq!(shop.store.write_all(operations, 1).await.done, count as u64);

@@ -15,7 +15,7 @@ use crate::model::event::{Action, Event};
 use crate::model::rules::Rules;
 use crate::model::time::{DAY_MS, Timestamp};
 use crate::store::schema::Schema;
-use crate::stream::document::Document;
+use crate::stream::documents::{About, Documents};
 use crate::stream::fold::{Operator, Pane};
 use crate::stream::footprint::{Footprint, Weighed};
 use crate::stream::operators::fraud::facts::UserDay;
@@ -81,17 +81,17 @@ impl Operator for Fraud {
         true
     }
 
-    fn render(&self, state: &mut Day, pane: &Pane, out: &mut Vec<Document>) {
+    fn render(&self, state: &mut Day, pane: &Pane, out: &mut Documents) {
         state.0.take_changed(|visitor, day| {
             let at = format!("{}|{}|{visitor}", pane.start.millis(), pane.partition);
             let body = day.body(pane, visitor, &self.rules);
             let facts = format!("fraud|{at}");
-            out.push(Document::result(&Schema::FRAUD_FACTS, pane.start, facts, day.support(), &body));
+            out.push(About::result(&Schema::FRAUD_FACTS, pane.start, day.support()), &[&facts], &body);
             let (user_id, support) = (day.user_id(), day.support());
             let subject = Subject { visitor, user_id, session_id: None, support };
             let shown = Shown::of(day, &self.rules);
             let findings = rules::judge(day, &shown, &self.rules);
-            out.extend(findings.map(|finding| finding.document(&subject, pane, &self.rules)));
+            findings.for_each(|finding| finding.write(&subject, pane, &self.rules, out));
         });
     }
 }

@@ -27,13 +27,13 @@ fn back(number: u64, ordered_minute: i64, after_minutes: i64) -> Event {
 
 /// The last document of each id after folding the events one by one.
 fn documents(events: &[Event]) -> Vec<(String, Value)> {
-    let (mut state, mut out) = (Day::default(), Vec::new());
-    let pane = Pane { start: at(0).floor_to(DAY_MS), partition: 0, topic: Some(0) };
+    let (mut state, mut out) = (Day::default(), Documents::default());
+    let pane = Pane::new(at(0).floor_to(DAY_MS), 0, Some(0));
     let fraud = Fraud { rules: Rules::embedded() };
     events.iter().for_each(|event| assert!(fraud.fold(&mut state, event)));
     fraud.render(&mut state, &pane, &mut out);
     out.iter()
-        .map(|document| (document.id.clone(), serde_json::from_slice(&document.source).unwrap()))
+        .map(|document| (document.id.to_owned(), serde_json::from_slice(document.source).unwrap()))
         .collect()
 }
 

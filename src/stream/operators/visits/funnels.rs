@@ -16,7 +16,7 @@ use crate::model::category::level;
 use crate::model::event::EventType;
 use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
-use crate::stream::document::Document;
+use crate::stream::documents::{About, Documents, is_zero};
 use crate::stream::fold::Pane;
 use crate::stream::operators::keyed::Keyed;
 use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
@@ -43,7 +43,7 @@ pub struct Total {
 }
 
 /// What was put into carts, bought and given back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Values {
     carted_cents: i64,
     revenue_cents: i64,
@@ -68,31 +68,58 @@ struct Times {
 #[derive(Debug, Clone, Copy, Default)]
 struct Buckets([i32; BUCKETS.len()]);
 
+/// Named one by one, for figures that are flattened into it take longer to write.
 #[derive(Serialize)]
 struct Body<'a> {
-    minute: Timestamp,
+    minute: &'a str,
     partition: i32,
     category: &'a str,
     level: usize,
     support: i64,
-    #[serde(flatten)]
-    all: Stages,
+    #[serde(skip_serializing_if = "is_zero")]
+    entered: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    viewed: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    carted: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    purchased: i64,
+    #[serde(skip_serializing_if = "is_zero")]
     searched: i64,
+    #[serde(skip_serializing_if = "Stages::is_empty")]
     by_search: Stages,
+    #[serde(skip_serializing_if = "Stages::is_empty")]
     by_browse: Stages,
+    #[serde(skip_serializing_if = "is_zero")]
     refunded: i64,
-    #[serde(flatten)]
-    values: Values,
+    #[serde(skip_serializing_if = "is_zero")]
+    carted_cents: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    revenue_cents: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    refunded_cents: i64,
+    #[serde(skip_serializing_if = "Times::is_empty")]
     times: &'a Times,
 }
 
 /// Sessions that reached each stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 struct Stages {
+    #[serde(skip_serializing_if = "is_zero")]
     entered: i64,
+    #[serde(skip_serializing_if = "is_zero")]
     viewed: i64,
+    #[serde(skip_serializing_if = "is_zero")]
     carted: i64,
+    #[serde(skip_serializing_if = "is_zero")]
     purchased: i64,
+}
+
+impl Stages {
+    /// Who reached any stage entered.
+    fn is_empty(&self) -> bool {
+        self.entered == 0
+    }
 }
 
 impl From<[i64; 4]> for Stages {
@@ -106,15 +133,15 @@ pub fn render(
     totals: &mut Keyed<CategoryNumber, Total>,
     categories: &Categories,
     pane: &Pane,
-    out: &mut Vec<Document>,
+    out: &mut Documents,
 ) {
     let begin = pane.ids_begin("funnels");
     totals.take_changed(|category, total| {
         let category = categories.name(*category);
         let body = total.body(pane, category);
-        let id = [&begin, category].concat();
         let support = u64::try_from(total.support).unwrap_or_default();
-        out.push(Document::result(&Schema::CATEGORY_FUNNELS, pane.start, id, support, &body));
+        let about = About::result(&Schema::CATEGORY_FUNNELS, pane.start, support);
+        out.push(about, &[&begin, category], &body);
     });
 }
 
@@ -252,21 +279,28 @@ impl Total {
             .for_each(|(count, reached)| *count += sign * i64::from(reached));
     }
 
-    fn body<'a>(&'a self, pane: &Pane, category: &'a str) -> Body<'a> {
+    fn body<'a>(&'a self, pane: &'a Pane, category: &'a str) -> Body<'a> {
         let mut all = self.by_search;
         all.iter_mut().zip(self.by_browse).for_each(|(sum, browsed)| *sum += browsed);
+        let [entered, viewed, carted, purchased] = all;
+        let Values { carted_cents, revenue_cents, refunded_cents } = self.values;
         Body {
-            minute: pane.start,
+            minute: &pane.start_text,
             partition: pane.partition,
             category,
             level: if category == ROOT { 0 } else { level(category) },
             support: self.support,
-            all: all.into(),
+            entered,
+            viewed,
+            carted,
+            purchased,
             searched: self.searched,
             by_search: self.by_search.into(),
             by_browse: self.by_browse.into(),
             refunded: self.refunded,
-            values: self.values,
+            carted_cents,
+            revenue_cents,
+            refunded_cents,
             times: &self.times,
         }
     }
@@ -281,6 +315,10 @@ impl Values {
 }
 
 impl Times {
+    fn is_empty(&self) -> bool {
+        [&self.view, &self.cart, &self.purchase].into_iter().all(Buckets::is_empty)
+    }
+
     fn add(&mut self, walk: &Walk, sign: i64) {
         let searched_at = walk.searched_at.filter(|_| walk.came_by_search());
         self.view.add(searched_at, walk.viewed_at, sign);

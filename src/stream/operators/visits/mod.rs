@@ -21,7 +21,7 @@ use crate::model::event::Event;
 use crate::model::ids::SessionId;
 use crate::model::rules::Rules;
 use crate::model::time::{HOUR_MS, MINUTE_MS, Timestamp};
-use crate::stream::document::Document;
+use crate::stream::documents::Documents;
 use crate::stream::fold::{Operator, Pane};
 use crate::stream::footprint::{Footprint, Weighed, text};
 use crate::stream::operators::keyed::Keyed;
@@ -48,13 +48,15 @@ pub struct Cohort {
     visit_bytes: usize,
     funnels: Keyed<CategoryNumber, funnels::Total>,
     queries: Keyed<queries::Scope, queries::Tally>,
+    /// On the heap, of the names of what is searched for.
+    query_bytes: usize,
     categories: Categories,
 }
 
 impl Weighed for Cohort {
     fn footprint(&self) -> Footprint {
         let visits = self.visits.slots();
-        let totals = self.funnels.slots().bytes + self.queries.footprint(|scope, _| scope.bytes()).bytes;
+        let totals = self.funnels.slots().bytes + self.queries.slots().bytes + self.query_bytes;
         let bytes = visits.bytes + self.visit_bytes + totals + self.categories.bytes();
         Footprint { entries: visits.entries, bytes }
     }
@@ -95,21 +97,19 @@ impl Operator for Visits {
         })
     }
 
-    fn render(&self, state: &mut Cohort, pane: &Pane, out: &mut Vec<Document>) {
-        let Cohort { visits, funnels, queries, categories, .. } = state;
+    fn render(&self, state: &mut Cohort, pane: &Pane, out: &mut Documents) {
+        let Cohort { visits, funnels, queries, query_bytes, categories, .. } = state;
         let (mut walks, mut searches) = (Walks::default(), queries::Change::default());
         visits.take_changed(|session, visit| {
             visit.sort();
             walks.recount(visit, categories, funnels);
             searches.fill(visit, categories);
-            searches.recount(queries);
-            let findings = rules::documents(visit, session, pane, &self.rules);
-            let is_suspect = !findings.is_empty();
+            *query_bytes += searches.recount(queries);
+            let is_suspect = rules::judge(visit, session, pane, &self.rules, out);
             if is_suspect {
                 suspects::documents(visit, session, pane, categories, out);
                 searches.suspects(session, pane, categories, out);
             }
-            out.extend(findings);
             visit.count(is_suspect);
         });
         funnels::render(funnels, categories, pane, out);

@@ -13,9 +13,8 @@ use uuid::Uuid;
 use crate::model::event::EventType;
 use crate::model::ids::SessionId;
 use crate::model::query::normalised;
-use crate::model::time::Timestamp;
 use crate::store::schema::Schema;
-use crate::stream::document::Document;
+use crate::stream::documents::{About, Documents, is_zero};
 use crate::stream::fold::Pane;
 use crate::stream::footprint::text;
 use crate::stream::operators::keyed::Keyed;
@@ -54,13 +53,13 @@ macro_rules! tally {
         /// A tally and what it is of. Named one by one, for figures that are flattened into it take longer to write.
         #[derive(Serialize)]
         struct Body<'a> {
-            minute: Timestamp,
+            minute: &'a str,
             partition: i32,
             #[serde(skip_serializing_if = "Option::is_none")]
             session_id: Option<&'a SessionId>,
             scope: &'a str,
             key: &'a str,
-            $($figure: i64,)*
+            $(#[serde(skip_serializing_if = "is_zero")] $figure: i64,)*
         }
 
         impl Tally {
@@ -70,11 +69,11 @@ macro_rules! tally {
 
             fn body<'a>(
                 &self,
-                pane: &Pane,
+                pane: &'a Pane,
                 session_id: Option<&'a SessionId>,
                 (scope, key): (&'a str, &'a str),
             ) -> Body<'a> {
-                let (minute, partition) = (pane.start, pane.partition);
+                let (minute, partition) = (pane.start_text.as_str(), pane.partition);
                 Body { minute, partition, session_id, scope, key, $($figure: self.$figure,)* }
             }
         }
@@ -139,22 +138,6 @@ impl Scope {
             Self::Query(key) | Self::Filter(key) => text(key),
         }
     }
-
-    /// The document of a whole window, in `query-stats`. Its id begins like this.
-    fn document(&self, tally: &Tally, pane: &Pane, begin: &str, categories: &Categories) -> Document {
-        let (scope, key) = (self.name(), self.key(categories));
-        let id = [begin, scope, "|", key].concat();
-        let body = tally.body(pane, None, (scope, key));
-        Document::result(&Schema::QUERY_STATS, pane.start, id, support(tally), &body)
-    }
-
-    /// The document of one suspect visit, in `suspect-queries`.
-    fn suspect(&self, tally: &Tally, pane: &Pane, session: &SessionId, categories: &Categories) -> Document {
-        let (scope, key) = (self.name(), self.key(categories));
-        let id = format!("{}{session}|{scope}|{key}", pane.ids_begin("suspect-queries"));
-        let body = tally.body(pane, Some(session), (scope, key));
-        Document::result(&Schema::SUSPECT_QUERIES, pane.start, id, support(tally), &body)
-    }
 }
 
 fn support(tally: &Tally) -> u64 {
@@ -196,39 +179,45 @@ impl Change {
         scopes.filter_map(|(number, scope)| Some((scope, self.before.get(number), self.now.get(number)?)))
     }
 
-    /// Takes the visit out of the totals as it was, and puts it in as it is.
-    pub fn recount(&self, totals: &mut Keyed<Scope, Tally>) {
+    /// Takes the visit out of the totals as it was, and puts it in as it is. Gives how many bytes new names of scopes take
+    /// on the heap.
+    pub fn recount(&self, totals: &mut Keyed<Scope, Tally>) -> usize {
+        let mut bytes = 0;
         for (scope, before, now) in self.iter().filter(|(_, before, now)| *before != Some(*now)) {
             let total = totals.change(scope);
+            if total.support == 0 {
+                bytes += scope.bytes();
+            }
             if let Some(before) = before {
                 total.add(before, -1);
             }
             total.add(now, 1);
         }
+        bytes
     }
 
     /// Writes what has changed of a suspect visit, or all when it was not suspect before.
-    pub fn suspects(
-        &self,
-        session: &SessionId,
-        pane: &Pane,
-        categories: &Categories,
-        out: &mut Vec<Document>,
-    ) {
-        let changed = self.iter().filter(|(_, before, now)| !self.was_suspect || *before != Some(*now));
-        out.extend(changed.map(|(scope, _, now)| scope.suspect(now, pane, session, categories)));
+    pub fn suspects(&self, session: &SessionId, pane: &Pane, categories: &Categories, out: &mut Documents) {
+        let begin = pane.ids_begin("suspect-queries");
+        for (scope, _, now) in
+            self.iter().filter(|(_, before, now)| !self.was_suspect || *before != Some(*now))
+        {
+            let (scope, key) = (scope.name(), scope.key(categories));
+            let about = About::result(&Schema::SUSPECT_QUERIES, pane.start, support(now));
+            let id = [begin.as_str(), session.as_str(), "|", scope, "|", key];
+            out.push(about, &id, &now.body(pane, Some(session), (scope, key)));
+        }
     }
 }
 
 /// The results that have changed.
-pub fn render(
-    totals: &mut Keyed<Scope, Tally>,
-    categories: &Categories,
-    pane: &Pane,
-    out: &mut Vec<Document>,
-) {
+pub fn render(totals: &mut Keyed<Scope, Tally>, categories: &Categories, pane: &Pane, out: &mut Documents) {
     let begin = pane.ids_begin("queries");
-    totals.take_changed(|scope, tally| out.push(scope.document(tally, pane, &begin, categories)));
+    totals.take_changed(|scope, tally| {
+        let (scope, key) = (scope.name(), scope.key(categories));
+        let about = About::result(&Schema::QUERY_STATS, pane.start, support(tally));
+        out.push(about, &[&begin, scope, "|", key], &tally.body(pane, None, (scope, key)));
+    });
 }
 
 /// What a visit searched for and what came of it, by scope. In a few tables for all scopes: a visit has a dozen, and

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::model::ids::SessionId;
 use crate::model::rules::{Rule, Rules};
-use crate::stream::document::Document;
+use crate::stream::documents::Documents;
 use crate::stream::fold::Pane;
 use crate::stream::operators::signal::{Evidence, Finding, Subject};
 use crate::stream::operators::visits::figures::{Rhythm, Seen};
@@ -26,11 +26,12 @@ fn is_worth_a_look(visit: &Visit, seen: &Seen, rules: &Rules) -> bool {
             && visit.categories() >= rules.catalogue_crawl.categories
 }
 
-/// What is to be written of a visit whose steps are in order; nothing of nearly all.
-pub fn documents(visit: &Visit, session: &SessionId, pane: &Pane, rules: &Rules) -> Vec<Document> {
+/// Writes what there is to say of a visit whose steps are in order, and gives whether there is anything; nothing of
+/// nearly all.
+pub fn judge(visit: &Visit, session: &SessionId, pane: &Pane, rules: &Rules, out: &mut Documents) -> bool {
     let seen = visit.seen();
     if !is_worth_a_look(visit, &seen, rules) {
-        return Vec::new();
+        return false;
     }
     let evidence = visit.evidence();
     let visitor = visit.visitor();
@@ -47,7 +48,9 @@ pub fn documents(visit: &Visit, session: &SessionId, pane: &Pane, rules: &Rules)
         search_flood(&seen, &evidence, rules),
         cart_hoarding(&seen, &evidence, rules),
     ];
-    findings.into_iter().flatten().map(|finding| finding.document(&subject, pane, rules)).collect()
+    let before = out.len();
+    findings.into_iter().flatten().for_each(|finding| finding.write(&subject, pane, rules, out));
+    out.len() > before
 }
 
 /// Faster than anybody reads.

@@ -10,7 +10,7 @@ use crate::model::event::{EventType, Stream};
 use crate::model::ids::{ProductId, SessionId};
 use crate::model::time::{MINUTE_MS, Timestamp};
 use crate::store::schema::Schema;
-use crate::stream::document::Document;
+use crate::stream::documents::{About, Documents};
 use crate::stream::fold::Pane;
 use crate::stream::operators::visits::categories::{Categories, CategoryNumber};
 use crate::stream::operators::visits::visit::{Step, Visit};
@@ -41,7 +41,7 @@ struct Tally {
 #[derive(Serialize)]
 struct Body<'a> {
     minute: Timestamp,
-    session_minute: Timestamp,
+    session_minute: &'a str,
     partition: i32,
     session_id: &'a SessionId,
     stream: &'a str,
@@ -65,7 +65,7 @@ pub fn documents(
     session: &SessionId,
     pane: &Pane,
     categories: &Categories,
-    out: &mut Vec<Document>,
+    out: &mut Documents,
 ) {
     let mut touched: BTreeMap<Key<'_>, Touched> = BTreeMap::new();
     for step in visit.steps() {
@@ -75,7 +75,12 @@ pub fn documents(
     }
     let all = !visit.counted().suspect;
     for (key, touched) in touched.iter().filter(|(_, touched)| all || touched.is_new) {
-        out.push(touched.document(key, session, pane, categories));
+        let (minute, product_id, stream) = key;
+        // Begins with the window: a session of a foreign producer may lie in two, and each writes its own.
+        let (window, partition, stream) = (pane.start.millis(), pane.partition, stream.topic());
+        let id = format!("suspect|{window}|{partition}|{session}|{}|{product_id}|{stream}", minute.millis());
+        let about = About::result(&Schema::SUSPECT_PRODUCTS, *minute, touched.support);
+        out.push(about, &[&id], &touched.body(key, session, pane, categories));
     }
 }
 
@@ -97,25 +102,24 @@ impl Touched {
         self.is_new |= !step.counted;
     }
 
-    fn document(
+    fn body<'a>(
         &self,
-        (minute, product_id, stream): &Key<'_>,
-        session: &SessionId,
-        pane: &Pane,
-        categories: &Categories,
-    ) -> Document {
+        (minute, product_id, stream): &Key<'a>,
+        session: &'a SessionId,
+        pane: &'a Pane,
+        categories: &'a Categories,
+    ) -> Body<'a> {
         let category = self.first.map_or(CategoryNumber::ROOT, |(_, category)| category);
         let mut upwards: Vec<&str> =
             categories.upwards(category).map(|number| categories.name(number)).collect();
         upwards.reverse();
         let tally = |kind: EventType| self.tallies.get(kind as usize).copied().flatten();
-        let (stream, partition) = (stream.topic(), pane.partition);
-        let body = Body {
+        Body {
             minute: *minute,
-            session_minute: pane.start,
-            partition,
+            session_minute: &pane.start_text,
+            partition: pane.partition,
             session_id: session,
-            stream,
+            stream: stream.topic(),
             product_id,
             category: categories.name(category),
             categories: upwards,
@@ -124,10 +128,6 @@ impl Touched {
             add_to_cart: tally(EventType::AddToCart),
             purchase: tally(EventType::Purchase),
             refund: tally(EventType::Refund),
-        };
-        // Begins with the window: a session of a foreign producer may lie in two, and each writes its own.
-        let (window, minute_ms) = (pane.start.millis(), minute.millis());
-        let id = format!("suspect|{window}|{partition}|{session}|{minute_ms}|{product_id}|{stream}");
-        Document::result(&Schema::SUSPECT_PRODUCTS, *minute, id, self.support, &body)
+        }
     }
 }

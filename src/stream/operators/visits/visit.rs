@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::model::category::CategoryPath;
 use crate::model::event::{Action, Attribution, Event, EventType, Item, Search, time_of};
-use crate::model::ids::{ClientId, ProductId, UserId};
+use crate::model::ids::{ClientId, ProductId, QueryId, UserId};
 use crate::model::money::Cents;
 use crate::model::query::normalised;
 use crate::model::time::Timestamp;
@@ -69,8 +69,15 @@ pub struct Step {
     pub counted: bool,
 }
 
-/// A search, as it was made or as what it led to names it. Hashes of 64 bits: two of a visit's few never share one.
-#[derive(PartialEq, Eq)]
+/// A search, as it was made or as what it led to names it.
+struct Asked<'a> {
+    query_id: &'a QueryId,
+    intent_id: &'a QueryId,
+    query: &'a SmolStr,
+    searched_at: Timestamp,
+}
+
+/// The same as it is kept. Hashes of 64 bits: two of a visit's few never share one.
 pub struct Sought {
     /// Hash of the query's id.
     pub query_id: u64,
@@ -165,10 +172,10 @@ impl Visit {
     }
 
     fn search(&mut self, event: &Event, search: &Search, categories: &mut Categories) {
-        let sought = Sought {
-            query_id: fingerprint(&search.query_id),
-            intent_id: fingerprint(&search.intent_id),
-            query: normal(&search.query),
+        let sought = Asked {
+            query_id: &search.query_id,
+            intent_id: &search.intent_id,
+            query: &search.query,
             searched_at: event.timestamp,
         };
         let step = Step {
@@ -197,7 +204,7 @@ impl Visit {
             product: Some(item.product_id.clone()),
             amount: item.amount(),
             category: categories.number(&item.category),
-            sought: attribution.map_or(NOT_SOUGHT, |search| self.number(Sought::of(search))),
+            sought: attribution.map_or(NOT_SOUGHT, |search| self.number(search.into())),
             position: attribution.map_or(0, |search| search.position),
             // No event has more than 10,000.
             quantity: u16::try_from(item.quantity).unwrap_or(u16::MAX),
@@ -207,8 +214,17 @@ impl Visit {
     }
 
     /// The number of a search among those of the visit. What it led to comes soon after it.
-    fn number(&mut self, sought: Sought) -> u32 {
-        let place = self.sought.iter().rposition(|known| *known == sought).unwrap_or_else(|| {
+    fn number(&mut self, asked: Asked<'_>) -> u32 {
+        let (query_id, intent_id) = (fingerprint(asked.query_id), fingerprint(asked.intent_id));
+        let is_it = |known: &Sought| {
+            let is_same = (known.query_id, known.intent_id, known.searched_at)
+                == (query_id, intent_id, asked.searched_at);
+            // What is normal already stays as it is.
+            is_same && (known.query == *asked.query || known.query == normal(asked.query))
+        };
+        let place = self.sought.iter().rposition(is_it).unwrap_or_else(|| {
+            let (query, searched_at) = (normal(asked.query), asked.searched_at);
+            let sought = Sought { query_id, intent_id, query, searched_at };
             // Most visits search once: a vector would make room for four.
             if self.sought.is_empty() {
                 self.sought.reserve_exact(1);
@@ -304,14 +320,10 @@ impl Step {
     }
 }
 
-impl Sought {
-    fn of(search: &Attribution) -> Self {
-        Self {
-            query_id: fingerprint(&search.query_id),
-            intent_id: fingerprint(&search.intent_id),
-            query: normal(&search.query),
-            searched_at: search.searched_at,
-        }
+impl<'a> From<&'a Attribution> for Asked<'a> {
+    fn from(search: &'a Attribution) -> Self {
+        let Attribution { query_id, intent_id, query, searched_at, .. } = search;
+        Self { query_id, intent_id, query, searched_at: *searched_at }
     }
 }
 

@@ -46,11 +46,6 @@ fn document(events: &[&Event], place: Place, category: &str) -> Expected {
     let support: usize = journeys.iter().map(|one| one.events).sum();
     let mut body = stages(|_| true);
     let more = json!({
-        "minute": place.start,
-        "partition": place.partition,
-        "category": category,
-        "level": if category == WHOLE_SHOP { 0 } else { category.split('.').count() },
-        "support": support,
         "searched": journeys.iter().filter(|one| one.searched).count(),
         "by_search": stages(|one| one.by_search),
         "by_browse": stages(|one| !one.by_search),
@@ -60,14 +55,35 @@ fn document(events: &[&Event], place: Place, category: &str) -> Expected {
         "refunded_cents": cents(2),
         "times": times(&journeys),
     });
-    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
-        body.extend(more);
-    }
+    extend(&mut body, more);
+    leave_out_zeros(&mut body);
+    let place_and_category = json!({
+        "minute": place.start,
+        "partition": place.partition,
+        "category": category,
+        "level": if category == WHOLE_SHOP { 0 } else { category.split('.').count() },
+        "support": support,
+    });
+    extend(&mut body, place_and_category);
     Expected {
         index: format!("category-funnels-{}", place.start.day()),
         id: format!("funnels|{}|{}|{category}", place.start.millis(), place.partition),
         version: support as u64,
         body,
+    }
+}
+
+fn extend(body: &mut Value, more: Value) {
+    if let (Value::Object(body), Value::Object(more)) = (body, more) {
+        body.extend(more);
+    }
+}
+
+/// What is 0 is left out, and an object of nothing else.
+fn leave_out_zeros(value: &mut Value) {
+    if let Value::Object(fields) = value {
+        fields.values_mut().for_each(leave_out_zeros);
+        fields.retain(|_, value| *value != json!(0) && *value != json!({}));
     }
 }
 

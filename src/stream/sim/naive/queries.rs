@@ -45,7 +45,7 @@ fn written(index: &str, id: String, place: Place, subject: &Subject, sessions: &
         "support": support,
     });
     for session in sessions {
-        for (name, count) in tally(session, subject) {
+        for (name, count) in tally(session, subject).into_iter().filter(|(_, count)| *count != 0) {
             body[name] = json!(body[name].as_i64().unwrap_or(0) + count);
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::model::event::Event;
 use crate::model::time::Timestamp;
 use crate::store::bulk::Mode;
-use crate::stream::document::Document;
+use crate::stream::documents::{self, Document};
 use crate::stream::fold::{Arrival, Clock};
 use crate::stream::groups::{Group, Reader};
 use crate::stream::sim::log::Log;
@@ -39,7 +39,7 @@ fn topic_in(group: Group, event: &Event) -> Option<usize> {
 fn folded(group: Group, events: &[Event], render_every: usize) -> Documents {
     let nothing_is_late =
         [Clock { max_ts: Timestamp::MIN, committed_max_ts: Timestamp::MIN, floor: None }; 3];
-    let (mut folds, mut out) = (group.folds(0), Vec::new());
+    let (mut folds, mut out) = (group.folds(0), documents::Documents::default());
     for (number, event) in events.iter().enumerate() {
         let Some(topic) = topic_in(group, event) else { continue };
         for fold in folds.iter_mut().filter(|fold| fold.folds(topic)) {
@@ -51,9 +51,9 @@ fn folded(group: Group, events: &[Event], render_every: usize) -> Documents {
     }
     folds.iter_mut().for_each(|fold| fold.render(&mut out));
     let mut documents = Documents::new();
-    for document in out {
+    for document in out.iter() {
         let written = written(&document);
-        let there = documents.entry(document.id).or_insert_with(|| written.clone());
+        let there = documents.entry(document.id.to_owned()).or_insert_with(|| written.clone());
         // As Elasticsearch does with external versions.
         if there.0 < written.0 {
             *there = written;
@@ -62,9 +62,9 @@ fn folded(group: Group, events: &[Event], render_every: usize) -> Documents {
     documents
 }
 
-fn written(document: &Document) -> (u64, Value) {
-    match document.mode {
-        Mode::IfNewer(version) => (version, serde_json::from_slice(&document.source).unwrap()),
+fn written(document: &Document<'_>) -> (u64, Value) {
+    match document.about.mode {
+        Mode::IfNewer(version) => (version, serde_json::from_slice(document.source).unwrap()),
         other => panic!("a result is versioned: {other:?}"),
     }
 }

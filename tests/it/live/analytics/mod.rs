@@ -60,9 +60,9 @@ async fn write(shop: &Shop, schema: &Schema, documents: Vec<(String, Timestamp, 
     }
     let operation = |(id, at, document): (String, Timestamp, Value)| Operation {
         index: shop.store.name(&schema.index_at(at)).into(),
-        id,
+        id: id.into(),
         mode: Mode::Replace,
-        source: document.to_string().into_bytes(),
+        source: document.to_string().into_bytes().into(),
         tag: 0,
     };
     let expected = documents.len() as u64;

@@ -13,15 +13,16 @@ use crate::model::event::{Action, Attribution, Event};
 use crate::model::ids::QueryId;
 use crate::model::rules::Rules;
 use crate::model::time::Timestamp;
+use crate::stream::documents::{Document, Documents};
 use crate::stream::fold::{Operator, Pane};
 use crate::stream::footprint::text;
 use crate::stream::operators::visits::{Cohort, Visits};
 
 /// The documents by id after these events, rendered after each `flush_every`-th of them.
 fn documents_of(events: &[Event], flush_every: usize) -> BTreeMap<String, Value> {
-    let (mut state, mut out) = (Cohort::default(), Vec::new());
+    let (mut state, mut out) = (Cohort::default(), Documents::default());
     let visits = Visits { rules: Rules::embedded() };
-    let pane = Pane { start: at(0), partition: 0, topic: None };
+    let pane = Pane::new(at(0), 0, None);
     for (number, event) in events.iter().enumerate() {
         visits.fold(&mut state, event);
         if number % flush_every == flush_every - 1 {
@@ -35,7 +36,10 @@ fn documents_of(events: &[Event], flush_every: usize) -> BTreeMap<String, Value>
         walked.bytes,
         "memory is added up as it grows"
     );
-    out.into_iter().map(|document| (document.id, serde_json::from_slice(&document.source).unwrap())).collect()
+    let queries = state.queries.footprint(|scope, _| scope.bytes()).bytes;
+    assert_eq!(state.queries.slots().bytes + state.query_bytes, queries);
+    let read = |document: Document<'_>| serde_json::from_slice(document.source).unwrap();
+    out.iter().map(|document| (document.id.to_owned(), read(document))).collect()
 }
 
 /// An event to which a search for `headphones` led.

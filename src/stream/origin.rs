@@ -1,57 +1,13 @@
-//! What a flush wants written.
+//! Records that are kept as they came: late events and dead letters, and where they lie.
 
 use serde::Serialize;
 
-use crate::model::event::enrich::enrich;
 use crate::model::event::{Event, EventType, Reject, Stream};
 use crate::model::time::Timestamp;
 use crate::store::bulk::Mode;
-use crate::store::json;
 use crate::store::schema::Schema;
+use crate::stream::documents::{About, Documents};
 use crate::stream::fold::LateReason;
-
-/// One document for Elasticsearch.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// The kind of index.
-    pub schema: &'static Schema,
-    /// The event time that says which day's or month's index.
-    pub at: Timestamp,
-    /// What the document is about, never chance: storing twice stores once.
-    pub id: String,
-    /// What happens to a document that is there.
-    pub mode: Mode,
-    /// The document as JSON.
-    pub source: Vec<u8>,
-    /// For a raw event: where it came from, so that it can become a dead letter when it is refused for
-    /// itself. A result has none: it must be accepted.
-    pub origin: Option<Box<Origin>>,
-}
-
-impl Document {
-    /// A result whose version is the number of distinct events that could influence it.
-    pub fn result(
-        schema: &'static Schema,
-        at: Timestamp,
-        id: String,
-        support: u64,
-        body: &impl Serialize,
-    ) -> Self {
-        Self { schema, at, id, mode: Mode::IfNewer(support), source: json(body), origin: None }
-    }
-
-    /// A raw event with its context. An event that was sent twice is one document.
-    pub fn raw(event: &Event, origin: Origin) -> Self {
-        Self {
-            schema: &Schema::EVENTS,
-            at: event.timestamp,
-            id: event.event_id.to_string(),
-            mode: Mode::Create,
-            source: json(&enrich(event)),
-            origin: Some(Box::new(origin)),
-        }
-    }
-}
 
 /// An event whose window is closed, kept whole so that the window can be repaired.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +41,8 @@ struct LateBody<'a> {
 }
 
 impl LateEvent<'_> {
-    /// The document for `late-events`; the same record late twice is one document.
-    pub fn document(&self, origin: &Origin) -> Document {
+    /// Has it written to `late-events`; the same record late twice is one document.
+    pub fn write(&self, origin: &Origin, out: &mut Documents) {
         let Self { group, operator, window, reason, event } = *self;
         let topic = origin.stream.topic();
         let body = LateBody {
@@ -103,14 +59,9 @@ impl LateEvent<'_> {
             visitor: event.visitor(),
             event,
         };
-        Document {
-            schema: &Schema::LATE_EVENTS,
-            at: event.timestamp,
-            id: format!("{operator}|{}|{topic}-{}-{}", window.millis(), origin.partition, origin.offset),
-            mode: Mode::Replace,
-            source: json(&body),
-            origin: None,
-        }
+        let id = format!("{operator}|{}|{topic}-{}-{}", window.millis(), origin.partition, origin.offset);
+        let about = About { schema: &Schema::LATE_EVENTS, at: event.timestamp, mode: Mode::Replace };
+        out.push(about, &[&id], &body);
     }
 }
 
