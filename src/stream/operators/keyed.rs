@@ -8,34 +8,34 @@ use crate::stream::tables::Numbered;
 /// Values by key that remember which of them have changed since they were last taken out.
 pub struct Keyed<K, V> {
     /// Boxed, for the places of a table are up to half empty.
-    entries: Numbered<K, Box<Entry<V>>>,
-    /// The places of those that have changed.
-    changed: Vec<u32>,
+    values: Numbered<K, Box<V>>,
+    changed: Changed,
 }
 
-struct Entry<V> {
-    changed: bool,
-    value: V,
+/// Which values have changed.
+#[derive(Default)]
+struct Changed {
+    /// Of each by its place. Not beside the value: there are millions, and it would take eight bytes of each.
+    is_changed: Vec<bool>,
+    /// The places of those that have.
+    places: Vec<u32>,
 }
 
 impl<K, V> Default for Keyed<K, V> {
     fn default() -> Self {
-        Self { entries: Numbered::default(), changed: Vec::new() }
+        Self { values: Numbered::default(), changed: Changed::default() }
     }
 }
 
-impl<V: Default> Default for Entry<V> {
-    fn default() -> Self {
-        Self { changed: false, value: V::default() }
-    }
-}
-
-impl<V> Entry<V> {
-    /// Has it handed out the next time, once.
-    fn mark(&mut self, place: usize, changed: &mut Vec<u32>) {
-        if !std::mem::replace(&mut self.changed, true) {
+impl Changed {
+    /// Has the value of a place handed out the next time, once.
+    fn mark(&mut self, place: usize) {
+        if self.is_changed.len() <= place {
+            self.is_changed.resize(place + 1, false);
+        }
+        if !std::mem::replace(&mut self.is_changed[place], true) {
             // A window of so many keys would take hundreds of gigabytes.
-            changed.push(u32::try_from(place).unwrap_or(u32::MAX));
+            self.places.push(u32::try_from(place).unwrap_or(u32::MAX));
         }
     }
 }
@@ -44,64 +44,62 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
     /// The value of a key, to be changed; a new one where there is none.
     pub fn change(&mut self, key: &K) -> &mut V {
         let place = self.place(key);
-        let entry = &mut self.entries[place];
-        entry.mark(place, &mut self.changed);
-        &mut entry.value
+        self.changed.mark(place);
+        &mut self.values[place]
     }
 
     /// As [`Keyed::change`], for what may turn out to change nothing. Gives whether it did.
     pub fn change_if(&mut self, key: &K, change: impl FnOnce(&mut V) -> bool) -> bool {
         let place = self.place(key);
-        let entry = &mut self.entries[place];
-        let has_changed = change(&mut entry.value);
+        let has_changed = change(&mut self.values[place]);
         if has_changed {
-            entry.mark(place, &mut self.changed);
+            self.changed.mark(place);
         }
         has_changed
     }
 
     /// Where the value of a key is; a new one where there was none.
     fn place(&mut self, key: &K) -> usize {
-        let known = self.entries.get_index_of(key);
-        known.unwrap_or_else(|| self.entries.insert_full(key.clone(), Box::default()).0)
+        let known = self.values.get_index_of(key);
+        known.unwrap_or_else(|| self.values.insert_full(key.clone(), Box::default()).0)
     }
 
     /// The value of a key, as it is.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.entries.get(key).map(|entry| &entry.value)
+        self.values.get(key).map(Box::as_ref)
     }
 
     /// Has every value that is like this handed out again.
     pub fn touch(&mut self, is_meant: impl Fn(&K, &V) -> bool) {
-        for (place, (key, entry)) in self.entries.iter_mut().enumerate() {
-            if !entry.changed && is_meant(key, &entry.value) {
-                entry.mark(place, &mut self.changed);
-            }
-        }
+        let Self { values, changed } = self;
+        let meant = values.iter().enumerate().filter(|(_, (key, value))| is_meant(key, value));
+        meant.for_each(|(place, _)| changed.mark(place));
     }
 
     /// What they take, with what each key and value takes on the heap besides. Walks over all of them.
     pub fn footprint(&self, besides: impl Fn(&K, &V) -> usize) -> Footprint {
-        let besides = self.entries.iter().map(|(key, entry)| besides(key, &entry.value)).sum();
+        let besides = self.values.iter().map(|(key, value)| besides(key, value)).sum();
         self.slots() + Footprint { entries: 0, bytes: besides }
     }
 
     /// What they take without what keys and values have on the heap.
     pub fn slots(&self) -> Footprint {
         // A hash, a key and a pointer each, and a table of their places.
-        let slots = self.entries.capacity() * size_of::<(u64, K, Box<Entry<V>>)>();
-        let places = hash_table::<usize>(self.entries.capacity());
-        let values = self.entries.len() * size_of::<Entry<V>>();
-        let bytes = slots + places + values + self.changed.capacity() * size_of::<u32>();
-        Footprint { entries: self.entries.len(), bytes }
+        let slots = self.values.capacity() * size_of::<(u64, K, Box<V>)>();
+        let places = hash_table::<usize>(self.values.capacity());
+        let values = self.values.len() * size_of::<V>();
+        let changed = self.changed.is_changed.capacity() + self.changed.places.capacity() * size_of::<u32>();
+        Footprint { entries: self.values.len(), bytes: slots + places + values + changed }
     }
 
     /// Hands out each value that was changed since the last call, once.
     pub fn take_changed(&mut self, mut each: impl FnMut(&K, &mut V)) {
-        for place in self.changed.drain(..) {
-            if let Some((key, entry)) = self.entries.get_index_mut(place as usize) {
-                entry.changed = false;
-                each(key, &mut entry.value);
+        let Self { values, changed } = self;
+        for place in std::mem::take(&mut changed.places) {
+            let place = place as usize;
+            if let Some((key, value)) = values.get_index_mut(place) {
+                changed.is_changed[place] = false;
+                each(key, value);
             }
         }
     }

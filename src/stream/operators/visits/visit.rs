@@ -33,7 +33,8 @@ pub struct Visit {
     counted: Counted,
     /// The searches that it made or came from.
     sought: Vec<Sought>,
-    filters: Vec<Filtered>,
+    /// Apart, for most visits set none.
+    filters: Option<Box<Filters>>,
     /// Who, as the event with the least id says.
     who: Option<(Uuid, Visitor)>,
 }
@@ -99,6 +100,10 @@ pub struct Filtered {
     pub category: Option<CategoryNumber>,
 }
 
+/// The filters of a visit's searches, in the order in which these were read.
+#[derive(Default)]
+struct Filters(Vec<Filtered>);
+
 /// Whose record it was.
 pub enum Visitor {
     /// Somebody known.
@@ -113,12 +118,12 @@ const NOT_SOUGHT: u32 = u32::MAX;
 impl Visit {
     /// Adds an event that it does not hold, and says how many bytes of the heap that takes.
     pub fn add(&mut self, event: &Event, categories: &mut Categories) -> usize {
-        let (room, sought, filters) = (self.room(), self.sought.len(), self.filters.len());
+        let (room, sought, filters) = (self.room(), self.sought.len(), self.filters().len());
         let who = if self.who.is_none() { text(event.visitor()) } else { 0 };
         self.keep(event, categories);
         let products = event.items().iter().map(|item| text(item.product_id.as_str()));
         let queries = self.sought.iter().skip(sought).map(|sought| text(&sought.query));
-        let filters = self.filters.iter().skip(filters).map(|filter| text(&filter.name));
+        let filters = self.filters().iter().skip(filters).map(|filter| text(&filter.name));
         self.room() - room + who + products.chain(queries).chain(filters).sum::<usize>()
     }
 
@@ -127,16 +132,21 @@ impl Visit {
     pub fn bytes(&self) -> usize {
         let products = self.steps.iter().filter_map(|step| step.product.as_ref()).map(|id| text(id.as_str()));
         let queries = self.sought.iter().map(|sought| text(&sought.query));
-        let filters = self.filters.iter().map(|filter| text(&filter.name));
+        let filters = self.filters().iter().map(|filter| text(&filter.name));
         let who = self.visitor().map_or(0, |visitor| text(visitor.key()));
         self.room() + who + products.chain(queries).chain(filters).sum::<usize>()
     }
 
     /// Bytes that it has room for.
     fn room(&self) -> usize {
+        let filters = self.filters.as_ref();
         self.steps.capacity() * size_of::<Step>()
             + self.sought.capacity() * size_of::<Sought>()
-            + self.filters.capacity() * size_of::<Filtered>()
+            + filters.map_or(0, |all| size_of::<Filters>() + all.0.capacity() * size_of::<Filtered>())
+    }
+
+    fn filters(&self) -> &[Filtered] {
+        self.filters.as_ref().map_or(&[], |filters| &filters.0)
     }
 
     fn keep(&mut self, event: &Event, categories: &mut Categories) {
@@ -184,17 +194,20 @@ impl Visit {
             amount: Cents(0),
             category: CategoryNumber::ROOT,
             sought: self.number(sought),
-            position: u32::try_from(self.filters.len()).unwrap_or(u32::MAX),
+            position: u32::try_from(self.filters().len()).unwrap_or(u32::MAX),
             quantity: u16::try_from(search.result_count).unwrap_or(u16::MAX),
             kind: EventType::Search,
             counted: false,
         };
         self.steps.push(step);
-        self.filters.extend(search.filters.iter().map(|(name, value)| Filtered {
+        let filters = search.filters.iter().map(|(name, value)| Filtered {
             id: event.event_id,
             name: name.clone(),
             category: category_of(name, value).map(|path| categories.number(&path)),
-        }));
+        });
+        if !search.filters.is_empty() {
+            self.filters.get_or_insert_default().0.extend(filters);
+        }
     }
 
     fn step(&mut self, event: &Event, item: &Item, categories: &mut Categories) -> Step {
@@ -293,7 +306,7 @@ impl Visit {
 
     /// The filters of a search, which lie side by side.
     pub fn filters_of(&self, step: &Step) -> impl Iterator<Item = &Filtered> {
-        let from = self.filters.iter().skip(step.position as usize);
+        let from = self.filters().iter().skip(step.position as usize);
         from.take_while(|filter| filter.id == step.id)
     }
 
