@@ -67,9 +67,12 @@ impl Worker {
         self.in_flight.as_ref().is_some_and(is_enough)
     }
 
-    /// Whether more is read before a flush that is due: while more is left than was read since the last one.
+    /// Whether more is read before a flush that is due: while more is left than was read since the last one. Not before the
+    /// first one since partitions were taken over, for Elasticsearch would have nothing to do meanwhile.
     pub(super) fn reads_on_first(&self) -> bool {
-        !self.is_full()
+        let has_flushed = !self.told_drained.is_empty();
+        has_flushed
+            && !self.is_full()
             && self.flushed_at.elapsed() < self.read_on_max()
             && self.left_to_read() > self.read_since_flush
     }
