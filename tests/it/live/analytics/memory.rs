@@ -23,7 +23,7 @@ use shoplens::catalog::shelf;
 use shoplens::model::event::Event;
 use shoplens::model::generation::Generation;
 use shoplens::model::money::Currency;
-use shoplens::model::time::{HOUR_MS, Timestamp};
+use shoplens::model::time::{DAY_MS, HOUR_MS, Timestamp};
 use shoplens::rollup::repairs::LookedAt;
 use shoplens::rollup::run::pass;
 use shoplens::rollup::{self, Retention, Rolled, rolled};
@@ -317,9 +317,12 @@ async fn what_the_processor_counted_and_rolled_up_is_told_alike_from_memory_and_
             shop.store.refresh(schema.name).await.unwrap();
         }
         let memory = Memory::new(shop.store.clone(), LIMIT_MIB);
-        let last = small_log::minute(236);
-        // At a full hour a week begins with one, and no old minutes are needed.
-        let last = if last == last.floor_to(HOUR_MS) { small_log::minute(237) } else { last };
+        // At a full hour a week begins with one, and no old minutes are needed; in a day's last hour no hours after them.
+        let suits = |last: &Timestamp| {
+            let next_hour = last.floor_to(HOUR_MS) + TimeDelta::milliseconds(HOUR_MS);
+            *last != last.floor_to(HOUR_MS) && next_hour != next_hour.floor_to(DAY_MS)
+        };
+        let last = [236, 237, 176, 177].map(small_log::minute).into_iter().find(suits).unwrap();
         let now = last + TimeDelta::milliseconds(12_345);
         assert!(same_trends(shop, &memory, now, SHORT).await > 0);
         same_searches(shop, &memory, now, SHORT).await;
