@@ -1,8 +1,6 @@
 //! What a flush wants written. Its documents lie side by side in memory, not each by itself: there are a million in a
 //! few seconds, made in one thread and sent by another.
 
-use std::ops::Range;
-
 use serde::Serialize;
 
 use crate::model::event::Event;
@@ -13,7 +11,7 @@ use crate::store::schema::Schema;
 use crate::store::write_json;
 use crate::stream::origin::Origin;
 
-/// What a document is about.
+/// Where a document belongs and how it is written.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
     /// The kind of index.
@@ -27,7 +25,7 @@ pub struct About {
 /// One document for Elasticsearch.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a> {
-    /// What it is about.
+    /// Where it belongs.
     pub about: About,
     /// What the document is about, never chance: storing twice stores once.
     pub id: &'a str,
@@ -44,6 +42,14 @@ pub struct Documents {
     entries: Vec<Entry>,
     ids: String,
     sources: Vec<u8>,
+}
+
+/// How much some documents are: how many, and the bytes of their ids and sources.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Size {
+    entries: usize,
+    ids: usize,
+    sources: usize,
 }
 
 /// A document whose id and source end here and begin where those of the one before end.
@@ -75,14 +81,17 @@ impl Document<'_> {
 }
 
 impl Documents {
-    /// None yet, with room for about as many as these.
-    pub fn with_room_of(others: &Self) -> Self {
+    /// How much there is.
+    pub fn size(&self) -> Size {
+        Size { entries: self.entries.len(), ids: self.ids.len(), sources: self.sources.len() }
+    }
+
+    /// Makes room for a little more than this.
+    pub fn reserve(&mut self, size: Size) {
         let room = |len: usize| len + len / 8;
-        Self {
-            entries: Vec::with_capacity(room(others.entries.len())),
-            ids: String::with_capacity(room(others.ids.len())),
-            sources: Vec::with_capacity(room(others.sources.len())),
-        }
+        self.entries.reserve(room(size.entries));
+        self.ids.reserve(room(size.ids));
+        self.sources.reserve(room(size.sources));
     }
 
     /// Adds one. Its id is put together from its parts.
@@ -130,9 +139,8 @@ impl Documents {
         let entry = self.entries.get(number)?;
         let before = number.checked_sub(1).and_then(|before| self.entries.get(before));
         let (id_start, source_start) = before.map_or((0, 0), |before| (before.id_end, before.source_end));
-        let (id, source): (Range<usize>, Range<usize>) =
-            (id_start..entry.id_end, source_start..entry.source_end);
-        let (id, source) = (self.ids.get(id)?, self.sources.get(source)?);
+        let id = self.ids.get(id_start..entry.id_end)?;
+        let source = self.sources.get(source_start..entry.source_end)?;
         Some(Document { about: entry.about, id, source, origin: entry.origin.as_deref() })
     }
 }

@@ -95,6 +95,11 @@ impl Load {
         self.flushes.is_empty() && self.reports.is_empty()
     }
 
+    /// Whether there is something to write.
+    pub fn has_documents(&self) -> bool {
+        self.flushes.iter().any(|flush| !flush.documents.is_empty())
+    }
+
     /// Windows that were closed before their time.
     pub fn closed_early(&self) -> usize {
         self.flushes.iter().map(|flush| flush.closed_early).sum()

@@ -12,7 +12,7 @@ use crate::analytics::memory::panes::{DocumentAt, Panes, Row};
 use crate::model::money::Cents;
 use crate::model::time::Timestamp;
 
-/// A document, as far as it is read. What is 0 is left out of longer panes.
+/// A document, as far as it is read. What is 0 is left out.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Document {
     minute: Timestamp,

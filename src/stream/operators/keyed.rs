@@ -18,7 +18,7 @@ struct Changed {
     /// Of each by its place. Not beside the value: there are millions, and it would take eight bytes of each.
     is_changed: Vec<bool>,
     /// The places of those that have.
-    places: Vec<u32>,
+    places: Vec<usize>,
 }
 
 impl<K, V> Default for Keyed<K, V> {
@@ -34,8 +34,7 @@ impl Changed {
             self.is_changed.resize(place + 1, false);
         }
         if !std::mem::replace(&mut self.is_changed[place], true) {
-            // A window of so many keys would take hundreds of gigabytes.
-            self.places.push(u32::try_from(place).unwrap_or(u32::MAX));
+            self.places.push(place);
         }
     }
 }
@@ -88,7 +87,8 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
         let slots = self.values.capacity() * size_of::<(u64, K, Box<V>)>();
         let places = hash_table::<usize>(self.values.capacity());
         let values = self.values.len() * size_of::<V>();
-        let changed = self.changed.is_changed.capacity() + self.changed.places.capacity() * size_of::<u32>();
+        let changed =
+            self.changed.is_changed.capacity() + self.changed.places.capacity() * size_of::<usize>();
         Footprint { entries: self.values.len(), bytes: slots + places + values + changed }
     }
 
@@ -96,7 +96,6 @@ impl<K: Clone + Eq + Hash, V: Default> Keyed<K, V> {
     pub fn take_changed(&mut self, mut each: impl FnMut(&K, &mut V)) {
         let Self { values, changed } = self;
         for place in std::mem::take(&mut changed.places) {
-            let place = place as usize;
             if let Some((key, value)) = values.get_index_mut(place) {
                 changed.is_changed[place] = false;
                 each(key, value);

@@ -16,7 +16,7 @@ use crate::model::event::{self, Event, Record, Reject, Stream};
 use crate::model::rules::Rules;
 use crate::model::sample::Sample;
 use crate::model::time::Timestamp;
-use crate::stream::documents::Documents;
+use crate::stream::documents::{Documents, Size};
 use crate::stream::fold::{Arrival, Clock, Folding};
 use crate::stream::groups::Group;
 use crate::stream::ledger::{Counts, Fate};
@@ -74,6 +74,8 @@ pub struct Part {
     dead: Vec<DeadLetter>,
     /// The sum of the positions at the last flush: nothing new was read while it stands.
     flushed_at: i64,
+    /// How much that flush was.
+    flushed: Size,
     /// Replayed records since the take-over.
     replayed: u64,
     /// When the event that happened last happened, and how long after that it was stored.
@@ -142,6 +144,7 @@ impl Part {
             documents: Documents::default(),
             dead: Vec::new(),
             flushed_at: -1,
+            flushed: Size::default(),
             replayed: 0,
             newest: None,
             stored_from: None,
@@ -276,12 +279,13 @@ impl Part {
         }
         self.flushed_at = read_to;
         let mut documents = std::mem::take(&mut self.documents);
+        // Mostly as much comes as the last time; what lies there for a moment need not grow and be copied again and again.
+        documents.reserve(self.flushed);
         for fold in &mut self.folds {
             fold.render(&mut documents);
             fold.forget(&self.clocks);
         }
-        // What lies there for a moment need not grow and be copied again and again: mostly as much comes the next time.
-        self.documents = Documents::with_room_of(&documents);
+        self.flushed = documents.size();
         let closed_early = self.close_early();
         let positions = (0..self.topics.len()).filter_map(|topic| self.position(topic)).collect();
         let dead = std::mem::take(&mut self.dead);

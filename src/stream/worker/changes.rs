@@ -74,6 +74,8 @@ impl Worker {
             self.rereads.push(Reread::start(&self.bus, group, parts)?);
         }
         self.assigned = true;
+        // The time until then was not one to read in.
+        (self.flushed_at, self.read_since_flush, self.has_written) = (Instant::now(), 0, false);
         let (reader, partitions, kept) =
             (self.reader.name(), self.holding.partitions.len(), self.holding.kept.len());
         tracing::info!(reader, partitions, kept, rereading = self.rereads.len(), "partitions taken over");

@@ -107,6 +107,8 @@ pub struct Worker {
     flushed_at: Instant,
     /// Records read since then.
     read_since_flush: usize,
+    /// Whether anything was written since partitions were taken over.
+    has_written: bool,
     /// Whether the open windows take more memory than they may: the next flush closes the oldest.
     is_over_cap: bool,
     measured_at: Instant,
@@ -152,6 +154,7 @@ impl Worker {
             watch,
             flushed_at: now,
             read_since_flush: 0,
+            has_written: false,
             is_over_cap: false,
             measured_at: now,
         })
@@ -207,7 +210,7 @@ impl Worker {
     /// then written for each.
     fn is_due(&self) -> bool {
         self.waiting() >= WAITING_MAX
-            || self.flushed_at.elapsed() >= self.pace.flush_every && !self.reads_on_first()
+            || self.flushed_at.elapsed() >= self.pace.flush_every && !self.puts_flush_off()
     }
 
     /// Documents and dead letters that wait for the next flush, besides changed results.
@@ -250,6 +253,7 @@ impl Worker {
     fn launch(&mut self) {
         let Some(mut load) = self.next_load.take() else { return };
         load.leave_out(&self.refused);
+        self.has_written |= load.has_documents();
         self.in_flight = load.launch(&self.sink, &self.runtime);
     }
 

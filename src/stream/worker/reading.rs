@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::bus::Received;
 use crate::stream::flight::Flight;
-use crate::stream::part::LogRecord;
+use crate::stream::part::{LogRecord, Part};
 use crate::stream::partition::Partition;
 use crate::stream::worker::{WAITING_MAX, Worker};
 
@@ -15,7 +15,7 @@ const RECORDS_AT_ONCE: usize = 1_000;
 /// How long what is on its way may take before reading stands still, and how long a flush that is due may be put off
 /// behind a backlog.
 const READ_ON_MAX: Duration = Duration::from_secs(5);
-/// How many records may be read since the flush began before reading stands still: the slower Elasticsearch is, the more
+/// How many records may be read since the flush began before reading stands still, or the next one begins: the slower Elasticsearch is, the more
 /// events a flush is of, and the fewer documents are written for each. By partition, for its documents lie in memory
 /// together, about one for each record.
 const READ_ON_PER_PARTITION: usize = 60_000;
@@ -24,6 +24,27 @@ const READ_ON_LEAST: usize = 250_000;
 /// How long reading may stand still for a flush before the partitions are paused and only polled for
 /// the group's sake. Far below `max.poll.interval.ms`; pausing throws away what was fetched ahead.
 const STAND_STILL_MAX: Duration = Duration::from_secs(5);
+
+/// What there is to read for a flush that is due.
+#[derive(Debug, Clone, Copy)]
+struct Backlog {
+    /// Whether anything was written since partitions were taken over.
+    has_written: bool,
+    /// Records read since the last flush.
+    read: usize,
+    /// Records left to read.
+    left: usize,
+    /// Whether as much was read as may be.
+    is_full: bool,
+}
+
+impl Backlog {
+    /// While more is left than was read, the next flush is better of more events: fewer documents are written for each.
+    /// But for the first one, for Elasticsearch would have nothing to do meanwhile.
+    fn is_worth_waiting_for(self) -> bool {
+        self.has_written && !self.is_full && self.left > self.read
+    }
+}
 
 impl Worker {
     /// Reads and folds for a moment.
@@ -67,14 +88,15 @@ impl Worker {
         self.in_flight.as_ref().is_some_and(is_enough)
     }
 
-    /// Whether more is read before a flush that is due: while more is left than was read since the last one. Not before the
-    /// first one since partitions were taken over, for Elasticsearch would have nothing to do meanwhile.
-    pub(super) fn reads_on_first(&self) -> bool {
-        let has_flushed = !self.told_drained.is_empty();
-        has_flushed
-            && !self.is_full()
-            && self.flushed_at.elapsed() < self.read_on_max()
-            && self.left_to_read() > self.read_since_flush
+    /// Whether a flush that is due is put off.
+    pub(super) fn puts_flush_off(&self) -> bool {
+        let backlog = Backlog {
+            has_written: self.has_written,
+            read: self.read_since_flush,
+            left: self.left_to_read(),
+            is_full: self.is_full(),
+        };
+        self.flushed_at.elapsed() < self.read_on_max() && backlog.is_worth_waiting_for()
     }
 
     /// Whether as much was read for the next flush as may be.
@@ -87,11 +109,22 @@ impl Worker {
         READ_ON_MAX.max(self.pace.flush_every)
     }
 
-    /// Records that are not read yet, as far as is known.
+    /// Records that are not read yet, as far as is known, and may be: not those of a refused partition or a topic that is
+    /// held back, nor what a part reads again, of which nothing is written before it has caught up.
     fn left_to_read(&self) -> usize {
-        let of = |partition: &Partition| partition.parts().iter().map(|part| self.ends.lag(part)).max();
+        let streams = || self.reader.streams().iter().enumerate();
+        let number = |topic: &str| streams().find(|(_, one)| one.topic() == topic).map(|(number, _)| number);
+        let of = |part: &Part| -> i64 {
+            let is_held =
+                |topic| number(topic).is_some_and(|n| self.held_back.contains(&(n, part.partition())));
+            let lags = self.ends.lags(part).into_iter().filter(|(topic, _)| !is_held(topic));
+            lags.filter_map(|(_, lag)| lag).sum()
+        };
         let read = self.holding.partitions.iter().filter(|(number, _)| !self.refused.contains(number));
-        let left: i64 = read.filter_map(|(_, partition)| of(partition)).sum();
+        let caught_up = |partition: &Partition| {
+            partition.parts().iter().filter(|part| part.has_caught_up()).map(of).max()
+        };
+        let left: i64 = read.filter_map(|(_, partition)| caught_up(partition)).sum();
         usize::try_from(left).unwrap_or_default()
     }
 
@@ -115,5 +148,24 @@ impl Worker {
             .keys()
             .flat_map(|partition| topics.clone().map(|topic| (topic, *partition)))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_is_put_off_only_behind_a_backlog_of_more_than_it_is_of() {
+        let behind = Backlog { has_written: true, read: 200_000, left: 900_000, is_full: false };
+        assert!(behind.is_worth_waiting_for());
+        for at_once in [
+            Backlog { has_written: false, ..behind },
+            Backlog { left: 150_000, ..behind },
+            Backlog { left: 0, ..behind },
+            Backlog { is_full: true, ..behind },
+        ] {
+            assert!(!at_once.is_worth_waiting_for(), "{at_once:?}");
+        }
     }
 }

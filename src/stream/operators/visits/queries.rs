@@ -185,6 +185,7 @@ impl Change {
         let mut bytes = 0;
         for (scope, before, now) in self.iter().filter(|(_, before, now)| *before != Some(*now)) {
             let total = totals.change(scope);
+            // A new one: whatever touches a scope supports it.
             if total.support == 0 {
                 bytes += scope.bytes();
             }
