@@ -317,12 +317,13 @@ async fn what_the_processor_counted_and_rolled_up_is_told_alike_from_memory_and_
             shop.store.refresh(schema.name).await.unwrap();
         }
         let memory = Memory::new(shop.store.clone(), LIMIT_MIB);
-        // At a full hour a week begins with one, and no old minutes are needed; in a day's last hour no hours after them.
+        // At a full hour a week begins with one, and no old minutes are needed; in a day's last hour no hours come
+        // after them, and in its first hour the week begins with a whole day once they are dropped.
         let suits = |last: &Timestamp| {
-            let next_hour = last.floor_to(HOUR_MS) + TimeDelta::milliseconds(HOUR_MS);
-            *last != last.floor_to(HOUR_MS) && next_hour != next_hour.floor_to(DAY_MS)
+            let into_day = last.millis() - last.floor_to(DAY_MS).millis();
+            *last != last.floor_to(HOUR_MS) && (HOUR_MS..DAY_MS - HOUR_MS).contains(&into_day)
         };
-        let last = [236, 237, 176, 177].map(small_log::minute).into_iter().find(suits).unwrap();
+        let last = (0..=236).rev().map(small_log::minute).find(suits).unwrap();
         let now = last + TimeDelta::milliseconds(12_345);
         assert!(same_trends(shop, &memory, now, SHORT).await > 0);
         same_searches(shop, &memory, now, SHORT).await;
