@@ -294,10 +294,24 @@ struct Flags {
     retention: Retention,
 }
 
-/// Hours of a shop with many bots: one some days ago, and four from six hours ago on.
-fn simulated() -> Vec<Event> {
-    let some_days_ago = events(-5 * 24 * 60, 1_500);
-    [some_days_ago, events(0, 6_000)].concat()
+/// Hours of a shop with many bots: one some days before, and four from this minute on.
+fn simulated(first: i64) -> Vec<Event> {
+    let some_days_before = events(first - 5 * 24 * 60, 1_500);
+    [some_days_before, events(first, 6_000)].concat()
+}
+
+/// The minute in which four simulated hours begin and nearly the last of them, in which a week is asked for.
+///
+/// At a full hour a week begins with one, and no old minutes are needed; in a day's last hour no hours come after them,
+/// and in its first hour the week begins with a whole day once they are dropped.
+fn suitable_hours() -> (i64, Timestamp) {
+    let suits = |last: &Timestamp| {
+        let into_day = last.millis() - last.floor_to(DAY_MS).millis();
+        *last != last.floor_to(HOUR_MS) && (HOUR_MS..DAY_MS - HOUR_MS).contains(&into_day)
+    };
+    let begins =
+        [0, 1, -60, -61, -120, -121].into_iter().map(|first| (first, small_log::minute(first + 236)));
+    begins.into_iter().find(|(_, last)| suits(last)).unwrap()
 }
 
 fn events(from: i64, count: i64) -> Vec<Event> {
@@ -311,19 +325,13 @@ fn events(from: i64, count: i64) -> Vec<Event> {
 #[tokio::test]
 async fn what_the_processor_counted_and_rolled_up_is_told_alike_from_memory_and_by_elasticsearch() {
     with_small_log(async |shop, log| {
-        log.simulated(&simulated());
+        let (first, last) = suitable_hours();
+        log.simulated(&simulated(first));
         drain(shop, Currency::EUR).await;
         for schema in Schema::ALL {
             shop.store.refresh(schema.name).await.unwrap();
         }
         let memory = Memory::new(shop.store.clone(), LIMIT_MIB);
-        // At a full hour a week begins with one, and no old minutes are needed; in a day's last hour no hours come
-        // after them, and in its first hour the week begins with a whole day once they are dropped.
-        let suits = |last: &Timestamp| {
-            let into_day = last.millis() - last.floor_to(DAY_MS).millis();
-            *last != last.floor_to(HOUR_MS) && (HOUR_MS..DAY_MS - HOUR_MS).contains(&into_day)
-        };
-        let last = (0..=236).rev().map(small_log::minute).find(suits).unwrap();
         let now = last + TimeDelta::milliseconds(12_345);
         assert!(same_trends(shop, &memory, now, SHORT).await > 0);
         same_searches(shop, &memory, now, SHORT).await;
