@@ -119,7 +119,7 @@ impl Batch {
         let sample = || Sample { id: product.id.to_string(), name: product.name.clone() };
         self.sample.get_or_insert_with(sample);
         self.operations.push(Operation {
-            index: index.into(),
+            index: index.to_owned().into(),
             id: product.id.to_string().into(),
             mode,
             // A product is plain text and numbers, which cannot fail to become JSON; if it did, the empty

@@ -222,7 +222,7 @@ mod tests {
         let bucket = bucket(key, &[("0", 4.0), ("1", 9.0), ("2", 0.0), ("8", 1_999.0)]);
         let schema = &Schema::PRODUCT_TRENDS_HOURS;
         let operation = bucket.operation(trends, Level::Hour, schema, |index| format!("x-{index}")).unwrap();
-        let (index, id) = (operation.index.as_str(), operation.id.as_ref());
+        let (index, id) = (operation.index.as_ref(), operation.id.as_ref());
         assert_eq!((index, id), ("x-product-trends-hours-2026-11", "hour|1795255200000|p1|a.b|"));
         assert_eq!(operation.mode, Mode::IfNewer(7));
         let expected = json!({

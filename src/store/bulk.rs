@@ -12,7 +12,6 @@ use elasticsearch::http::headers::HeaderMap;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use smol_str::SmolStr;
 
 use crate::store::chunk::{Chunk, chunks};
 use crate::store::metrics;
@@ -25,8 +24,8 @@ const ATTEMPTS_UNTOLD: u32 = 3;
 /// One document to write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation<'a> {
-    /// The full name of the index, which many have in common.
-    pub index: SmolStr,
+    /// The full name of the index.
+    pub index: Cow<'a, str>,
     /// The document's id.
     pub id: Cow<'a, str>,
     /// What to do when there is one with that id.
@@ -200,7 +199,7 @@ impl Store {
             if missing.is_empty() {
                 return Ok(done);
             }
-            let wanted: BTreeSet<&str> = missing.iter().map(|one| one.index.as_str()).collect();
+            let wanted: BTreeSet<&str> = missing.iter().map(|one| one.index.as_ref()).collect();
             for index in wanted {
                 let base = index.strip_prefix(&self.name("")).ok_or_else(|| gone(index))?;
                 self.create_index(base, &json!({})).await?;

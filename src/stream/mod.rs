@@ -9,6 +9,7 @@
 //! [`operators`] say what is computed; [`groups`] which consumer group computes it. Both, and `part`,
 //! `fold` and `ledger`, do no I/O. `worker` is the loop around them, `sink` carries a flush out.
 
+mod batch;
 mod burial;
 mod commits;
 pub mod condition;

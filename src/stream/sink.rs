@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use smol_str::SmolStr;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::bus::Producer;
 use crate::model::event::door::AGE_MAX;
-use crate::model::time::{DAY_MS, Timestamp};
+use crate::model::time::Timestamp;
 use crate::store::bulk::{Mode, Operation, Refused};
 use crate::store::schema::Schema;
 use crate::store::{Store, json};
+use crate::stream::batch::Batch;
 use crate::stream::burial::bury;
-use crate::stream::documents::{Document, Documents};
+use crate::stream::documents::Document;
 use crate::stream::groups::Group;
 use crate::stream::heartbeat::Beat;
 use crate::stream::herald::{self, News};
@@ -68,45 +68,13 @@ pub struct Outcome {
     pub reports: Vec<FrontierReport>,
 }
 
-/// The documents of some flushes, numbered through.
-pub struct Cargo(Vec<(i32, Documents)>);
-
-impl Cargo {
-    /// Takes the documents and the dead letters out of flushes.
-    pub fn of(flushes: Vec<Flush>) -> (Self, Vec<DeadLetter>) {
-        let mut dead = Vec::new();
-        let documents = flushes.into_iter().map(|flush| {
-            dead.extend(flush.dead);
-            (flush.partition, flush.documents)
-        });
-        (Self(documents.collect()), dead)
-    }
-
-    /// Each with its partition.
-    pub fn iter(&self) -> impl Iterator<Item = (i32, Document<'_>)> {
-        self.0.iter().flat_map(|(partition, documents)| documents.iter().map(|one| (*partition, one)))
-    }
-
-    /// The document of a number and its partition.
-    pub fn get(&self, number: usize) -> Option<(i32, Document<'_>)> {
-        let mut left = number;
-        for (partition, documents) in &self.0 {
-            if let Some(document) = documents.get(left) {
-                return Some((*partition, document));
-            }
-            left -= documents.len();
-        }
-        None
-    }
-}
-
 impl Outcome {
     /// Settles what Elasticsearch will never take: a raw event is refused for itself and becomes a dead
     /// letter, a result stops its partition.
-    pub fn settle(&mut self, refused: &[Refused<'_>], cargo: &Cargo) -> Vec<DeadLetter> {
+    pub fn settle(&mut self, refused: &[Refused<'_>], batch: &Batch) -> Vec<DeadLetter> {
         let mut dead = Vec::new();
         for refused in refused {
-            let Some((partition, document)) = cargo.get(refused.operation.tag) else { continue };
+            let Some((partition, document)) = batch.get(refused.operation.tag) else { continue };
             match document.origin {
                 Some(origin) => dead.push(unwanted(origin.clone(), refused)),
                 None => self.refused.push((partition, format!("{} {}", document.id, refused.reason))),
@@ -123,17 +91,17 @@ impl Sink {
         let mut outcome = Outcome::default();
         let beat = flushes.iter().find_map(|flush| self.beat_of(flush));
         let oldest = oldest_taken(Timestamp::now(), &frontiers);
-        let (cargo, dead) = Cargo::of(flushes);
+        let (batch, dead) = Batch::of(flushes, |index| self.store.name(index));
         self.bury(&dead).await;
         // Somebody waits for the signals: few documents, which the many must not hold up, nor wait for.
         let (signals, refused) = futures_util::join!(
-            self.signal(&cargo, oldest),
-            self.write(&cargo, |one| !one.is_signal(), oldest)
+            self.signal(&batch, oldest),
+            self.write(&batch, |one| !one.is_signal(), oldest)
         );
         // Nobody listens while one is measured, or at the end.
         let _ = beat.map(|beat| self.beats.try_send(beat));
         // A refused result stops its partition; the dead letters that there can be are of raw events.
-        let dead = [outcome.settle(&signals, &cargo), outcome.settle(&refused, &cargo)].concat();
+        let dead = [outcome.settle(&signals, &batch), outcome.settle(&refused, &batch)].concat();
         self.bury(&dead).await;
         let accepted = |report: &FrontierReport| !outcome.refused.iter().any(|(p, _)| *p == report.partition);
         outcome.reports = frontiers.into_iter().filter(accepted).collect();
@@ -148,11 +116,11 @@ impl Sink {
     }
 
     /// Writes signals and tells of them, unless another generation tells of its own. Gives the ones that are refused.
-    async fn signal<'a>(&self, cargo: &'a Cargo, oldest: Timestamp) -> Vec<Refused<'a>> {
+    async fn signal<'a>(&self, batch: &'a Batch, oldest: Timestamp) -> Vec<Refused<'a>> {
         let generation = self.store.generation();
-        let signals = cargo.iter().map(|(_, document)| document).filter(Document::is_signal);
+        let signals = batch.iter().map(|(_, document)| document).filter(Document::is_signal);
         let news: Vec<News> = signals.map(|signal| News::of(&signal, generation)).collect();
-        let refused = self.write(cargo, |one| one.is_signal(), oldest).await;
+        let refused = self.write(batch, |one| one.is_signal(), oldest).await;
         if self.serving.is_on() {
             herald::tell(&self.producer, &news).await;
         }
@@ -172,16 +140,14 @@ impl Sink {
     /// the ones that are refused, with their number as tag.
     async fn write<'a>(
         &self,
-        cargo: &'a Cargo,
+        batch: &'a Batch,
         is_meant: fn(&Document<'_>) -> bool,
         oldest: Timestamp,
     ) -> Vec<Refused<'a>> {
-        let documents = cargo.iter().map(|(_, document)| document).enumerate();
-        let meant = documents.filter(|(_, document)| is_meant(document));
-        let mut written = self.store.write_all(operations(&self.store, meant), CONNECTIONS).await;
+        let mut written = self.store.write_all(batch.operations(is_meant), CONNECTIONS).await;
         let (mut refused, mut made) = (written.refused, BTreeSet::new());
         while !written.missing.is_empty() {
-            let again = self.make_room(written.missing, cargo, oldest, &mut made).await;
+            let again = self.make_room(written.missing, batch, oldest, &mut made).await;
             written = self.store.write_all(again, CONNECTIONS).await;
             refused.append(&mut written.refused);
         }
@@ -193,11 +159,11 @@ impl Sink {
     async fn make_room<'a>(
         &self,
         missing: Vec<Operation<'a>>,
-        cargo: &Cargo,
+        batch: &Batch,
         oldest: Timestamp,
         made: &mut BTreeSet<String>,
     ) -> Vec<Operation<'a>> {
-        let about = |operation: &Operation<'_>| cargo.get(operation.tag).map(|(_, document)| document.about);
+        let about = |operation: &Operation<'_>| batch.get(operation.tag).map(|(_, document)| document.about);
         let is_taken = |one: &Operation<'_>| about(one).is_some_and(|about| about.at >= oldest);
         let again: Vec<Operation<'_>> = missing.into_iter().filter(is_taken).collect();
         let wanted: BTreeSet<String> = again.iter().filter_map(about).map(|about| about.index()).collect();
@@ -253,24 +219,6 @@ fn oldest_taken(clock: Timestamp, frontiers: &[FrontierReport]) -> Timestamp {
     let topics = frontiers.iter().flat_map(|report| &report.frontier.topics);
     let newest = topics.filter_map(|(_, _, max_ts)| *max_ts).max();
     newest.map_or(clock, |newest| newest.min(clock)) - AGE_MAX
-}
-
-/// The writing of documents, each with its number as tag.
-fn operations<'a>(
-    store: &Store,
-    documents: impl Iterator<Item = (usize, Document<'a>)>,
-) -> impl Iterator<Item = Operation<'a>> {
-    // The index of the one before, by kind and day: most are of the same, and dates need not be written out again.
-    let mut last: Option<((&str, Timestamp), SmolStr)> = None;
-    documents.map(move |(tag, document)| {
-        let Document { about, id, source, .. } = document;
-        let day = (about.schema.name, about.at.floor_to(DAY_MS));
-        let (_, index) = match last.take().filter(|(before, _)| *before == day) {
-            Some(same) => last.insert(same),
-            None => last.insert((day, store.name(&about.index()).into())),
-        };
-        Operation { index: index.clone(), id: id.into(), mode: about.mode, source: source.into(), tag }
-    })
 }
 
 fn unwanted(origin: Origin, refused: &Refused<'_>) -> DeadLetter {
@@ -344,22 +292,7 @@ impl FrontierReport {
 mod tests {
     use super::*;
     use crate::model::event::Stream;
-    use crate::stream::documents::About;
     use chrono::TimeDelta;
-
-    #[test]
-    fn the_documents_of_all_flushes_are_numbered_through() {
-        let documents = |ids: &[&str]| {
-            let mut documents = Documents::default();
-            let about = About::result(&Schema::FRAUD_FACTS, Timestamp::from_millis(0), 1);
-            ids.iter().for_each(|id| documents.push(about, &[id], &()));
-            documents
-        };
-        let cargo = Cargo(vec![(4, documents(&[])), (5, documents(&["a", "b"])), (6, documents(&["c"]))]);
-        let numbered: Vec<_> = (0..4).map(|number| cargo.get(number).map(|(p, one)| (p, one.id))).collect();
-        assert_eq!(numbered, [Some((5, "a")), Some((5, "b")), Some((6, "c")), None]);
-        assert!(cargo.iter().map(|(p, one)| Some((p, one.id))).eq(numbered.into_iter().take(3)));
-    }
 
     #[test]
     fn a_clock_that_jumps_ahead_throws_no_result_away_and_one_that_jumps_back_makes_older_indices_at_most() {

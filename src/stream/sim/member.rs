@@ -8,7 +8,7 @@ use rand::seq::IteratorRandom;
 
 use crate::store::bulk::{Operation, Refused};
 use crate::store::chunk::Chunk;
-use crate::stream::documents::Document;
+use crate::stream::batch::Batch;
 use crate::stream::ends::LogEnds;
 use crate::stream::flight::{Acknowledged, Landed, Load};
 use crate::stream::groups::Group;
@@ -18,7 +18,7 @@ use crate::stream::part::Part;
 use crate::stream::sim::kafka::Taken;
 use crate::stream::sim::mutant::Mutant;
 use crate::stream::sim::world::World;
-use crate::stream::sink::{Cargo, Outcome};
+use crate::stream::sink::Outcome;
 use crate::stream::take_over::begin;
 
 /// Most documents of a request; few, so that a flush needs several.
@@ -48,7 +48,7 @@ pub struct Member {
 struct Flight {
     dead: Vec<DeadLetter>,
     chunks: VecDeque<Chunk<'static>>,
-    cargo: Cargo,
+    batch: Batch,
     refused: Vec<Refused<'static>>,
     outcome: Outcome,
     positions: Vec<Acknowledged>,
@@ -201,11 +201,11 @@ impl Member {
         if world.mutant == Some(Mutant::CommitFirst) {
             self.commit(world, std::mem::take(&mut positions))?;
         }
-        let (cargo, dead) = Cargo::of(load.flushes);
-        let operations: Vec<Operation<'_>> = cargo.iter().enumerate().map(operation).collect();
+        let (batch, dead) = Batch::of(load.flushes, str::to_owned);
+        let operations: Vec<_> = batch.operations(|_| true).map(owned).collect();
         let chunks = operations.chunks(REQUEST_ITEMS_MAX).map(|chunk| Chunk::new(chunk.to_vec())).collect();
         let outcome = Outcome::default();
-        self.flight = Some(Flight { dead, chunks, cargo, refused: Vec::new(), outcome, positions });
+        self.flight = Some(Flight { dead, chunks, batch, refused: Vec::new(), outcome, positions });
         Ok(())
     }
 
@@ -267,14 +267,15 @@ impl Flight {
             self.refused.extend(chunk.into_written().refused);
             if self.chunks.is_empty() {
                 let refused = std::mem::take(&mut self.refused);
-                self.dead = self.outcome.settle(&refused, &self.cargo);
+                self.dead = self.outcome.settle(&refused, &self.batch);
             }
         }
         false
     }
 }
 
-fn operation((tag, (_, document)): (usize, (i32, Document<'_>))) -> Operation<'static> {
-    let (id, source) = (document.id.to_owned().into(), document.source.to_owned().into());
-    Operation { index: document.about.index().into(), id, mode: document.about.mode, source, tag }
+/// One that outlives the batch that it is of.
+fn owned(Operation { index, id, mode, source, tag }: Operation<'_>) -> Operation<'static> {
+    let (index, id) = (index.into_owned().into(), id.into_owned().into());
+    Operation { index, id, mode, source: source.into_owned().into(), tag }
 }
