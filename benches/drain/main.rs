@@ -1,16 +1,19 @@
 //! `cargo bench --bench drain`: what a backlog costs to drain, in CPU time per event.
 //!
 //! Preloads events of the generator's making into the topics of a prefix of its own on the real Kafka, then
-//! measures in one run: the bare drain, the drain with the typed decode, and the whole processor (raw events off)
-//! against a server that accepts everything in Elasticsearch's place. With `--real` all that it was sent in the
-//! first round, which it then holds in memory, is sent to Elasticsearch itself, and the processor drains everything into it once more. What it made
-//! is removed at the end.
+//! measures in one run: the bare drain and the drain with the typed decode, by this program, which is as plain as can be,
+//! and the real `processor` (raw events off) against a server that accepts everything in Elasticsearch's place. With
+//! `--real` all that it was sent in the first round, which it then holds in memory, is sent to Elasticsearch itself, and
+//! the processor drains everything into it once more. What it made is removed at the end.
 
 mod bulk;
 #[path = "../shared/cost.rs"]
 mod cost;
 mod drains;
+mod program;
 mod stub;
+#[path = "../shared/ticks.rs"]
+mod ticks;
 mod work;
 
 use anyhow::Context;
@@ -22,16 +25,10 @@ use shoplens::config::{ElasticsearchSettings, KafkaSettings};
 use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::money::Currency;
 use shoplens::store::Store;
-use shoplens::stream::condition::Conditions;
-use shoplens::stream::run::{Edges, ProcessorSettings, run};
 
 use crate::cost::Cost;
 use crate::stub::Stub;
 use crate::work::Work;
-
-/// As the processor has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Bulk requests under way at once, as the processor has them for the documents of each worker.
 const CONNECTIONS: usize = 2;
@@ -73,8 +70,6 @@ struct Library {
     #[command(flatten)]
     traffic: GeneratorSettings,
     #[command(flatten)]
-    processor: ProcessorSettings,
-    #[command(flatten)]
     elasticsearch: ElasticsearchSettings,
 }
 
@@ -110,22 +105,19 @@ async fn measure(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Resul
     };
     let stub = Stub::start(settings.real)?;
     let forgetful = Stub::start(false)?;
-    let store_at = |stub: &Stub| {
-        Store::new(&library(&["--elasticsearch-host", &stub.address]).elasticsearch, &settings.prefix)
-    };
-    let accepting = store_at(&stub)?;
     let (mut bare, mut decoded, mut whole) = (Vec::new(), Vec::new(), Vec::new());
     let mut ratios = Vec::new();
     for generation in ROUNDS {
         let (before, decoding) = (drained(false).await?, drained(true).await?);
-        let taker = if whole.is_empty() { &accepting } else { &store_at(&forgetful)? };
-        let (processing, ()) = Cost::of(process(settings, bus, taker, generation)).await?;
+        let taker = if whole.is_empty() { &stub } else { &forgetful };
+        let processing = process(settings, &taker.address, generation).await?;
         ratios.push(processing.cpu.as_secs_f64() / decoding.cpu.as_secs_f64());
         bare.push(before);
         decoded.push(decoding);
         whole.push(processing);
     }
-    let accepted = stub.accepted(&accepting).await?;
+    let accepting = library(&["--elasticsearch-host", &stub.address]).elasticsearch;
+    let accepted = stub.accepted(&Store::new(&accepting, &settings.prefix)?).await?;
     let [bare, decoded, whole] = [bare, decoded, whole].map(median);
     print("bare drain", &bare, events);
     print("drain and decode", &decoded, events);
@@ -140,7 +132,7 @@ async fn measure(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Resul
         let requests = stub.kept(&accepted).await?;
         drop(stub);
         let expected = |bulk: f64| (bulk / per_event).min(per_second(&whole, events));
-        measure_real(settings, bus, store, &requests, expected).await?;
+        measure_real(settings, store, &requests, expected).await?;
     }
     Ok(())
 }
@@ -148,7 +140,6 @@ async fn measure(settings: &Settings, bus: &Bus, store: &Store) -> anyhow::Resul
 /// Drains into Elasticsearch, between two measurements of how many documents it takes: the better one counts.
 async fn measure_real(
     settings: &Settings,
-    bus: &Bus,
     store: &Store,
     requests: &[Bytes],
     expected: impl FnOnce(f64) -> f64,
@@ -162,7 +153,8 @@ async fn measure_real(
     let before = bulk().await?;
     println!("Elasticsearch alone, before: {before:.0} documents/s");
     let work = Work::so_far(store).await?;
-    let (real, ()) = Cost::of(process(settings, bus, store, "real")).await?;
+    let elasticsearch = settings.elasticsearch.elasticsearch_host.to_string();
+    let real = process(settings, &elasticsearch, "real").await?;
     print("whole processor with Elasticsearch", &real, settings.events);
     work.print_since(store).await?;
     store.remove_all().await?;
@@ -209,12 +201,13 @@ async fn preload(settings: &Settings, bus: &Bus) -> anyhow::Result<()> {
     report.await.map(drop)
 }
 
-/// Drains everything. Each generation reads by itself.
-async fn process(settings: &Settings, bus: &Bus, store: &Store, generation: &str) -> anyhow::Result<()> {
-    let workers = settings.workers.to_string();
-    let fixed = ["--until-drained", "--archive-events", "false"];
-    let chosen = ["--workers", &workers, "--generation", generation];
-    let processor = library(&[&fixed[..], &chosen].concat()).processor;
-    let edges = Edges { store: store.clone(), bus: bus.clone(), conditions: Conditions::default() };
-    run(&processor, edges, Currency::EUR, std::future::pending()).await
+/// Has the processor drain everything into Elasticsearch, or what stands in its place, at an address. Each generation
+/// reads by itself. Logins come from the environment, but not out of an address.
+async fn process(settings: &Settings, elasticsearch: &str, generation: &str) -> anyhow::Result<Cost> {
+    let (workers, partitions) = (settings.workers.to_string(), settings.kafka.kafka_partitions.to_string());
+    let kafka = settings.kafka.kafka_bootstrap_servers.as_str();
+    let work = ["--workers", &workers, "--generation", generation, "--prefix", &settings.prefix];
+    let servers = ["--elasticsearch-host", elasticsearch, "--kafka-bootstrap-servers", kafka];
+    let arguments = [&work[..], &servers, &["--kafka-partitions", &partitions]].concat();
+    program::drain(&arguments).await
 }

@@ -8,6 +8,8 @@
 
 mod proxy;
 mod running;
+#[path = "../shared/ticks.rs"]
+mod ticks;
 
 use std::time::{Duration, Instant};
 

@@ -9,11 +9,12 @@ use anyhow::{Context, bail};
 use reqwest::Client;
 
 use crate::proxy;
+use crate::ticks::cpu_time;
 
 /// How long the service may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Clock ticks of `/proc` in a second, on every Linux that Rust runs on.
-const TICKS_PER_SECOND: u64 = 100;
+/// The field of a process's `stat` with its own CPU time.
+const OWN: usize = 14;
 
 /// A running program; ends with the value.
 pub struct Running {
@@ -64,12 +65,7 @@ impl Running {
 
     /// CPU time that it has used so far, kernel included.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
-        let path = format!("/proc/{}/stat", self.process.id());
-        let line = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        // Behind the name, which may hold spaces, come the state and then numbers: utime is the 12th, stime the 13th.
-        let numbers = line.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks: u64 = numbers.skip(11).take(2).filter_map(|number| number.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+        cpu_time(&self.process.id().to_string(), OWN)
     }
 }
 
