@@ -15,10 +15,10 @@ const RECORDS_AT_ONCE: usize = 1_000;
 /// How long what is on its way may take before reading stands still, and how long a flush that is due may be put off
 /// behind a backlog.
 const READ_ON_MAX: Duration = Duration::from_secs(5);
-/// How many records may be read since the flush began before reading stands still, or the next one begins: the slower Elasticsearch is, the more
-/// events a flush is of, and the fewer documents are written for each. By partition, for its documents lie in memory
-/// together, about one for each record.
-const READ_ON_PER_PARTITION: usize = 60_000;
+/// How many records may be read since the flush began before reading stands still, or the next one begins: the slower
+/// Elasticsearch is, the more events a flush is of, and the fewer documents are written for each. By partition, for its
+/// documents lie in memory together, about one for each record, of some 450 bytes.
+const READ_ON_PER_PARTITION: usize = 150_000;
 /// As above, for a member of few partitions.
 const READ_ON_LEAST: usize = 250_000;
 /// How long reading may stand still for a flush before the partitions are paused and only polled for
