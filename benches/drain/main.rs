@@ -1,10 +1,13 @@
 //! `cargo bench --bench drain`: what a backlog costs to drain, in CPU time per event.
 //!
-//! Preloads events of the generator's making into the topics of a prefix of its own on the real Kafka, then
-//! measures in one run: the bare drain and the drain with the typed decode, by this program, which is as plain as can be,
-//! and the real `processor` (raw events off) against a server that accepts everything in Elasticsearch's place. With
-//! `--real` all that it was sent in the first round, which it then holds in memory, is sent to Elasticsearch itself, and
-//! the processor drains everything into it once more. What it made is removed at the end.
+//! Preloads events of the generator's making into the topics of a prefix of its own on the real Kafka, then measures in
+//! one run: the bare drain and the drain with the typed decode, by this program, which has the system's allocator and is
+//! warm by then; and the real `processor` (raw events off), its start and end included, against a server that accepts
+//! everything in Elasticsearch's place. With `--real` all that it was sent in the first round, which that server then
+//! holds in memory, is sent to Elasticsearch itself, and the processor drains everything into it once more. What it made
+//! is removed at the end.
+//!
+//! What the settings below do not name the processor takes from the environment and `.env`: logins above all.
 
 mod bulk;
 #[path = "../shared/cost.rs"]
@@ -21,7 +24,7 @@ use bytes::Bytes;
 use clap::Parser;
 use shoplens::bus::Bus;
 use shoplens::catalog::shelf;
-use shoplens::config::{ElasticsearchSettings, KafkaSettings};
+use shoplens::config::{ElasticsearchSettings, KafkaSettings, ShopSettings};
 use shoplens::generator::{self, GeneratorSettings};
 use shoplens::model::money::Currency;
 use shoplens::store::Store;
@@ -30,6 +33,8 @@ use crate::cost::Cost;
 use crate::stub::Stub;
 use crate::work::Work;
 
+/// What everything costs.
+const CURRENCY: Currency = Currency::EUR;
 /// Bulk requests under way at once, as the processor has them for the documents of each worker.
 const CONNECTIONS: usize = 2;
 /// How often each is measured, in turn: the clock of a virtual machine's CPU varies by a third within minutes. The
@@ -71,6 +76,8 @@ struct Library {
     traffic: GeneratorSettings,
     #[command(flatten)]
     elasticsearch: ElasticsearchSettings,
+    #[command(flatten)]
+    shop: ShopSettings,
 }
 
 fn library(arguments: &[&str]) -> Library {
@@ -81,7 +88,11 @@ fn main() -> anyhow::Result<()> {
     if std::env::args().any(|argument| argument == stub::ARGUMENT) {
         return stub::serve();
     }
+    // As the processor does, so that both go to the same servers.
+    dotenvy::dotenv().ok();
     let settings = Settings::parse();
+    let prefix = library(&["--prefix", &settings.prefix]).shop.prefix;
+    anyhow::ensure!(!prefix.is_empty(), "without a prefix the shop's own topics would be filled and removed");
     let bus = Bus::new(&settings.kafka, &settings.prefix)?;
     let store = Store::new(&settings.elasticsearch, &settings.prefix)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -193,8 +204,8 @@ async fn preload(settings: &Settings, bus: &Bus) -> anyhow::Result<()> {
     let traffic = library(&["--events", &events, "--events-per-second", "0", "--seed", "7"]).traffic;
     let report = generator::run(
         bus,
-        shelf::built_in(settings.products, Currency::EUR)?,
-        Currency::EUR,
+        shelf::built_in(settings.products, CURRENCY)?,
+        CURRENCY,
         &traffic,
         std::future::pending(),
     );
@@ -202,7 +213,7 @@ async fn preload(settings: &Settings, bus: &Bus) -> anyhow::Result<()> {
 }
 
 /// Has the processor drain everything into Elasticsearch, or what stands in its place, at an address. Each generation
-/// reads by itself. Logins come from the environment, but not out of an address.
+/// reads by itself. The processor takes logins from the environment only; one written into an address is lost.
 async fn process(settings: &Settings, elasticsearch: &str, generation: &str) -> anyhow::Result<Cost> {
     let (workers, partitions) = (settings.workers.to_string(), settings.kafka.kafka_partitions.to_string());
     let kafka = settings.kafka.kafka_bootstrap_servers.as_str();

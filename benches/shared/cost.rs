@@ -6,14 +6,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// What a measured stretch took.
 pub struct Cost {
-    /// CPU time of this process, all threads, kernel included.
+    /// CPU time of the process that did it, all threads, kernel included.
     pub cpu: Duration,
     /// Time on the clock.
     pub wall: Duration,
 }
 
 impl Cost {
-    /// Measures some work.
+    /// Measures some work of this process.
     pub async fn of<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<(Self, T)> {
         let (cpu, wall) = (cpu_time(), Instant::now());
         let done = work.await?;

@@ -8,15 +8,15 @@ use crate::stream::documents::{About, Document, Documents};
 use crate::stream::origin::DeadLetter;
 use crate::stream::part::Flush;
 
-/// What shares an index: a kind and a day. No kind has an index for less than a day.
-type Day = (&'static str, Timestamp);
+/// What shares an index. No kind has one for less than a day.
+type KindAndDay = (&'static str, Timestamp);
 
 /// The documents of some flushes, numbered through.
 pub struct Batch {
     /// By partition.
     documents: Vec<(i32, Documents)>,
     /// The full name of each index. Written out once: there are a few, and hundreds of thousands of documents.
-    indices: BTreeMap<Day, String>,
+    indices: BTreeMap<KindAndDay, String>,
 }
 
 impl Batch {
@@ -29,8 +29,8 @@ impl Batch {
             (flush.partition, flush.documents)
         });
         let mut batch = Self { documents: documents.collect(), indices: BTreeMap::new() };
-        let indices = batch.iter().map(|(_, document)| document.about);
-        batch.indices = indices_of(indices, full_name);
+        let all = batch.iter().map(|(_, document)| document.about);
+        batch.indices = indices_of(all, full_name);
         (batch, dead)
     }
 
@@ -56,29 +56,32 @@ impl Batch {
     /// The writing of the documents that are meant, each with its number as tag.
     pub fn operations(&self, is_meant: fn(&Document<'_>) -> bool) -> impl Iterator<Item = Operation<'_>> {
         let documents = self.iter().map(|(_, document)| document).enumerate();
-        let mut last: Option<(Day, &str)> = None;
+        let mut last: Option<(KindAndDay, &str)> = None;
         documents.filter(move |(_, document)| is_meant(document)).map(move |(tag, document)| {
             let Document { about, id, source, .. } = document;
             // Most lie where the one before lies.
-            let day = day_of(&about);
+            let day = kind_and_day_of(&about);
             let known = last.filter(|(before, _)| *before == day);
-            // Of every document there is one; what had none would be refused.
             let (_, index) =
                 known.unwrap_or_else(|| (day, self.indices.get(&day).map_or("", String::as_str)));
+            debug_assert!(!index.is_empty(), "the names are those of the indices of these very documents");
             last = Some((day, index));
             Operation { index: index.into(), id: id.into(), mode: about.mode, source: source.into(), tag }
         })
     }
 }
 
-fn day_of(about: &About) -> Day {
+fn kind_and_day_of(about: &About) -> KindAndDay {
     (about.schema.name, about.at.floor_to(DAY_MS))
 }
 
-fn indices_of(all: impl Iterator<Item = About>, full_name: impl Fn(&str) -> String) -> BTreeMap<Day, String> {
+fn indices_of(
+    all: impl Iterator<Item = About>,
+    full_name: impl Fn(&str) -> String,
+) -> BTreeMap<KindAndDay, String> {
     let (mut indices, mut last) = (BTreeMap::new(), None);
     for about in all {
-        let day = day_of(&about);
+        let day = kind_and_day_of(&about);
         if last.replace(day) != Some(day) {
             indices.entry(day).or_insert_with(|| full_name(&about.index()));
         }

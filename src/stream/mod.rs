@@ -7,7 +7,7 @@
 //! repetition, neither a crash nor two workers at once change what it becomes.
 //!
 //! [`operators`] say what is computed; [`groups`] which consumer group computes it. Both, and `part`,
-//! `fold` and `ledger`, do no I/O. `worker` is the loop around them, `sink` carries a flush out.
+//! `fold`, `batch` and `ledger`, do no I/O. `worker` is the loop around them, `sink` carries a flush out.
 
 mod batch;
 mod burial;
