@@ -4,7 +4,7 @@
 //! every topic goes to the same member. No automatic commits, and no automatic jump to another offset.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use rdkafka::Offset;
@@ -271,6 +271,18 @@ impl GroupConsumer {
     /// What changed since the last call; to be asked after every poll, before the record is used.
     pub fn next_change(&self) -> Option<Change> {
         self.inner.context().changes.lock().ok()?.pop_front()
+    }
+
+    /// Leaves the group; whether that was done in time. While a group changes hands its coordinator answers nothing
+    /// else, until every member has come or was given up. Who does not wait for it is given up in its turn.
+    pub fn leave(self, patience: Duration) -> bool {
+        let (left, has_left) = mpsc::channel();
+        let leaving = std::thread::Builder::new().name("leaving".to_owned()).spawn(move || {
+            drop(self);
+            // Nobody listens any more when it took too long.
+            let _ = left.send(());
+        });
+        leaving.is_ok() && has_left.recv_timeout(patience).is_ok()
     }
 
     /// Leaves and joins again, after a take-over that failed or when records are gone.

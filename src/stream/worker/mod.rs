@@ -37,6 +37,8 @@ const LOAD_DOCUMENTS_MAX: usize = 20_000;
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// Longest wait for the last flushes when stopping. What is not acknowledged then is read again by the next.
 const STOP_WAIT: Duration = Duration::from_secs(8);
+/// How much longer leaving the group may take.
+const LEAVE_WAIT: Duration = Duration::from_secs(1);
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -171,6 +173,14 @@ impl Worker {
         let ended = worked.and_then(|()| self.close(deadline));
         // Whatever ends it: what is acknowledged is told.
         wait_until(|| self.has_told_all(), deadline);
+        let Self { reader, consumer, .. } = self;
+        let reader = reader.name();
+        if !consumer.leave((deadline + LEAVE_WAIT).saturating_duration_since(Instant::now())) {
+            tracing::warn!(
+                reader,
+                "stopped before Kafka let it leave the group; its partitions go to others later"
+            );
+        }
         ended
     }
 
