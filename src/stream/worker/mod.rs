@@ -173,7 +173,10 @@ impl Worker {
         let ended = worked.and_then(|()| self.close(deadline));
         // Whatever ends it: what is acknowledged is told.
         wait_until(|| self.has_told_all(), deadline);
-        let Self { reader, consumer, .. } = self;
+        let Self { reader, consumer, holding, .. } = self;
+        // The process ends with its workers, and gives all memory back at once: hundreds of thousands of windows' results
+        // are not taken apart one by one before that.
+        std::mem::forget(holding);
         let reader = reader.name();
         if !consumer.leave((deadline + LEAVE_WAIT).saturating_duration_since(Instant::now())) {
             tracing::warn!(

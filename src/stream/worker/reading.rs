@@ -21,6 +21,9 @@ const READ_ON_MAX: Duration = Duration::from_secs(5);
 const READ_ON_PER_PARTITION: usize = 150_000;
 /// As above, for a member of few partitions.
 const READ_ON_LEAST: usize = 250_000;
+/// What is left to read is a backlog from this part on of what was read since the last flush: in live traffic, flushed each
+/// second, what comes within an eighth of one.
+const BACKLOG_PART: usize = 8;
 /// How long reading may stand still for a flush before the partitions are paused and only polled for
 /// the group's sake. Far below `max.poll.interval.ms`; pausing throws away what was fetched ahead.
 const STAND_STILL_MAX: Duration = Duration::from_secs(5);
@@ -39,10 +42,10 @@ struct Backlog {
 }
 
 impl Backlog {
-    /// While more is left than was read, the next flush is better of more events: fewer documents are written for each.
-    /// But for the first one, for Elasticsearch would have nothing to do meanwhile.
+    /// While there is something left that is worth the name, the next flush is better of more events: fewer documents are
+    /// written for each. But for the first one, for Elasticsearch would have nothing to do meanwhile.
     fn is_worth_waiting_for(self) -> bool {
-        self.has_written && !self.is_full && self.left > self.read
+        self.has_written && !self.is_full && self.left > self.read / BACKLOG_PART
     }
 }
 
@@ -156,12 +159,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flush_is_put_off_only_behind_a_backlog_of_more_than_it_is_of() {
-        let behind = Backlog { has_written: true, read: 200_000, left: 900_000, is_full: false };
+    fn a_flush_is_put_off_only_behind_a_backlog() {
+        let behind = Backlog { has_written: true, read: 200_000, left: 25_001, is_full: false };
         assert!(behind.is_worth_waiting_for());
         for at_once in [
             Backlog { has_written: false, ..behind },
-            Backlog { left: 150_000, ..behind },
+            Backlog { left: 25_000, ..behind },
             Backlog { left: 0, ..behind },
             Backlog { is_full: true, ..behind },
         ] {
