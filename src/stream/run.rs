@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::bus::{Bus, Producer};
 use crate::model::event::door::Door;
@@ -27,6 +28,10 @@ use crate::stream::serving::Serving;
 use crate::stream::sink::Sink;
 use crate::stream::watch::Watch;
 use crate::stream::worker::{Member, Pace, Worker};
+
+/// Longest wait for the workers when stopping. A little more than each of them takes: one may be waiting for an answer
+/// that Kafka does not give, and nothing breaks that off. The producer's end takes half a second more then.
+const STOP_WAIT: Duration = Duration::from_millis(9_200);
 
 /// How the processor works.
 #[derive(Debug, Clone, Args)]
@@ -118,11 +123,21 @@ pub async fn run(
     stop.store(true, Ordering::Relaxed);
     // Every worker says how it ended, also those that were only told to stop.
     let mut rest = Vec::new();
-    while let Some(ending) = endings.recv().await {
-        rest.push(ending);
-    }
-    for thread in threads {
-        thread.join().map_err(|_| anyhow!("a worker panicked; this is a bug"))?;
+    let all_ended = async {
+        while let Some(ending) = endings.recv().await {
+            rest.push(ending);
+        }
+    };
+    if timeout(STOP_WAIT, all_ended).await.is_ok() {
+        for thread in threads {
+            thread.join().map_err(|_| anyhow!("a worker panicked; this is a bug"))?;
+        }
+    } else {
+        let at_work = threads.iter().filter(|one| !one.is_finished()).filter_map(|one| one.thread().name());
+        tracing::warn!(
+            workers = at_work.collect::<Vec<_>>().join(", "),
+            "stopped without an answer of Kafka; what was not committed will be read again"
+        );
     }
     rest.into_iter().fold(result, |all, one| all.and(one))
 }

@@ -46,14 +46,20 @@ impl Server {
         command
     }
 
-    /// SIGKILL to all of its processes, and a restart after a while. Gives how long after that a processor that
-    /// was there all the time worked again.
-    async fn outage(self, watched: &Watched) -> Duration {
+    /// Sends a signal to all of its processes.
+    fn signal(self, signal: &str) {
         let status = self.services(&["status"]).output().unwrap().stdout;
         let status = String::from_utf8(status).unwrap();
         let processes = status.lines().find_map(|line| line.trim().strip_prefix("pid "));
         let processes = processes.expect("it was started by scripts/chaos").split_whitespace();
-        assert!(Command::new("kill").arg("-KILL").args(processes).status().unwrap().success());
+        let kill = Command::new("kill").arg(format!("-{signal}")).args(processes).status();
+        assert!(kill.unwrap().success(), "SIG{signal} could not be sent to {}", self.name);
+    }
+
+    /// SIGKILL, and a restart after a while. Gives how long after that a processor that was there all the time worked
+    /// again.
+    async fn outage(self, watched: &Watched) -> Duration {
+        self.signal("KILL");
         tokio::join!(tokio::time::sleep(self.gone_for), watched.is_ready(503, self.state));
         let started = self.services(&["up", "--without-docker"]).status().unwrap();
         assert!(started.success(), "{} did not start again", self.name);
@@ -63,14 +69,28 @@ impl Server {
     }
 }
 
-/// One server's outage after the other's, with the time that each took to get over. For a thread of its own.
-async fn outages(watched: Watched) -> (Watched, Vec<(Server, Duration)>) {
+/// What a processor that is there all the time goes through.
+#[derive(Default)]
+struct Endured {
+    /// The time that each outage took to get over.
+    recovered: Vec<(Server, Duration)>,
+    /// How long it took to end while Kafka stood still.
+    took_to_end: Duration,
+}
+
+/// One server's outage after the other's, and the processor's end while Kafka answers nothing. For a thread of its own.
+async fn endure(watched: Watched) -> Endured {
     let mut recovered = Vec::new();
     for server in [ELASTICSEARCH, KAFKA] {
         tokio::time::sleep(CALM).await;
         recovered.push((server, server.outage(&watched).await));
     }
-    (watched, recovered)
+    tokio::time::sleep(CALM).await;
+    KAFKA.signal("STOP");
+    let (status, took_to_end) = watched.processor.terminate();
+    KAFKA.signal("CONT");
+    assert!(status.success(), "a processor that was asked to end without Kafka ended with {status}");
+    Endured { recovered, took_to_end }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,18 +106,15 @@ async fn siege(shop: &Shop, weather: &Weather) {
     stage.run(SEEDER, &["--count", "300"]);
     let mut rng = ChaCha8Rng::seed_from_u64(weather.seed);
     let mut crew = Crew::muster(&stage, 1);
-    let mut recovered = Vec::new();
+    let mut endured = Endured::default();
     let begun = Instant::now();
     let sent = under_traffic(&stage, weather, async |generator| {
         rescale(&mut crew, &mut rng, CALM / 2).await;
         // The third one is there all the time.
         let watched = Watched::start(&stage, &[]);
-        let outages = spawn_blocking(|| Handle::current().block_on(outages(watched)));
+        let enduring = spawn_blocking(|| Handle::current().block_on(endure(watched)));
         blow(&mut crew, weather, &mut rng, generator).await;
-        let (watched, outages) = outages.await.unwrap();
-        recovered = outages;
-        let status = watched.processor.terminate().0;
-        assert!(status.success(), "a processor that nobody touched ended with {status}");
+        endured = enduring.await.unwrap();
     })
     .await;
     crew.dismiss(&mut rng);
@@ -107,10 +124,12 @@ async fn siege(shop: &Shop, weather: &Weather) {
     table.did("seconds", begun.elapsed().as_secs());
     crew.tell(&mut table);
     table.check("  at least 20 SIGKILLs", true, crew.killed >= KILLS_MIN, bool::to_string);
-    for (server, after) in recovered {
+    for (server, after) in endured.recovered {
         table.did(&format!("{} killed, seconds until its restart", server.name), server.gone_for.as_secs());
         table.did("  seconds from its answer to a working processor", after.as_secs());
     }
+    let in_time = endured.took_to_end <= Duration::from_secs(10);
+    table.check("asked to end while kafka stood still: took 10 s at most", true, in_time, bool::to_string);
     table.did("processors that ended by themselves and were replaced", crew.ended_by_themselves);
     table.check(
         "  each had fewer than 1,000 lines to say",
