@@ -32,13 +32,12 @@ remove_private_shop() {
 # finish: what a script does at its end, also a bad one.
 finish() {
   stop_programs
-  [ "${CLEAR-no}" = no ] || remove_private_shop || warn "something is left of $SHOPLENS_PREFIX; target/release/admin clear removes it"
+  [ "${CLEAR-no}" = no ] || remove_private_shop || warn "something is left of $SHOPLENS_PREFIX; $(built_programs)/admin clear removes it"
 }
 
 # bring_up: servers and programs.
 bring_up() {
   "$ROOT/scripts/services" up
-  say "building (release)"
   build_programs
 }
 
@@ -57,6 +56,7 @@ built_programs() { printf '%s' "${SHOPLENS_PROGRAMS:-$ROOT/target/release}"; }
 
 build_programs() {
   [ -z "${SHOPLENS_PROGRAMS-}" ] || return 0
+  say "building (release)"
   has cargo || fail "cargo is needed: install Rust 1.95 or later"
   (cd "$ROOT" && cargo build --release --locked --bins) || fail "the build failed"
 }
